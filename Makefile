@@ -1,0 +1,64 @@
+# Two commands: `make run` starts the product, `make test` runs its tests.
+# Each sets up what it needs and says what it installs.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test check lock debian clean assets
+
+help:
+	@echo "make run     启动演示（内置数据库、合成医院、网关、控制台） / start the demo"
+	@echo "make test    安装所需并运行全部测试 / set up and run the tests"
+	@echo "make check   代码与文档检查 / lint, types, import rules, documentation"
+
+$(VENV)/python: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "需要 Python 3.11 以上 / Python 3.11 or later is needed"; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "缺少 python3-venv：apt-get install python3-venv / python3-venv is missing"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run: $(VENV)/python requirements/run.txt
+	@echo "安装运行所需的 Python 包到 $(VENV)（按哈希固定，见 requirements/run.txt） / installing pinned packages"
+	@$(BIN)/pip install --quiet --require-hashes --only-binary :all: -r requirements/run.txt
+	@touch $@
+
+$(VENV)/self: $(VENV)/run pyproject.toml
+	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_paths()["purelib"], "qingfang-checkout.pth").write_text(str(pathlib.Path("src").resolve()) + "\n")'
+	@printf '#!/bin/sh\nexec "$(abspath $(BIN))/python" -m qingfang.cli "$$@"\n' > $(BIN)/qingfang && chmod +x $(BIN)/qingfang
+	@touch $@
+
+$(VENV)/dev: $(VENV)/self requirements/dev.txt
+	@echo "安装测试所需的 Python 包（见 requirements/dev.txt） / installing pinned test packages"
+	@$(BIN)/pip install --quiet --require-hashes --only-binary :all: -r requirements/dev.txt
+	@touch $@
+
+run: $(VENV)/self
+	$(BIN)/qingfang demo
+
+test: $(VENV)/dev debian
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+# Debian packages some tests need. Installed when root, otherwise those tests are skipped and counted.
+DEBIAN := chromium fonts-noto-cjk haproxy mariadb-server pgbouncer postgresql tshark
+debian:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  missing=$$(for p in $(DEBIAN); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	  if [ -n "$$missing" ]; then echo "安装 Debian 包 / installing:" $$missing; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi; \
+	else echo "不是 root：缺少的 Debian 包不会安装，相应测试将跳过并计数 / not root: tests that need missing packages are skipped"; fi
+
+lock:
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev -c requirements/run.txt -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build dist .state node_modules

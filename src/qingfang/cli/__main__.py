@@ -1,0 +1,3 @@
+from qingfang.cli import main
+
+main()

@@ -1,0 +1,264 @@
+"""What the stages hand to each other. No behaviour lives here.
+
+Rules this module keeps:
+
+1. Every type is frozen; a stage that learns more makes a new value.
+2. Nothing of ours is imported here, so every stage may import it.
+3. Field names of `Event` and `Meaning` are those of docs/contracts/ and change only with them.
+4. Times are integers of microseconds since the epoch, UTC, in fields ending in `_us`; they become
+   ISO 8601 only where a person or another program reads them.
+5. Offsets into SQL count code points, end exclusive.
+
+The types are `msgspec.Struct`s: dataclasses in all but name, with their encoding (JSON,
+MessagePack) checked against the annotations when they are read back.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Disclosure = Literal["none", "clinical", "usage", "opaque"]
+Grain = Literal["prescriber", "department", "institution", "detail"]
+Subtype = Literal["item", "class", "total", "pinned", "worklist"]
+Delivery = Literal["returned", "stored"]
+Decision = Literal["pass", "log", "review", "alert", "mask", "deny"]
+Source = Literal["gateway", "tap", "trail", "replay"]
+Answered = Literal["forwarded", "denied", "masked", "killed"]
+
+# ------------------------------------------------------------------ understand
+
+
+class Value(Struct, frozen=True, array_like=True):
+    """A constant that the statement's meaning rests on, and where it came from.
+
+    `text` is the value as text after constant folding, None when it is not known (an unbound `?`).
+    `literals` are the start offsets of the literals it was folded from, `binds` the indexes of the
+    bound values; both empty for a constant the analyser made itself (CURRENT_DATE).
+    They let a cached template be evaluated again with another execution's values.
+    """
+
+    text: str | None
+    literals: tuple[int, ...] = ()
+    binds: tuple[int, ...] = ()
+
+
+class Selection(Struct, frozen=True):
+    """Which items, prescribers or departments a statement selects."""
+
+    kind: Literal["one", "list", "class", "all"]
+    values: tuple[Value, ...] = ()
+
+
+class Period(Struct, frozen=True, rename={"from_": "from"}):
+    """The time a statement selects; either end is None when it is not fixed. `to` is inclusive as
+    written by the statement, whatever operator was used."""
+
+    from_: Value | None = None
+    to: Value | None = None
+
+
+class Scope(Struct, frozen=True):
+    """What a usage statement selects; a field is None when nothing fixes it."""
+
+    items: Selection | None = None
+    prescribers: Selection | None = None
+    departments: Selection | None = None
+    period: Period | None = None
+
+
+class Reason(Struct, frozen=True):
+    """One sentence a layman can read, and the part of the SQL it rests on.
+
+    `code` is stable and documented (docs/reasons.md); `text` is Chinese.
+    """
+
+    code: str
+    text: str
+    start: int
+    end: int
+
+
+class Touch(Struct, frozen=True):
+    """The lexical estimate for an `opaque` statement: a table it seems to touch, and its roles."""
+
+    table: str
+    roles: tuple[str, ...] = ()
+
+
+class Pin(Struct, frozen=True):
+    """Rows are selected by equality on the key of a patient, visit or prescription."""
+
+    role: str
+    table: str
+    values: tuple[Value, ...]
+
+
+class Fixed(Struct, frozen=True):
+    """A predicate `column = value` (or IN) on a column with a role, over all rows returned."""
+
+    role: str
+    table: str
+    column: str
+    values: tuple[Value, ...]
+    negated: bool = False
+
+
+class Yield(Struct, frozen=True):
+    """One kind of row the receiver gets: the ground of what sessions and persons accumulate.
+
+    `tables` are catalogue tables the rows come from; `roles` the roles that reach the receiver,
+    by output, grouping, ordering or threshold; `keys` the link columns among them
+    (`table.column`), by which two results can be joined afterwards; `fixed` what predicates fix;
+    `measured` whether an amount or count of use is revealed; `aggregated` whether rows are sums;
+    `pinned` whether each row belongs to a pin in `Meaning.pins`; `paged` whether LIMIT/OFFSET or a
+    key range moves over the rows.
+    """
+
+    tables: tuple[str, ...]
+    roles: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    fixed: tuple[Fixed, ...] = ()
+    measured: bool = False
+    aggregated: bool = False
+    pinned: bool = False
+    paged: bool = False
+
+
+class Meaning(Struct, frozen=True):
+    """What the receiver of one statement learns. docs/contracts/explain.md defines every field;
+    `pins`, `yields` and `operator` go beyond it and feed accumulation and attribution.
+
+    `operator` is the staff number when the statement is a sign-in that names one.
+    `volatile` tells that the meaning rests on session state or the clock and must not be cached.
+    """
+
+    disclosure: Disclosure
+    grain: Grain | None = None
+    subtype: Subtype | None = None
+    delivery: Delivery = "returned"
+    scope: Scope | None = None
+    touches: tuple[Touch, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    session_disclosure: Disclosure | None = None
+    session_grain: Grain | None = None
+    person_disclosure: Disclosure | None = None
+    person_grain: Grain | None = None
+    pins: tuple[Pin, ...] = ()
+    yields: tuple[Yield, ...] = ()
+    operator: Value | None = None
+    volatile: bool = False
+
+
+# ------------------------------------------------------------------ who, where, when
+
+
+class Attributed(Struct, frozen=True):
+    """A fact about the sender that was inferred: how surely (0–1), and from what."""
+
+    value: str
+    confidence: float
+    because: tuple[str, ...]
+
+
+class Connection(Struct, frozen=True):
+    """One client connection as seen by a sensor: what the client claims, and what we saw."""
+
+    id: str
+    site: str
+    node: str
+    source: Source
+    protocol: str
+    server: str
+    client: str
+    opened_us: int
+    route: str = ""
+    database: str = ""
+    account: str = ""
+    program: str = ""
+    os_user: str = ""
+    host: str = ""
+    tls: bool = False
+
+
+class Template(Struct, frozen=True):
+    """A statement with its literals taken out. `digest` is SHA-256 of dialect and normal form; it
+    is the `fingerprint` of every event of this form. A rolling hash would be a bypass."""
+
+    digest: bytes
+    dialect: str
+    text: str
+
+
+# ------------------------------------------------------------------ judge
+
+
+class Verdict(Struct, frozen=True):
+    """What was decided, why (zh), on which grant, and how urgent (0 none … 3 now)."""
+
+    decision: Decision
+    reasons: tuple[str, ...] = ()
+    grant: str | None = None
+    severity: int = 0
+
+
+# ------------------------------------------------------------------ record
+
+
+class Event(Struct, frozen=True, omit_defaults=False):
+    """One judged statement, as replay, gateway, tap, trail and `ledger export` speak it
+    (docs/contracts/cli.md)."""
+
+    connection: str
+    at: str
+    source: Source
+    protocol: str
+    server: str
+    database: str
+    account: str
+    client: str
+    sql: str
+    kind: str
+    verdict: Decision
+    log: str | None = None
+    seq: int | None = None
+    site: str = ""
+    node: str = ""
+    part: int = 0
+    twin_of: str | None = None
+    took_ms: float | None = None
+    program: str = ""
+    os_user: str = ""
+    host: str = ""
+    operator: Attributed | None = None
+    terminal: Attributed | None = None
+    place: Attributed | None = None
+    binds: tuple[str | None, ...] | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    error: str | None = None
+    fingerprint: str = ""
+    meaning: Meaning | None = None
+    reasons: tuple[str, ...] = ()
+    grant: str | None = None
+    alert: str | None = None
+    answered_as: Answered = "forwarded"
+
+
+class Brief(Struct, frozen=True, array_like=True):
+    """A statement that passed, in the few bytes it deserves: it refers to its connection and its
+    template, which are recorded once. `literals` fill the template's places in order; `binds` are
+    the bound values. Expanded to an `Event` when read."""
+
+    connection: str
+    at_us: int
+    template: bytes
+    kind: str
+    literals: tuple[str, ...] = ()
+    binds: tuple[str | None, ...] | None = None
+    took_us: int = -1
+    rows: int = -1
+    bytes: int = -1
+    error: str | None = None
+    operator: str | None = None
