@@ -39,7 +39,7 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pass
 
 
-class Site(_Section, kw_only=True):
+class Site(_Section, frozen=True, kw_only=True):
     """The institution this installation stands in."""
 
     name: str = "未命名医院"
@@ -47,14 +47,14 @@ class Site(_Section, kw_only=True):
     node: Name = "node-1"
 
 
-class Paths(_Section, kw_only=True):
+class Paths(_Section, frozen=True, kw_only=True):
     """`state` is kept, `run` (sockets) is not."""
 
     state: str = "/var/lib/qingfang"
     run: str = "/run/qingfang"
 
 
-class Console(_Section, kw_only=True):
+class Console(_Section, frozen=True, kw_only=True):
     """The pages. `database` is `embedded` or a PostgreSQL URL."""
 
     listen: Address = "127.0.0.1:8600"
@@ -63,7 +63,7 @@ class Console(_Section, kw_only=True):
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
 
 
-class Database(_Section, kw_only=True):
+class Database(_Section, frozen=True, kw_only=True):
     """One database under protection; `catalogue` tells what its tables mean."""
 
     name: Name
@@ -73,7 +73,7 @@ class Database(_Section, kw_only=True):
     catalogue: str
 
 
-class Route(_Section, kw_only=True):
+class Route(_Section, frozen=True, kw_only=True):
     """One inline way through the gateway. Whether it enforces is not said here: a route observes
     until the discipline office says otherwise in the snapshot. `on_failure` defaults to open for
     clinical routes and closed for all others."""
@@ -93,7 +93,7 @@ class Route(_Section, kw_only=True):
     backend_ca: str = ""
 
 
-class Tap(_Section, kw_only=True):
+class Tap(_Section, frozen=True, kw_only=True):
     """Packets of a mirror port (or of this machine's interface), towards a database's port."""
 
     name: Name
@@ -102,14 +102,14 @@ class Tap(_Section, kw_only=True):
     ports: tuple[Port, ...]
 
 
-class Ledger(_Section, kw_only=True):
+class Ledger(_Section, frozen=True, kw_only=True):
     """Evidence. Less than 366 days cannot be set (滨海新区统方通知 二(四)11)."""
 
     segment_mib: Annotated[int, Meta(ge=1, le=4096)] = 64
     retention_days: Annotated[int, Meta(ge=366)] = 366
 
 
-class Mail(_Section, kw_only=True):
+class Mail(_Section, frozen=True, kw_only=True):
     host: str
     port: Port = 25
     sender: str
@@ -118,7 +118,7 @@ class Mail(_Section, kw_only=True):
     password_file: str = ""
 
 
-class Syslog(_Section, kw_only=True):
+class Syslog(_Section, frozen=True, kw_only=True):
     """RFC 5424; TCP uses octet counting (RFC 6587), TLS RFC 5425."""
 
     address: Address
@@ -126,14 +126,14 @@ class Syslog(_Section, kw_only=True):
     ca: str = ""
 
 
-class Webhook(_Section, kw_only=True):
+class Webhook(_Section, frozen=True, kw_only=True):
     """One HTTP POST of JSON a notice, signed with HMAC-SHA-256 of the body."""
 
     url: str
     secret_file: str = ""
 
 
-class Channels(_Section, kw_only=True):
+class Channels(_Section, frozen=True, kw_only=True):
     """Ways a notice leaves the house; all optional. Who is told comes in the snapshot."""
 
     mail: Mail | None = None
@@ -142,7 +142,7 @@ class Channels(_Section, kw_only=True):
     per_minute: Annotated[int, Meta(ge=1)] = 30
 
 
-class Config(_Section, kw_only=True):
+class Config(_Section, frozen=True, kw_only=True):
     site: Site = Site()
     paths: Paths = Paths()
     console: Console = Console()
