@@ -3,6 +3,7 @@
     append   one frame's worth of records → where they are stored, after they are synced
     read     frames from a cursor on, waiting for some if asked → frames and the next cursor
     stat     → state and counts
+    ping     → nothing: the process answers
 
 A refusal of `append` begins with a code: `full` (not stored, and counted by the ledger itself),
 `stale` (the segment the sender packed for is too far back: pack again).

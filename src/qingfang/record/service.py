@@ -286,6 +286,8 @@ class Service:
     async def _handle(self, method: str, payload: bytes, peer: ipc.Peer) -> bytes:
         if method == "append":
             return await self._append(payload)
+        if method == "ping":
+            return b""
         if method == "read":
             return await self._read(payload)
         if method == "stat":

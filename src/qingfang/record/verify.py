@@ -14,7 +14,7 @@ Rules this module keeps:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,7 @@ from qingfang.crypto import sm3
 from qingfang.language import _
 from qingfang.record import codec, segments
 from qingfang.record.chain import NOTHING, Chain
-from qingfang.record.entries import Block, Closed, Entry, Opened, Recovered
+from qingfang.record.entries import Block, Closed, Opened, Recovered
 from qingfang.record.frame import Frame
 
 _TRIES: Final = 5
@@ -253,15 +253,3 @@ def _count(value: object) -> int:
     if isinstance(value, Block):
         return len(value.briefs)
     return 0 if isinstance(value, Opened | Closed) else 1
-
-
-def records_of(folder: Path, first: int = 1, *, briefs: bool = True) -> Iterator[Entry]:
-    """Entries from a folder without the service, up to the last whole frame. Raises OSError and
-    `codec.Unreadable`."""
-    decoder = codec.Decoder("", first, briefs=briefs)
-    place = segments.locate(folder, first, 1 if briefs else 0)
-    if place is None:
-        return
-    while found := segments.read_on(folder, place, 1 << 63, 1 << 20):
-        for each in found:
-            yield from decoder.feed(each.kind, each.sequence, each.content)
