@@ -126,9 +126,26 @@ class Yield(Struct, frozen=True):
     paged: bool = False
 
 
+class Gathered(Struct, frozen=True):
+    """What this statement adds up to together with earlier ones of a session, a person or a group
+    (people of one unit or terminal). `disclosure` and `grain` are what the whole reveals, None when
+    the finding only explains or aggravates; `count` is how many things came together; `code` is
+    documented like a `Reason`'s and `text` is Chinese."""
+
+    code: str
+    over: Literal["session", "person", "group"]
+    text: str
+    count: int
+    disclosure: Disclosure | None = None
+    grain: Grain | None = None
+
+
 class Meaning(Struct, frozen=True):
     """What the receiver of one statement learns. docs/contracts/explain.md defines every field;
-    `pins`, `yields` and `operator` go beyond it and feed accumulation and attribution.
+    `pins`, `works`, `yields` and `operator` go beyond it and feed accumulation and attribution:
+    `pins` are keys that a reading statement selects by, `works` those whose rows an INSERT, UPDATE
+    or DELETE writes (work on a patient explains reading about this patient). `gathered` is filled by
+    accumulation, and only with what this very statement contributes to.
 
     `operator` is the staff number when the statement is a sign-in that names one.
     `volatile` tells that the meaning rests on session state or the clock and must not be cached.
@@ -146,6 +163,8 @@ class Meaning(Struct, frozen=True):
     person_disclosure: Disclosure | None = None
     person_grain: Grain | None = None
     pins: tuple[Pin, ...] = ()
+    works: tuple[Pin, ...] = ()
+    gathered: tuple[Gathered, ...] = ()
     yields: tuple[Yield, ...] = ()
     operator: Value | None = None
     volatile: bool = False
@@ -160,6 +179,14 @@ class Attributed(Struct, frozen=True):
     value: str
     confidence: float
     because: tuple[str, ...]
+
+
+class Who(Struct, frozen=True):
+    """The sender of a statement as far as it could be told: staff number, terminal id and room."""
+
+    operator: Attributed | None = None
+    terminal: Attributed | None = None
+    place: Attributed | None = None
 
 
 class Connection(Struct, frozen=True):
@@ -195,12 +222,18 @@ class Template(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """What was decided, why (zh), on which grant, and how urgent (0 none … 3 now)."""
+    """What was decided, why (zh), on which grant, and how urgent (0 none … 3 now).
+
+    `codes` are the stable codes of `reasons`, one each (docs/reasons.md). `would` is what enforcing
+    would have decided, None when it is what was decided or the sensor cannot enforce.
+    """
 
     decision: Decision
     reasons: tuple[str, ...] = ()
     grant: str | None = None
     severity: int = 0
+    codes: tuple[str, ...] = ()
+    would: Decision | None = None
 
 
 # ------------------------------------------------------------------ record
@@ -244,6 +277,9 @@ class Event(Struct, frozen=True, omit_defaults=False):
     grant: str | None = None
     alert: str | None = None
     answered_as: Answered = "forwarded"
+    codes: tuple[str, ...] = ()
+    severity: int = 0
+    would: Decision | None = None
 
 
 class Brief(Struct, frozen=True, array_like=True):
