@@ -117,7 +117,7 @@ def test_a_length_that_cannot_be_true_ends_the_reading() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"SELECT 1;\n" * 10, gzip.compress(b"text")])
 def test_what_is_no_capture_is_refused(data: bytes) -> None:
-    with pytest.raises(NotACapture, match="x.pcap"):
+    with pytest.raises(NotACapture, match=r"x\.pcap"):
         read(data)
 
 
