@@ -102,7 +102,7 @@ class Limits(Struct, frozen=True):
     pages: int = 3
     repeats: int = 5
     months: int = 3
-    cap: int = 2048
+    cap: int = 1024
     sessions: int = 20_000
     persons: int = 50_000
 
@@ -385,7 +385,7 @@ class Memory:
         if facts.worklist or meaning.disclosure == "usage":
             facts.prescribers = tuple(sorted({_digest(p) for p in others}))
         own = bool(prescribers) and not others
-        one_day = _one_day(meaning)
+        one_day = _one_day(meaning, local_day)
         if facts.worklist:
             facts.unit = _digest(*sorted(_units(fixed)))
             facts.unit_rows = self._limits.list_rows if rows is None else rows
@@ -725,25 +725,26 @@ def _units(fixed: list[Fixed] | tuple[Fixed, ...]) -> list[str]:
     ]
 
 
-def _one_day(meaning: Meaning) -> int | None:
+def _one_day(meaning: Meaning, today: int) -> int | None:
     """The day a list is limited to, counted from the epoch; None when it is not one day, or is the
-    open work of now."""
+    open work of now. From today on without an end is today."""
     period = meaning.scope.period if meaning.scope else None
-    texts: list[str | None] = []
     if period is not None:
-        texts = [v.text for v in (period.from_, period.to) if v is not None]
-    else:
-        texts = [
-            v.text
-            for y in meaning.yields
-            for f in y.fixed
-            if f.role == "time" and not f.negated
-            for v in f.values
-        ]
-    days = [_day(t) for t in texts]
-    if not days or days[0] is None or any(d is None or abs(d - days[0]) > 1 for d in days):
-        return None
-    return days[0]
+        first = _day(period.from_.text) if period.from_ else None
+        last = _day(period.to.text) if period.to else None
+        if first is None:
+            return None
+        if period.to is None:
+            return first if first >= today else None
+        return first if last is not None and 0 <= last - first <= 1 else None
+    days = {
+        _day(v.text)
+        for y in meaning.yields
+        for f in y.fixed
+        if f.role == "time" and not f.negated
+        for v in f.values
+    }
+    return days.pop() if len(days) == 1 else None
 
 
 def _day(text: str | None) -> int | None:
