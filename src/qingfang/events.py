@@ -26,6 +26,8 @@ Delivery = Literal["returned", "stored"]
 Decision = Literal["pass", "log", "review", "alert", "mask", "deny"]
 Source = Literal["gateway", "tap", "trail", "replay"]
 Answered = Literal["forwarded", "denied", "masked", "killed"]
+Digest = bytes
+"""32 bytes. (Under this name where a field called `bytes` hides the type.)"""
 
 # ------------------------------------------------------------------ decode
 
@@ -362,7 +364,7 @@ class Brief(Struct, frozen=True, array_like=True):
 
     connection: str
     at_us: int
-    template: bytes
+    template: Digest
     kind: str
     literals: tuple[str, ...] = ()
     binds: tuple[str | None, ...] | None = None
