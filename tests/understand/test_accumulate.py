@@ -5,6 +5,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from qingfang.events import Fixed, Meaning, Period, Pin, Scope, Selection, Value, Yield
 from qingfang.understand.accumulate import DAY, HOUR, Learner, Limits, Memory
@@ -244,6 +245,20 @@ def test_unlinked_results_are_not_joined() -> None:
 def test_joined_after_more_than_a_month_no_longer_counts() -> None:
     out = take_all(Memory(), CLERK, NINE, 32 * DAY, [LINES, BRIDGE, HEADS])
     assert not any(whole(m) for m in out)
+
+
+def test_own_figures_are_not_joined_with_a_list_of_everybody() -> None:
+    own = (Fixed("prescriber_id", "mz_cf", "ysdm", (value("YS03"),)),)
+    lines = Yield(
+        ("mz_cfmx",), ("prescription_id", "item_id", "quantity"), fixed=own, measured=True
+    )
+    mine = Meaning("usage", "detail", "item", yields=(lines,))
+    for learner, expected in ((DOCTOR, set()), (CLERK, {"joined"})):
+        memory = Memory()
+        memory.take(
+            replace(mine, yields=(replace(lines, fixed=()),)) if expected else mine, learner, NINE
+        )
+        assert whole(memory.take(HEADS, learner, NINE)) == expected
 
 
 def test_two_people_of_one_unit_take_half_each() -> None:

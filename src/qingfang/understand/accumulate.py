@@ -424,8 +424,8 @@ class Memory:
                     {_digest(k.lower()) for k in row.keys} | {_digest(r) for r in held & _KEY_ROLES}
                 )
             )
-            prescriber = bool((held | selecting) & _PRESCRIBER) and not own
-            if links:
+            prescriber = bool((held | selecting) & _PRESCRIBER)
+            if links and not own:
                 part = Part(
                     links,
                     bool((held | selecting) & _ITEM),
@@ -442,7 +442,7 @@ class Memory:
                     facts.unit_rows = self._limits.list_rows if rows is None else rows
                 elif prescriber or selecting & _ITEM:
                     roles |= held & _KEY_ROLES
-            if row.aggregated and row.measured:
+            if row.aggregated and row.measured and not own:
                 sums.append(_sum(row))
         facts.parts, facts.sums = tuple(parts), tuple(sums)
         facts.list_roles = tuple(sorted(roles))
