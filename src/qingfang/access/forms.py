@@ -65,7 +65,9 @@ class GrantForm(ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["person"].queryset = Person.objects.filter(is_active=True).order_by("staff_number")  # pyright: ignore
+        self.fields["person"].queryset = Person.objects.filter(is_active=True).order_by(
+            "staff_number"
+        )  # pyright: ignore
         self.fields["terminals"].queryset = Terminal.objects.filter(active=True).order_by("name")  # pyright: ignore
 
     def clean(self) -> dict[str, Any]:

@@ -23,7 +23,8 @@ def waiting(request: HttpRequest) -> int:
     person = person_of(request)
     found = Grant.objects.filter(status__in=(Grant.Status.APPLIED, Grant.Status.APPROVED))
     return sum(
-        any(policy.may_act(person, grant, act) for act in ("approve", "file")) for grant in found[:200]
+        any(policy.may_act(person, grant, act) for act in ("approve", "file"))
+        for grant in found[:200]
     )
 
 

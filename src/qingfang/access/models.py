@@ -43,9 +43,9 @@ class Grant(models.Model):
     purpose = models.CharField(_("用途"), max_length=200)
     grain = models.CharField(_("粒度"), max_length=16, choices=Grain.choices)
     item_kind = models.CharField(max_length=8, default="all")
-    items: models.JSONField[list[str], list[str]] = models.JSONField(_("药品或耗材"), default=list, blank=True)
-    prescribers: models.JSONField[list[str], list[str]] = models.JSONField(_("医生"), default=list, blank=True)
-    departments: models.JSONField[list[str], list[str]] = models.JSONField(_("科室"), default=list, blank=True)
+    items: models.JSONField[list[str]] = models.JSONField(_("药品或耗材"), default=list, blank=True)
+    prescribers: models.JSONField[list[str]] = models.JSONField(_("医生"), default=list, blank=True)
+    departments: models.JSONField[list[str]] = models.JSONField(_("科室"), default=list, blank=True)
     period_from = models.DateField(_("数据起始"), null=True, blank=True)
     period_to = models.DateField(_("数据截止"), null=True, blank=True)
     stored = models.BooleanField(_("允许把结果存成表或文件"), default=False)
@@ -62,7 +62,8 @@ class Grant(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=~models.Q(status="filed") | models.Q(filed_at__isnull=False, filed_number__gt=""),
+                condition=~models.Q(status="filed")
+                | models.Q(filed_at__isnull=False, filed_number__gt=""),
                 name="grant_filed_has_number",
             ),
             models.CheckConstraint(
@@ -153,7 +154,7 @@ class Registered(models.Model):
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     code = models.CharField(max_length=64, unique=True)
-    body: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField()
+    body: models.JSONField[dict[str, Any]] = models.JSONField()
     active = models.BooleanField(default=True)
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable
 
 from qingfang.access.models import RouteMode
-from qingfang.config import Config
+from qingfang.config import Config, Route
 
 DAYS = 7
 
@@ -23,12 +23,12 @@ class Forecast:
 
 
 class State:
-    def __init__(self, name: str, database: str, kind: str, mode: RouteMode | None) -> None:
-        self.name, self.database, self.kind = name, database, kind
+    def __init__(self, route: Route, server: str, mode: RouteMode | None) -> None:
+        self.name, self.database, self.kind = route.name, route.database, route.kind
         self.enforce = bool(mode and mode.enforce)
         self.changed_at = mode.changed_at if mode else None
         self.changed_by = mode.changed_by if mode else None
-        self.forecast = forecast(name)
+        self.forecast = forecast(server)
 
 
 _count: list[Callable[[str, dt.timedelta], Forecast]] = []
@@ -38,10 +38,15 @@ def counted_by(count: Callable[[str, dt.timedelta], Forecast]) -> None:
     _count[:] = [count]
 
 
-def forecast(route: str) -> Forecast:
-    return _count[0](route, dt.timedelta(days=DAYS)) if _count else Forecast()
+def forecast(server: str) -> Forecast:
+    """Of the database at this address."""
+    return _count[0](server, dt.timedelta(days=DAYS)) if _count else Forecast()
+
+
+def server_of(config: Config, route: Route) -> str:
+    return next(d.address for d in config.database if d.name == route.database)
 
 
 def states(config: Config) -> list[State]:
     modes = {m.route: m for m in RouteMode.objects.select_related("changed_by")}
-    return [State(r.name, r.database, r.kind, modes.get(r.name)) for r in config.route]
+    return [State(r, server_of(config, r), modes.get(r.name)) for r in config.route]

@@ -33,7 +33,6 @@ from qingfang.access.models import (
     SpecialDay,
 )
 from qingfang.judge import snapshot as form
-from qingfang.people import policy
 from qingfang.people.models import Person, Terminal
 
 LIFE = dt.timedelta(days=7)
@@ -82,7 +81,9 @@ def _grants(now: dt.datetime) -> tuple[form.Grant, ...]:
 
 
 def _persons() -> tuple[form.Person, ...]:
-    rows = Person.objects.select_related("department__parent", "post").prefetch_related("assignments")
+    rows = Person.objects.select_related("department__parent", "post").prefetch_related(
+        "assignments"
+    )
     return tuple(
         form.Person(
             number=person.staff_number,
@@ -102,7 +103,9 @@ def _persons() -> tuple[form.Person, ...]:
 
 
 def _terminals() -> tuple[form.Terminal, ...]:
-    rows = Terminal.objects.filter(active=True).select_related("location", "custodian", "department")
+    rows = Terminal.objects.filter(active=True).select_related(
+        "location", "custodian", "department"
+    )
     return tuple(
         msgspec.convert(
             {

@@ -20,13 +20,32 @@ class GrantTable(Table):
     order = "-applied_at"
     columns = (
         Column("number", _("编号"), lambda g: g.number, order="number"),
-        Column("status", _("状态"), lambda g: g, order="status", template="access/cell_status.html", export=lambda g: g.get_status_display()),
+        Column(
+            "status",
+            _("状态"),
+            lambda g: g,
+            order="status",
+            template="access/cell_status.html",
+            export=lambda g: g.get_status_display(),
+        ),
         Column("person", _("统计人"), lambda g: g.person, order="person__name"),
         Column("grain", _("粒度"), lambda g: g.get_grain_display()),
         Column("purpose", _("用途"), lambda g: g.purpose, css="wrap"),
-        Column("valid_to", _("有效至"), lambda g: g.valid_to, order="valid_to", template="people/cell_moment.html"),
+        Column(
+            "valid_to",
+            _("有效至"),
+            lambda g: g.valid_to,
+            order="valid_to",
+            template="people/cell_moment.html",
+        ),
         Column("filed", _("备案号"), lambda g: g.filed_number),
-        Column("applied_at", _("申请时间"), lambda g: g.applied_at, order="applied_at", template="people/cell_moment.html"),
+        Column(
+            "applied_at",
+            _("申请时间"),
+            lambda g: g.applied_at,
+            order="applied_at",
+            template="people/cell_moment.html",
+        ),
         Column("applicant", _("申请人"), lambda g: g.applicant, hidden=True),
     )
     filters = (

@@ -92,8 +92,8 @@ def route_list(request: HttpRequest) -> HttpResponse:
 @may(policy.SWITCH_ROUTES)
 @require_POST
 def route_switch(request: HttpRequest, name: str) -> HttpResponse:
-    known = {route.name for route in settings.QINGFANG.route}
-    if name not in known:
+    route = next((r for r in settings.QINGFANG.route if r.name == name), None)
+    if route is None:
         messages.error(request, _("没有这条线路。"), extra_tags="danger")
         return redirect("routes")
     services.switch_route(
@@ -101,7 +101,7 @@ def route_switch(request: HttpRequest, name: str) -> HttpResponse:
         request.POST.get("mode") == "enforce",
         by=person_of(request),
         request=request,
-        forecast=routes.forecast(name).stopped,
+        forecast=routes.forecast(routes.server_of(settings.QINGFANG, route)).stopped,
     )
     messages.success(request, _("已切换，几秒钟内下发到网关。"))
     return redirect("routes")

@@ -220,7 +220,7 @@ class Act(models.Model):
     kind = models.CharField(_("行为"), max_length=32)
     target = models.CharField(_("对象"), max_length=100, blank=True)
     address = models.CharField(_("来源地址"), max_length=45, blank=True)
-    facts: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    facts: models.JSONField[dict[str, Any]] = models.JSONField(default=dict)
     log = models.CharField(max_length=100, blank=True)
     seq = models.BigIntegerField(_("账本序号"), null=True)
 

@@ -78,7 +78,9 @@ class PersonTable(Table):
             "role",
             choices(_("角色"), [(r.code, r.label) for r in policy.ROLES.values()], _("全部角色")),
             lambda qs, v: qs.filter(
-                pk__in=qs.filter(assignments__role=v, assignments__taken_at__isnull=True).values("pk")
+                pk__in=qs.filter(assignments__role=v, assignments__taken_at__isnull=True).values(
+                    "pk"
+                )
             ),
         ),
         Filter(
@@ -105,7 +107,9 @@ class TerminalTable(Table):
         Column("mac", _("MAC 地址"), lambda t: t.mac, hidden=True),
         Column("role", _("用途"), lambda t: t.get_role_display(), order="role"),
         Column("location", _("位置"), lambda t: t.location or ""),
-        Column("camera", _("摄像头"), lambda t: t.location.camera if t.location else "", hidden=True),
+        Column(
+            "camera", _("摄像头"), lambda t: t.location.camera if t.location else "", hidden=True
+        ),
         Column("department", _("科室"), lambda t: t.department or ""),
         Column("custodian", _("责任人"), lambda t: t.custodian or ""),
     )
@@ -151,7 +155,11 @@ class ActTable(Table):
     )
     filters = (
         Filter("actor", forms.CharField(label=_("工号")), lambda qs, v: qs.filter(actor=v)),
-        Filter("kind", choices(_("行为"), KINDS.items(), _("全部行为")), lambda qs, v: qs.filter(kind=v)),
+        Filter(
+            "kind",
+            choices(_("行为"), KINDS.items(), _("全部行为")),
+            lambda qs, v: qs.filter(kind=v),
+        ),
         Filter("since", day(_("起始日期")), lambda qs, v: qs.filter(at__gte=day_start(v))),
         Filter(
             "until",

@@ -94,13 +94,16 @@ def _problems(way: Way, now: dt.datetime) -> list[str]:
         if said.encrypted and way.kind == "tap":
             found.append(
                 ngettext(
-                    "%(n)d 个加密连接，内容看不见。", "%(n)d 个加密连接，内容看不见。", said.encrypted
+                    "%(n)d 个加密连接，内容看不见。",
+                    "%(n)d 个加密连接，内容看不见。",
+                    said.encrypted,
                 )
                 % {"n": said.encrypted}
             )
         if said.lost_packets or said.lost_bytes:
             found.append(
-                _("丢失 %(p)d 个报文、%(b)d 字节。") % {"p": said.lost_packets, "b": said.lost_bytes}
+                _("丢失 %(p)d 个报文、%(b)d 字节。")
+                % {"p": said.lost_packets, "b": said.lost_bytes}
             )
         if said.undecodable:
             found.append(
@@ -109,9 +112,7 @@ def _problems(way: Way, now: dt.datetime) -> list[str]:
             )
         if said.unjudged:
             found.append(
-                ngettext(
-                    "%(n)d 条语句未经判断放行。", "%(n)d 条语句未经判断放行。", said.unjudged
-                )
+                ngettext("%(n)d 条语句未经判断放行。", "%(n)d 条语句未经判断放行。", said.unjudged)
                 % {"n": said.unjudged}
             )
         if not said.statements:

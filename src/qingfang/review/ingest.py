@@ -24,6 +24,7 @@ from django.db import connection, transaction
 from qingfang.events import Event
 from qingfang.people import policy
 from qingfang.people.models import Person, Terminal
+from qingfang.record.entries import Completed
 from qingfang.review.models import Alert, Position, Statement
 
 CHANNEL = "qingfang_alert"
@@ -54,6 +55,7 @@ class Ingest:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._alerts: list[Event] = []
         self._statements: dict[int, Event] = {}
+        self._ends: list[Completed] = []
         row = Position.objects.filter(log=log).first()
         self.position = row.seq if row else 0
         self.start = max(0, self.position - CONTEXT)
@@ -83,6 +85,16 @@ class Ingest:
             session.wanted -= 1
         session.recent.append(event)
 
+    def completed(self, seq: int, end: Completed) -> None:
+        """How a statement ended whose event came earlier, at `end.seq`."""
+        if seq >= self.position:
+            self._ends.append(end)
+            self.position = seq + 1
+
+    def passed(self, seq: int) -> None:
+        """A record that is no statement."""
+        self.position = max(self.position, seq + 1)
+
     @property
     def waiting(self) -> int:
         return len(self._alerts)
@@ -91,6 +103,7 @@ class Ingest:
         """Store what was fed since the last commit; returns the number of new alerts."""
         alerts = [a for a in (_alert(self.log, e) for e in self._alerts) if a is not None]
         statements = [_statement(self.log, e) for e in self._statements.values()]
+        ended = 0
         with transaction.atomic():
             for begin in range(0, len(statements), 500):
                 Statement.objects.bulk_create(
@@ -103,14 +116,30 @@ class Ingest:
             )
             fresh = [a for a in alerts if a.seq not in known]
             Alert.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=500)
+            for end in self._ends:
+                Statement.objects.filter(log=self.log, seq=end.seq).update(
+                    rows=end.rows, error=_clean(end.error or "")
+                )
+                for alert in Alert.objects.filter(log=self.log, seq=end.seq):
+                    alert.rows, alert.bytes = end.rows, end.bytes
+                    alert.event = {
+                        **alert.event,
+                        "rows": end.rows,
+                        "bytes": end.bytes,
+                        "error": _clean(end.error) if end.error else None,
+                        "took_ms": end.took_ms,
+                    }
+                    alert.save(update_fields=["rows", "bytes", "event"])
+                    ended += 1
             Position.objects.update_or_create(
                 log=self.log, defaults={"seq": self.position, "at": dt.datetime.now(dt.UTC)}
             )
-            if fresh:
+            if fresh or ended:
                 with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(len(fresh))])
+                    cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(len(fresh) + ended)])
         self._alerts.clear()
         self._statements.clear()
+        self._ends.clear()
         return len(fresh)
 
 
@@ -151,9 +180,13 @@ def _alert(log: str, event: Event) -> Alert | None:
     )
     label = _attributed(event, "terminal")
     address = event.client.rsplit(":", 1)[0].strip("[]")
-    terminal = Terminal.objects.select_related("location", "department__parent").filter(
-        **({"name": label} if label else {"address": address})
-    ).first() if label or _is_address(address) else None
+    terminal = (
+        Terminal.objects.select_related("location", "department__parent")
+        .filter(**({"name": label} if label else {"address": address}))
+        .first()
+        if label or _is_address(address)
+        else None
+    )
     kinds: set[str] = set()
     for department in (
         person.department if person else None,

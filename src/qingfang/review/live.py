@@ -14,10 +14,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import psycopg
 from django.db import connections
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +27,16 @@ KEEP_ALIVE_S = 15.0
 AGAIN_S = 1.0
 
 
-def _dsn() -> dict[str, object]:
-    wrapper = connections["default"]
-    parameters = dict(wrapper.get_connection_params())
-    for ours in ("cursor_factory", "context", "prepare_threshold", "client_encoding"):
-        parameters.pop(ours, None)
-    return parameters
+def _dsn() -> str:
+    """How Django's own connections reach the database, for a connection of ours."""
+    settings = connections["default"].settings_dict
+    given: dict[str, Any] = {k: v for k, v in settings["OPTIONS"].items() if k != "pool"}
+    for name, key in (("dbname", "NAME"), ("user", "USER"), ("password", "PASSWORD")):
+        given[name] = settings[key]
+    for name, key in (("host", "HOST"), ("port", "PORT")):
+        if settings[key]:
+            given[name] = settings[key]
+    return make_conninfo(**given)
 
 
 class Fan:
@@ -64,8 +70,7 @@ class Fan:
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(
-                    **_dsn(),  # pyright: ignore[reportArgumentType]
-                    autocommit=True,
+                    _dsn(), autocommit=True
                 ) as connection:
                     await connection.execute(
                         sql.SQL("LISTEN {}").format(sql.Identifier(self._channel))

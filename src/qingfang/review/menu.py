@@ -95,18 +95,16 @@ def _panels(request: HttpRequest) -> list[attention.Panel]:
     return [("review/home.html", {"chart": chart, "latest": latest, "days": CHART_DAYS})]
 
 
-def _forecast(route: str, span: dt.timedelta) -> routes.Forecast:
+def _forecast(server: str, span: dt.timedelta) -> routes.Forecast:
     """What enforcing would have stopped: alarms that were let through."""
     let_through = Alert.objects.filter(
         at__gte=timezone.now() - span,
         verdict__in=("alert", "deny"),
         answered_as="forwarded",
         disclosure="usage",
-        event__route=route,
+        server=server,
     )
-    return routes.Forecast(
-        let_through.count(), let_through.values("operator").distinct().count()
-    )
+    return routes.Forecast(let_through.count(), let_through.values("operator").distinct().count())
 
 
 def register() -> None:

@@ -49,10 +49,10 @@ class Alert(models.Model):
     connection = models.CharField(max_length=128, blank=True)
     rows = models.BigIntegerField(null=True)
     bytes = models.BigIntegerField(null=True)
-    event: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField()
-    twins: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
+    event: models.JSONField[dict[str, Any]] = models.JSONField()
+    twins: models.JSONField[list[str]] = models.JSONField(default=list)
     # Kinds of the departments that the operator and the terminal belong to, as they were then.
-    subject_kinds: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
+    subject_kinds: models.JSONField[list[str]] = models.JSONField(default=list)
     disposition = models.CharField(
         _("定性"), max_length=12, choices=Disposition.choices, default=Disposition.OPEN
     )
@@ -159,7 +159,7 @@ class CoverageRow(models.Model):
     node = models.CharField(max_length=63, blank=True)
     database = models.CharField(max_length=63)
     at = models.DateTimeField()
-    body: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField()
+    body: models.JSONField[dict[str, Any]] = models.JSONField()
 
     class Meta:
         constraints: ClassVar = [

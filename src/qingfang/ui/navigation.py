@@ -48,7 +48,9 @@ def for_request(request: HttpRequest) -> list[dict[str, object]]:
         if not entry.allowed(request):
             continue
         url = reverse(entry.name)
-        here = request.path == url or (url != "/" and request.path.startswith(url.rstrip("/") + "/"))
+        here = request.path == url or (
+            url != "/" and request.path.startswith(url.rstrip("/") + "/")
+        )
         badge = entry.badge(request) if entry.badge else 0
         shown.append({"entry": entry, "url": url, "here": here, "badge": badge})
     return shown

@@ -117,7 +117,9 @@ class Table:
         key = f"columns:{self.id}"
         names = {c.name for c in self.columns}
         if "columns" in self.request.GET:
-            self.request.session[key] = [n for n in self.request.GET.getlist("columns") if n in names]
+            self.request.session[key] = [
+                n for n in self.request.GET.getlist("columns") if n in names
+            ]
         chosen = self.request.session.get(key)
         if chosen:
             self.shown = [c for c in self.columns if c.name in chosen]
@@ -241,9 +243,7 @@ class Table:
     def plain_url(self) -> str:
         return self.request.path
 
-    def respond(
-        self, template: str, context: dict[str, object] | None = None
-    ) -> HttpResponseBase:
+    def respond(self, template: str, context: dict[str, object] | None = None) -> HttpResponseBase:
         """The page, or only the table when HTMX asks for it, or the CSV file."""
         if self.request.GET.get("export") == "csv":
             return self._export()
@@ -253,7 +253,7 @@ class Table:
         )
         name = "ui/table.html" if partial else template
         response: HttpResponse = render(self.request, name, {**(context or {}), "table": self})
-        response.headers["Vary"] = "HX-Request, Cookie"
+        response["Vary"] = "HX-Request, Cookie"
         return response
 
     # ------------------------------------------------------------ export
@@ -309,7 +309,8 @@ def _csv(rows: Iterable[list[str]]) -> bytes:
 
 def choices(label: Text, pairs: Iterable[tuple[str, Text]], everything: Text) -> forms.ChoiceField:
     """A filter of one choice; `everything` names the choice that filters nothing."""
-    return forms.ChoiceField(label=label, choices=[("", everything), *pairs])
+    offered: Any = [("", everything), *pairs]
+    return forms.ChoiceField(label=label, choices=offered)
 
 
 def day(label: Text) -> forms.DateField:

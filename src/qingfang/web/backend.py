@@ -14,4 +14,6 @@ class Sessions:
         return None
 
     def get_user(self, user_id: int) -> Person | None:
-        return Person.objects.select_related("department").filter(pk=user_id, is_active=True).first()
+        return (
+            Person.objects.select_related("department").filter(pk=user_id, is_active=True).first()
+        )

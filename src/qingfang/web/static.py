@@ -13,11 +13,11 @@ from django.contrib.staticfiles.storage import StaticFilesStorage
 @functools.cache
 def _digest(name: str) -> str:
     found = finders.find(name)
-    return hashlib.sha256(Path(found).read_bytes()).hexdigest()[:12] if found else ""
+    return hashlib.sha256(Path(str(found)).read_bytes()).hexdigest()[:12] if found else ""
 
 
 class Versioned(StaticFilesStorage):
     def url(self, name: str | None) -> str:
-        address = super().url(name)
+        address = super().url(name or "")
         digest = _digest(name or "")
         return f"{address}?v={digest}" if digest else address

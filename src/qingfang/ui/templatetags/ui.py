@@ -10,6 +10,7 @@ Rules this module keeps:
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,10 +21,9 @@ from django.templatetags.static import static
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import ngettext
 
 from qingfang.ui import navigation
 
@@ -134,7 +134,7 @@ def marked_sql(sql: str, reasons: Iterable[Mapping[str, Any]]) -> SafeString:
             spans.append((start, end, number))
     edges = sorted({0, len(sql), *(s for s, _e, _n in spans), *(e for _s, e, _n in spans)})
     out: list[str] = []
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in itertools.pairwise(edges):
         numbers = [n for s, e, n in spans if s <= left and right <= e]
         text = escape(sql[left:right])
         if numbers:
@@ -165,4 +165,4 @@ def render_cell(column: Any, row: Any, value: object) -> SafeString:
     if not column.template:
         return format_html("{}", "" if value is None else value)
     loaded = get_template(column.template)
-    return loaded.render({"row": row, "value": value})
+    return SafeString(loaded.render({"row": row, "value": value}))
