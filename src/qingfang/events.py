@@ -26,6 +26,81 @@ Delivery = Literal["returned", "stored"]
 Decision = Literal["pass", "log", "review", "alert", "mask", "deny"]
 Source = Literal["gateway", "tap", "trail", "replay"]
 Answered = Literal["forwarded", "denied", "masked", "killed"]
+Digest = bytes
+"""32 bytes. (Under this name where a field called `bytes` hides the type.)"""
+
+# ------------------------------------------------------------------ decode
+
+
+class Statement(Struct, frozen=True):
+    """One statement as a client sent it. What became of it comes later as an `Outcome` of the same
+    `number`, which counts from 1 within the connection.
+
+    `kind` is `query` (simple), `execute` (of a portal), `copy` (either, when the text is COPY),
+    `prepare` (only when the server refused the text, or did not get to it: nothing was executed)
+    or `call` (function call by number, which `name` holds). `binds` are the bound values as text,
+    None for NULL, and None as a whole when there is nothing bound; `guessed` the indexes of binary
+    values whose type was not known, so that their text is a guess. `name` and `portal` are those
+    of the extended protocol; `resumed` tells that a portal goes on after its row limit.
+
+    `doubt` says why `sql` may not be what the server executes, and an analyser must call such a
+    statement opaque: `cut` (over-long; the head is kept), `unknown` (prepared out of our sight: by
+    SQL or before we joined; `sql` may be empty), `encoding` (sent while the encoding changed).
+    `cut_binds` tells that values are missing at the end of `binds`.
+    """
+
+    number: int
+    at_us: int
+    kind: str
+    sql: str
+    binds: tuple[str | None, ...] | None = None
+    guessed: tuple[int, ...] = ()
+    name: str = ""
+    portal: str = ""
+    resumed: bool = False
+    doubt: Literal["", "cut", "unknown", "encoding"] = ""
+    cut_binds: bool = False
+
+
+class Outcome(Struct, frozen=True):
+    """What became of the statement `number`. `rows` and `bytes` are what the server returned
+    (DataRow and CopyData frames, headers included), -1 when not known; `parts` the rows of each
+    statement of a simple text that completed.
+
+    `end`: `complete`, `suspended` (row limit reached, the portal may go on), `failed` (`error`,
+    `sqlstate` are the server's), `denied` (the client got our refusal), `skipped` (after an
+    earlier error), `lost` (we did not see, or the connection ended first).
+    """
+
+    number: int
+    at_us: int
+    rows: int
+    bytes: int
+    end: Literal["complete", "suspended", "failed", "denied", "skipped", "lost"]
+    error: str | None = None
+    sqlstate: str = ""
+    parts: tuple[int, ...] = ()
+
+
+class SessionFact(Struct, frozen=True):
+    """What is known of the connection as a whole; sent again, whole, when something changes.
+
+    `stage`: `ready` (signed in; later changes too), `refused` (sign-in failed; `error`,
+    `sqlstate`), `blind` (the rest is encrypted and cannot be read). `parameters` are what the
+    server reported, by name; `pid` its process for this connection, 0 when unknown.
+    """
+
+    at_us: int
+    stage: Literal["ready", "refused", "blind"]
+    account: str = ""
+    database: str = ""
+    program: str = ""
+    tls: bool = False
+    pid: int = 0
+    parameters: tuple[tuple[str, str], ...] = ()
+    error: str | None = None
+    sqlstate: str = ""
+
 
 # ------------------------------------------------------------------ understand
 
@@ -126,9 +201,26 @@ class Yield(Struct, frozen=True):
     paged: bool = False
 
 
+class Gathered(Struct, frozen=True):
+    """What this statement adds up to together with earlier ones of a session, a person or a group
+    (people of one unit or terminal). `disclosure` and `grain` are what the whole reveals, None when
+    the finding only explains or aggravates; `count` is how many things came together; `code` is
+    documented like a `Reason`'s and `text` is Chinese."""
+
+    code: str
+    over: Literal["session", "person", "group"]
+    text: str
+    count: int
+    disclosure: Disclosure | None = None
+    grain: Grain | None = None
+
+
 class Meaning(Struct, frozen=True):
     """What the receiver of one statement learns. docs/contracts/explain.md defines every field;
-    `pins`, `yields` and `operator` go beyond it and feed accumulation and attribution.
+    `pins`, `works`, `yields` and `operator` go beyond it and feed accumulation and attribution:
+    `pins` are keys that a reading statement selects by, `works` those whose rows an INSERT, UPDATE
+    or DELETE writes (work on a patient explains reading about this patient). `gathered` is filled by
+    accumulation, and only with what this very statement contributes to.
 
     `operator` is the staff number when the statement is a sign-in that names one.
     `volatile` tells that the meaning rests on session state or the clock and must not be cached.
@@ -146,6 +238,8 @@ class Meaning(Struct, frozen=True):
     person_disclosure: Disclosure | None = None
     person_grain: Grain | None = None
     pins: tuple[Pin, ...] = ()
+    works: tuple[Pin, ...] = ()
+    gathered: tuple[Gathered, ...] = ()
     yields: tuple[Yield, ...] = ()
     operator: Value | None = None
     volatile: bool = False
@@ -160,6 +254,14 @@ class Attributed(Struct, frozen=True):
     value: str
     confidence: float
     because: tuple[str, ...]
+
+
+class Who(Struct, frozen=True):
+    """The sender of a statement as far as it could be told: staff number, terminal id and room."""
+
+    operator: Attributed | None = None
+    terminal: Attributed | None = None
+    place: Attributed | None = None
 
 
 class Connection(Struct, frozen=True):
@@ -195,12 +297,18 @@ class Template(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """What was decided, why (zh), on which grant, and how urgent (0 none … 3 now)."""
+    """What was decided, why (zh), on which grant, and how urgent (0 none … 3 now).
+
+    `codes` are the stable codes of `reasons`, one each (docs/reasons.md). `would` is what enforcing
+    would have decided, None when it is what was decided or the sensor cannot enforce.
+    """
 
     decision: Decision
     reasons: tuple[str, ...] = ()
     grant: str | None = None
     severity: int = 0
+    codes: tuple[str, ...] = ()
+    would: Decision | None = None
 
 
 # ------------------------------------------------------------------ record
@@ -244,6 +352,9 @@ class Event(Struct, frozen=True, omit_defaults=False):
     grant: str | None = None
     alert: str | None = None
     answered_as: Answered = "forwarded"
+    codes: tuple[str, ...] = ()
+    severity: int = 0
+    would: Decision | None = None
 
 
 class Brief(Struct, frozen=True, array_like=True):
@@ -253,7 +364,7 @@ class Brief(Struct, frozen=True, array_like=True):
 
     connection: str
     at_us: int
-    template: bytes
+    template: Digest
     kind: str
     literals: tuple[str, ...] = ()
     binds: tuple[str | None, ...] | None = None
@@ -262,3 +373,30 @@ class Brief(Struct, frozen=True, array_like=True):
     bytes: int = -1
     error: str | None = None
     operator: str | None = None
+
+
+# ------------------------------------------------------------------ coverage
+
+
+class Coverage(Struct, frozen=True):
+    """What one route, tap or trail sees of one database, and what it cannot: a running count since
+    `since_us`, published by the engine. `at_us` is when it was true; `last_us` the last statement
+    seen (None: none yet). `unregistered` are servers' addresses seen on the wire that no
+    `[[database]]` names."""
+
+    kind: Literal["route", "tap", "trail"]
+    name: str
+    database: str
+    at_us: int
+    since_us: int
+    node: str = ""
+    running: bool = True
+    statements: int = 0
+    connections: int = 0
+    encrypted: int = 0
+    lost_packets: int = 0
+    lost_bytes: int = 0
+    undecodable: int = 0
+    unjudged: int = 0
+    last_us: int | None = None
+    unregistered: tuple[str, ...] = ()
