@@ -8,13 +8,13 @@ import re
 
 import psycopg
 import pytest
-from tests.demo.conftest import TODAY
 
 from qingfang.demo import attempts
 from qingfang.demo.attempts import ATTEMPTS, Attempt
 from qingfang.demo.client import Target
 from qingfang.demo.hospital import Facts
 from qingfang.demo.people import Cast
+from tests.demo.conftest import TODAY
 
 NUMBERS = range(1, 4)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.demo.conftest import SCALE, SEED, UNTIL
 
 from qingfang.demo import hospital, names
 from qingfang.postgres import Server
+from tests.demo.conftest import SCALE, SEED, UNTIL
 
 # Everything but the stamp's time, in an order that does not depend on where rows lie.
 FINGERPRINT = """

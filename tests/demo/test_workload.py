@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from tests.demo.conftest import SEED, TODAY
 
 from qingfang.demo.client import Target, filled
 from qingfang.demo.workload import JOBS, Order
 from qingfang.postgres import Server
+from tests.demo.conftest import SEED, TODAY
 
 
 class Day:
