@@ -38,6 +38,12 @@ _OPERANDS = frozenset(
         *(TokenType.R_PAREN, TokenType.R_BRACKET),
     }
 )
+_COMMANDS = frozenset(
+    {
+        *(TokenType.COMMAND, TokenType.EXECUTE, TokenType.FETCH, TokenType.SHOW),
+        *(TokenType.RENAME,),
+    }
+)
 # Objects whose body is a block of statements: their `;` do not end the statement.
 _BODIED = frozenset({"FUNCTION", "PROCEDURE", "PROC", "TRIGGER", "PACKAGE", "EVENT", "TYPE"})
 
@@ -63,7 +69,7 @@ def pieces(sql: str, dialect: str) -> list[Piece]:
     if len(sql) > MAX_LENGTH:
         return [Piece([], "too_long", 0, len(sql))]
     try:
-        tokens = list(Dialect.get_or_raise(dialect).tokenize(_without_disguise(sql, dialect)))
+        tokens = _tokens(_without_disguise(sql, dialect), dialect, 0)
     except (SqlglotError, RecursionError, ValueError):
         return [Piece([], "unparsed", 0, len(sql))]
     if len(tokens) > MAX_TOKENS:
@@ -71,6 +77,36 @@ def pieces(sql: str, dialect: str) -> list[Piece]:
     if _deepest(tokens) > MAX_NESTING:
         return [Piece([], "too_deep", 0, len(sql))]
     return [Piece(part) for part in _split(_repaired(tokens, dialect), dialect)]
+
+
+def _tokens(sql: str, dialect: str, base: int) -> list[Token]:
+    """The words of a text whose first code point is number `base`. The tokenizer keeps what
+    follows EXECUTE, FETCH, CALL and their like as one string; here it is taken apart."""
+    tokens: list[Token] = []
+    for token in Dialect.get_or_raise(dialect).tokenize(sql):
+        if token.token_type is TokenType.STRING and tokens and tokens[-1].token_type in _COMMANDS:
+            after = tokens[-1].end + 1 - base
+            at = after + len(sql[after:]) - len(sql[after:].lstrip())
+            if token.text and sql.startswith(token.text, at):
+                tokens.extend(_tokens(token.text, dialect, base + at))
+                continue
+        if base:
+            tokens.append(_moved(token, base))
+        else:
+            tokens.append(token)
+    return tokens
+
+
+def _moved(token: Token, base: int) -> Token:
+    return Token(
+        token.token_type,
+        token.text,
+        line=token.line,
+        col=token.col,
+        start=token.start + base,
+        end=token.end + base,
+        comments=token.comments,
+    )
 
 
 def tree(piece: Piece, sql: str, dialect: str) -> exp.Expr | None:
