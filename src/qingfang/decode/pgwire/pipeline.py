@@ -32,7 +32,7 @@ from qingfang.decode.pgwire.frames import (
     QUERY,
     SYNC,
 )
-from qingfang.decode.pgwire.text import codec_of, decode
+from qingfang.decode.pgwire.text import codec_of, decode, program_name
 from qingfang.events import Outcome, SessionFact, Statement
 
 End = Literal["complete", "suspended", "failed", "denied", "skipped", "lost"]
@@ -215,7 +215,9 @@ class Conversation:
             stage=stage,
             account=account,
             database=self.start_up.get("database", account),
-            program=self.start_up.get("application_name", "") if program is None else program,
+            program=self.start_up.get("application_name", "")
+            if program is None
+            else program_name(program, self.codec),
             tls=self.tls,
             pid=self.pid,
             parameters=tuple(self.parameters.items()),
