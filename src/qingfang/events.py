@@ -26,6 +26,8 @@ Delivery = Literal["returned", "stored"]
 Decision = Literal["pass", "log", "review", "alert", "mask", "deny"]
 Source = Literal["gateway", "tap", "trail", "replay"]
 Answered = Literal["forwarded", "denied", "masked", "killed"]
+Digest = bytes
+"""32 bytes. (Under this name where a field called `bytes` hides the type.)"""
 
 # ------------------------------------------------------------------ decode
 
@@ -362,7 +364,7 @@ class Brief(Struct, frozen=True, array_like=True):
 
     connection: str
     at_us: int
-    template: bytes
+    template: Digest
     kind: str
     literals: tuple[str, ...] = ()
     binds: tuple[str | None, ...] | None = None
@@ -371,3 +373,30 @@ class Brief(Struct, frozen=True, array_like=True):
     bytes: int = -1
     error: str | None = None
     operator: str | None = None
+
+
+# ------------------------------------------------------------------ coverage
+
+
+class Coverage(Struct, frozen=True):
+    """What one route, tap or trail sees of one database, and what it cannot: a running count since
+    `since_us`, published by the engine. `at_us` is when it was true; `last_us` the last statement
+    seen (None: none yet). `unregistered` are servers' addresses seen on the wire that no
+    `[[database]]` names."""
+
+    kind: Literal["route", "tap", "trail"]
+    name: str
+    database: str
+    at_us: int
+    since_us: int
+    node: str = ""
+    running: bool = True
+    statements: int = 0
+    connections: int = 0
+    encrypted: int = 0
+    lost_packets: int = 0
+    lost_bytes: int = 0
+    undecodable: int = 0
+    unjudged: int = 0
+    last_us: int | None = None
+    unregistered: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ class Hash(Protocol):
 
     def update(self, data: bytes, /) -> None: ...
     def digest(self) -> bytes: ...
+    def copy(self) -> Hash: ...
 
 
 class CarriedSm3:
@@ -33,6 +34,11 @@ class CarriedSm3:
 
     def digest(self) -> bytes:
         return self._hash.copy().finalize()
+
+    def copy(self) -> CarriedSm3:
+        other = CarriedSm3()
+        other._hash = self._hash.copy()
+        return other
 
 
 _NATIVE_SM3 = "sm3" in hashlib.algorithms_available

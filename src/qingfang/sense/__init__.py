@@ -1,1 +1,1 @@
-"""The only way in: the gateway between client and server, the tap beside them. Nothing is judged."""
+"""The only way in: bytes from connections (`gateway`) and from packets (`tap`). Judges nothing."""

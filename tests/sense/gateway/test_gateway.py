@@ -23,11 +23,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.support.gateway import PASS, Running, running
 
 from qingfang.decode.pgwire import SSL_REQUEST_PACKET, Inline
 from qingfang.events import Statement, Verdict
 from qingfang.postgres import Server, free_port
+from tests.support.gateway import PASS, Running, running
 
 DENY = Verdict("deny", ("按医生汇总药品用量",))
 

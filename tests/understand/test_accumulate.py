@@ -1,0 +1,472 @@
+"""What adds up over statements, days and people; and what is work and does not."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qingfang.events import Fixed, Meaning, Period, Pin, Scope, Selection, Value, Yield
+from qingfang.understand.accumulate import DAY, HOUR, Learner, Limits, Memory
+
+# 2026-01-20 09:00 in Shanghai.
+NINE = 1_768_870_800_000_000
+MINUTE = 60_000_000
+
+DOCTOR = Learner(session="c1", person="YS03", own=("YS03",))
+CLERK = Learner(session="c2", person="IT07")
+
+
+def value(text: str | None) -> Value:
+    return Value(text)
+
+
+def pinned(*keys: str | None, role: str = "patient_id") -> Meaning:
+    """SELECT ysdm, ypdm, sl … WHERE brid = …"""
+    return Meaning(
+        "clinical",
+        subtype="pinned",
+        pins=(Pin(role, "mz_cf", tuple(value(k) for k in keys)),),
+        yields=(
+            Yield(
+                ("mz_cf", "mz_cfmx"),
+                ("prescriber_id", "item_id", "quantity"),
+                measured=True,
+                pinned=True,
+            ),
+        ),
+    )
+
+
+def order(key: str, role: str = "patient_id") -> Meaning:
+    """INSERT INTO mz_cf (brid, …) VALUES (…)"""
+    return Meaning("none", works=(Pin(role, "mz_cf", (value(key),)),))
+
+
+def worklist(
+    day: str | None = None,
+    *,
+    unit: str = "",
+    prescriber: str = "",
+    item: str = "",
+) -> Meaning:
+    fixed = []
+    if unit:
+        fixed.append(Fixed("unit_id", "zy_yz", "bq", (value(unit),)))
+    if prescriber:
+        fixed.append(Fixed("prescriber_id", "mz_cf", "ysdm", (value(prescriber),)))
+    if item:
+        fixed.append(Fixed("item_id", "zy_yz", "ypdm", (value(item),)))
+    period = Period(value(day), value(day)) if day else None
+    return Meaning(
+        "clinical",
+        subtype="worklist",
+        scope=Scope(period=period),
+        yields=(
+            Yield(
+                ("zy_yz",),
+                ("visit_id", "item_id", "quantity"),
+                fixed=tuple(fixed),
+                measured=True,
+            ),
+        ),
+    )
+
+
+def header(*roles: str, keys: tuple[str, ...] = ("mz_cf.cf_id",), fixed=()) -> Meaning:
+    """SELECT cf_id, ysdm FROM mz_cf: no item, no amount."""
+    return Meaning("none", yields=(Yield(("mz_cf",), roles, keys=keys, fixed=fixed),))
+
+
+def by_doctor(code: str | None, item: str = "YP007") -> Meaning:
+    """SELECT SUM(sl) … WHERE ysdm = … AND ypdm = …"""
+    fixed = (
+        Fixed("prescriber_id", "mz_cf", "ysdm", (value(code),)),
+        Fixed("item_id", "mz_cfmx", "ypdm", (value(item),)),
+    )
+    return Meaning(
+        "usage",
+        "prescriber",
+        "item",
+        scope=Scope(items=Selection("one", (value(item),))),
+        yields=(
+            Yield(("mz_cf", "mz_cfmx"), ("quantity",), fixed=fixed, measured=True, aggregated=True),
+        ),
+    )
+
+
+def total_of(item: str, *, without: str = "") -> Meaning:
+    """SELECT SUM(sl) … WHERE ypdm = … [AND ysdm <> …]"""
+    fixed = [Fixed("item_id", "mz_cfmx", "ypdm", (value(item),))]
+    if without:
+        fixed.append(Fixed("prescriber_id", "mz_cf", "ysdm", (value(without),), negated=True))
+    return Meaning(
+        "usage",
+        "institution",
+        "item",
+        yields=(
+            Yield(("mz_cfmx",), ("quantity",), fixed=tuple(fixed), measured=True, aggregated=True),
+        ),
+    )
+
+
+def codes(meaning: Meaning) -> set[str]:
+    return {g.code for g in meaning.gathered}
+
+
+def whole(meaning: Meaning) -> set[str]:
+    """Codes of findings that reveal usage."""
+    return {g.code for g in meaning.gathered if g.disclosure == "usage"}
+
+
+def take_all(
+    memory: Memory, learner: Learner, start: int, step: int, meanings: list[Meaning]
+) -> list[Meaning]:
+    return [memory.take(m, learner, start + n * step) for n, m in enumerate(meanings)]
+
+
+# ------------------------------------------------------------------ scanning
+
+
+@pytest.mark.parametrize("step", [MINUTE // 10, 30 * MINUTE, 7 * HOUR])
+def test_patients_in_key_order_however_slowly(step: int) -> None:
+    """T23 within an hour, over two days, over 31 days."""
+    scan = [pinned(f"BR{n:03}") for n in range(0, 200, 2)]
+    out = take_all(Memory(), CLERK, NINE, step, scan)
+    assert not any(whole(m) for m in out[:19])
+    assert all(whole(m) for m in out[19:])
+    assert out[19].session_disclosure == out[19].person_disclosure == "usage"
+    assert out[19].session_grain == "detail"
+
+
+def test_key_order_inside_other_reading() -> None:
+    chance = random.Random(7)
+    memory = Memory()
+    hits = 0
+    for n in range(60):
+        at = NINE + n * 20 * MINUTE
+        hits += bool(whole(memory.take(pinned(f"BR{1000 + n}"), CLERK, at)))
+        memory.take(pinned(f"BR{chance.randrange(10**7):07}"), CLERK, at + MINUTE)
+    assert hits >= 40
+
+
+def test_patients_in_any_order_within_an_hour() -> None:
+    keys = random.Random(1).sample(range(10**6), 60)
+    out = take_all(Memory(), CLERK, NINE, MINUTE // 2, [pinned(str(k)) for k in keys])
+    assert not any(whole(m) for m in out[:50])
+    assert all(codes(m) == {"scan-hour"} for m in out[50:])
+
+
+def test_the_same_patient_again_and_again_is_one() -> None:
+    out = take_all(Memory(), CLERK, NINE, MINUTE, [pinned("BR010")] * 500)
+    assert not any(whole(m) for m in out)
+
+
+def test_keys_that_are_not_seen_are_not_counted_as_distinct_but_not_ignored() -> None:
+    start = NINE - NINE % HOUR
+    out = take_all(Memory(), CLERK, start, HOUR // 800, [pinned(None)] * 700)
+    assert [bool(whole(m)) for m in out] == [False] * 600 + [True] * 100
+    out = take_all(Memory(), CLERK, start, MINUTE, [pinned(None)] * 700)
+    assert not any(whole(m) for m in out)
+
+
+def test_a_doctor_who_writes_orders_reads_what_the_work_needs() -> None:
+    """Twin of the scan: the same hundred reads, each followed by an order for that patient."""
+    memory = Memory()
+    for n in range(100):
+        at = NINE + n * MINUTE // 2
+        assert not whole(memory.take(pinned(f"BR{n:03}"), DOCTOR, at))
+        memory.take(order(f"BR{n:03}"), DOCTOR, at + 1000)
+
+
+def test_a_ward_round_stays_within_its_list() -> None:
+    """A nurse opens the ward's list (45 beds) and then each patient; without the list it alarms."""
+    beds = random.Random(2).sample(range(10**6), 45) + random.Random(3).sample(range(10**6), 40)
+    memory = Memory()
+    memory.take(worklist("2026-01-20", unit="W3"), CLERK, NINE, rows=45)
+    out = take_all(memory, CLERK, NINE, MINUTE // 2, [pinned(str(k)) for k in beds])
+    assert not any(whole(m) for m in out)
+    without = take_all(Memory(), CLERK, NINE, MINUTE // 2, [pinned(str(k)) for k in beds])
+    assert any(whole(m) for m in without)
+
+
+def test_opened_one_by_one_from_an_unpinned_list() -> None:
+    memory = Memory()
+    listing = header("prescription_id", "prescriber_id")
+    memory.take(listing, CLERK, NINE)
+    keys = random.Random(4).sample(range(10**6), 25)
+    scan = [pinned(str(k), role="prescription_id") for k in keys]
+    out = take_all(memory, CLERK, NINE, 5 * MINUTE, scan)
+    assert [bool(whole(m)) for m in out] == [False] * 19 + [True] * 6
+    mine = Memory()
+    own = (Fixed("prescriber_id", "mz_cf", "ysdm", (value("YS03"),)),)
+    mine.take(header("prescription_id", fixed=own), DOCTOR, NINE)
+    assert not any(whole(m) for m in take_all(mine, DOCTOR, NINE, 5 * MINUTE, scan))
+
+
+def test_a_registered_service_is_exempt_from_scanning_only() -> None:
+    upload = Learner(session="c9", person="SVC_YB", service=True)
+    memory = Memory()
+    scan = [pinned(f"{n}", role="prescription_id") for n in range(200)]
+    assert not any(codes(m) for m in take_all(memory, upload, NINE, MINUTE // 60, scan))
+    memory.take(total_of("YP007"), upload, NINE)
+    assert whole(memory.take(total_of("YP007", without="YS01"), upload, NINE)) == {"difference"}
+
+
+# ------------------------------------------------------------------ joining, subtracting
+
+
+LINES = Meaning(
+    "usage",
+    "institution",
+    "item",
+    yields=(Yield(("mz_cfmx",), ("item_id", "quantity"), keys=("mz_cfmx.mx_id",), measured=True),),
+)
+BRIDGE = header("prescription_id", keys=("mz_cfmx.mx_id", "mz_cfmx.cf_id"))
+HEADS = header("prescription_id", "prescriber_id")
+
+
+def test_results_joined_by_a_key_in_any_order() -> None:
+    """T21 in three steps: lines, the bridge between numbers, headers."""
+    for steps in ((LINES, BRIDGE, HEADS), (HEADS, BRIDGE, LINES), (BRIDGE, HEADS, LINES)):
+        out = take_all(Memory(), CLERK, NINE, 5 * DAY, list(steps))
+        assert [whole(m) for m in out] == [set(), set(), {"joined"}]
+        assert out[-1].person_grain == "detail"
+        assert out[-1].session_disclosure == "usage"
+
+
+def test_unlinked_results_are_not_joined() -> None:
+    other = header("patient_id", "prescriber_id", keys=("gh_mx.gh_id",))
+    out = take_all(Memory(), CLERK, NINE, MINUTE, [LINES, other])
+    assert not any(whole(m) for m in out)
+
+
+def test_joined_after_more_than_a_month_no_longer_counts() -> None:
+    out = take_all(Memory(), CLERK, NINE, 32 * DAY, [LINES, BRIDGE, HEADS])
+    assert not any(whole(m) for m in out)
+
+
+def test_own_figures_are_not_joined_with_a_list_of_everybody() -> None:
+    own = (Fixed("prescriber_id", "mz_cf", "ysdm", (value("YS03"),)),)
+    lines = Yield(
+        ("mz_cfmx",), ("prescription_id", "item_id", "quantity"), fixed=own, measured=True
+    )
+    mine = Meaning("usage", "detail", "item", yields=(lines,))
+    for learner, expected in ((DOCTOR, set()), (CLERK, {"joined"})):
+        memory = Memory()
+        memory.take(mine, learner, NINE)
+        assert whole(memory.take(HEADS, learner, NINE)) == expected
+
+
+def test_two_people_of_one_unit_take_half_each() -> None:
+    one = Learner(session="a", person="P1", groups=("unit:KS02",))
+    two = Learner(session="b", person="P2", groups=("unit:KS02",))
+    far = Learner(session="c", person="P3", groups=("unit:KS09",))
+    memory = Memory()
+    memory.take(LINES, one, NINE)
+    memory.take(BRIDGE, one, NINE)
+    assert not whole(memory.consider(HEADS, far, NINE + DAY))
+    found = memory.consider(HEADS, two, NINE + DAY)
+    assert [(g.code, g.over) for g in found.gathered] == [("joined-group", "group")]
+
+
+def test_colleagues_are_not_held_to_know_what_an_approval_carried() -> None:
+    one = Learner(session="a", person="P1", groups=("unit:KS02",))
+    two = Learner(session="b", person="P2", groups=("unit:KS02",))
+    memory = Memory()
+    memory.learn(LINES, one, NINE, carried=True)
+    memory.learn(BRIDGE, one, NINE, carried=True)
+    assert not whole(memory.consider(HEADS, two, NINE + DAY))
+
+
+def test_the_whole_without_somebody_shows_somebody() -> None:
+    """T26; the twin asks for another item."""
+    out = take_all(
+        Memory(), CLERK, NINE, DAY, [total_of("YP007"), total_of("YP007", without="YS01")]
+    )
+    assert whole(out[1]) == {"difference"}
+    assert (out[1].session_grain, out[1].person_grain) == ("prescriber", "prescriber")
+    out = take_all(
+        Memory(), CLERK, NINE, DAY, [total_of("YP008"), total_of("YP007", without="YS01")]
+    )
+    assert not whole(out[1])
+
+
+# ------------------------------------------------------------------ enumeration, lists, rhythm
+
+
+def test_one_doctor_a_day() -> None:
+    """T25: each is usage by itself; the explanation says how many there were by now."""
+    out = take_all(Memory(), CLERK, NINE, DAY, [by_doctor(f"YS{n:02}") for n in range(12)])
+    assert [
+        g.count for m in out for g in m.gathered if g.code == "enumeration" and g.over == "person"
+    ] == list(range(2, 13))
+    assert all(m.person_grain == "prescriber" for m in out)
+
+
+def test_doctors_lists_one_by_one() -> None:
+    lists = [worklist("2026-01-20", prescriber=f"YS{n:02}") for n in range(10, 18)]
+    out = take_all(Memory(), CLERK, NINE, MINUTE, lists)
+    assert [bool(whole(m)) for m in out] == [False] * 4 + [True] * 4
+    own = [worklist("2026-01-20", prescriber="YS03")] * 8
+    assert not any(codes(m) for m in take_all(Memory(), DOCTOR, NINE, MINUTE, own))
+
+
+def test_lists_of_many_days_in_one_go() -> None:
+    days = [worklist(f"2026-01-{n:02}", unit="W3") for n in range(1, 11)]
+    out = take_all(Memory(), CLERK, NINE, MINUTE, days)
+    assert [bool(whole(m)) for m in out] == [False] * 4 + [True] * 6
+
+
+def test_the_list_of_the_day_each_day_is_work() -> None:
+    memory = Memory()
+    for n in range(12):
+        today = worklist(f"2026-01-{20 + n:02}", unit="W3")
+        assert not codes(memory.take(today, CLERK, NINE + n * DAY))
+
+
+def test_one_item_on_the_list_day_by_day() -> None:
+    memory = Memory()
+    out = [
+        memory.take(
+            worklist(f"2026-01-{20 + n:02}", unit="W3", item="YP007"), CLERK, NINE + n * DAY
+        )
+        for n in range(11)
+    ]
+    assert [bool(whole(m)) for m in out] == [False] * 9 + [True] * 2
+
+
+def test_the_start_of_month_after_month() -> None:
+    """T89, over more months than the window holds."""
+    first = 1_767_315_600_000_000  # 2026-01-02 09:00
+    memory = Memory()
+    out = [memory.take(by_doctor("YS01"), CLERK, first + n * 30 * DAY + DAY) for n in range(3)]
+    assert [g.count for g in out[2].gathered if g.code == "rhythm"] == [3]
+
+
+def test_pages_and_probes_explain() -> None:
+    page = Meaning(
+        "usage",
+        "detail",
+        "item",
+        yields=(Yield(("mz_cfmx",), ("item_id", "quantity"), measured=True, paged=True),),
+    )
+    out = take_all(Memory(), CLERK, NINE, MINUTE, [page] * 4)
+    assert ["pages" in codes(m) for m in out] == [False, False, True, True]
+    out = take_all(Memory(), CLERK, NINE, MINUTE, [by_doctor("YS01")] * 6)
+    assert ["probing" in codes(m) for m in out] == [False] * 4 + [True] * 2
+    assert not any(whole(m) for m in out)
+
+
+# ------------------------------------------------------------------ sessions, persons, state
+
+
+def test_accumulated_fields_are_null_without_session_and_person() -> None:
+    out = Memory().take(by_doctor("YS01"), Learner(), NINE)
+    assert out.session_disclosure is out.person_disclosure is out.person_grain is None
+
+
+def test_a_session_keeps_the_most_it_revealed_and_names_only_the_contribution() -> None:
+    memory = Memory()
+    memory.take(by_doctor("YS01"), CLERK, NINE)
+    later = memory.take(pinned("BR1"), CLERK, NINE + MINUTE)
+    assert (later.session_disclosure, later.session_grain) == ("usage", "prescriber")
+    assert later.gathered == ()
+    other = memory.take(pinned("BR1"), Learner(session="c2", person="X"), NINE + MINUTE)
+    assert other.session_disclosure == "clinical", "a session is one operator's"
+    after = memory.take(pinned("BR1"), CLERK, NINE + 32 * DAY)
+    assert after.person_disclosure == "clinical"
+
+
+def test_a_denied_statement_teaches_nothing() -> None:
+    memory = Memory()
+    memory.consider(by_doctor("YS01"), CLERK, NINE)
+    before = memory.dump()
+    for n in range(100):
+        memory.consider(pinned(f"BR{n:03}"), CLERK, NINE)
+    assert memory.dump() == before
+
+
+MOVES = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                LINES,
+                BRIDGE,
+                HEADS,
+                total_of("YP007"),
+                total_of("YP007", without="YS01"),
+                by_doctor("YS01"),
+                by_doctor("YS02"),
+                by_doctor(None),
+                worklist("2026-01-02", unit="W1"),
+                worklist("2026-01-03", unit="W1"),
+                worklist("2026-01-04", prescriber="YS09", item="YP1"),
+                order("BR3"),
+                *(pinned(f"BR{n}") for n in range(6)),
+            ]
+        ),
+        st.sampled_from([DOCTOR, CLERK, Learner(session="c1", person="IT07", groups=("unit:1",))]),
+        st.integers(min_value=0, max_value=40 * DAY),
+    ),
+    max_size=30,
+)
+
+
+@given(MOVES)
+def test_dump_and_load_continue_as_if_nothing_had_happened(moves) -> None:
+    memory, copy = Memory(), Memory()
+    for meaning, learner, at in moves:
+        copy.load(memory.dump())
+        assert copy.dump() == memory.dump()
+        assert copy.take(meaning, learner, NINE + at) == memory.take(meaning, learner, NINE + at)
+
+
+@given(MOVES, st.randoms())
+def test_the_outcome_does_not_depend_on_the_order(moves, chance) -> None:
+    """Rule 4: what persons amount to, statements of one moment in any order."""
+    still = [(m, who) for m, who, _at in moves if m.disclosure != "clinical"]
+    mixed = list(still)
+    chance.shuffle(mixed)
+    ends = []
+    for row in (still, mixed):
+        memory = Memory()
+        for meaning, who in row:
+            memory.take(meaning, who, NINE)
+        end = memory.consider(Meaning("none"), CLERK, NINE)
+        ends.append((end.session_disclosure, end.person_disclosure, end.person_grain))
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"\x84", Memory().dump()[:-1]])
+def test_a_state_that_is_none_is_refused(data: bytes) -> None:
+    memory = Memory()
+    memory.take(by_doctor("YS01"), CLERK, NINE)
+    before = memory.dump()
+    with pytest.raises(ValueError, match="state"):
+        memory.load(data)
+    assert memory.dump() == before
+
+
+def test_memory_stays_bounded() -> None:
+    """Hundreds of thousands of distinct keys, of as many sessions as there may be and more."""
+    memory = Memory(Limits(cap=512, sessions=50, persons=50))
+    chance = random.Random(5)
+    for n in range(4_000):
+        who = Learner(session=f"s{n % 300}", person=f"p{n % 70}")
+        keys = [str(chance.randrange(10**9)) for _ in range(100)]
+        memory.learn(pinned(*keys), who, NINE + n * 1000)
+        memory.learn(order(keys[0]), who, NINE + n * 1000)
+    size = len(memory.dump())
+    assert size < 100 * 2 * 512 * 40
+    findings = memory.consider(pinned("1"), Learner(person="p9"), NINE + 4_000_000)
+    assert codes(findings) == {"scan-hour"}, "a full memory still sees the scan"
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text(max_size=6), max_size=8))
+def test_any_text_can_be_a_key(texts: list[str]) -> None:
+    memory = Memory()
+    out = memory.take(pinned(*texts, "\ud800", "9" * 400), CLERK, 0)
+    assert out.session_disclosure == "clinical"
+    memory.load(memory.dump())
