@@ -114,12 +114,18 @@ def running(
     )
     database = msgspec.convert({"name": "his", "address": backend, "catalogue": "c.json"}, Database)
     notes = Notes(rule)
+    decoders: list[Inline] = []
+
+    def decoder() -> Inline:
+        decoders.append(factory())
+        return decoders[-1]
+
     loop = uvloop.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
 
     async def begin() -> Gateway:
-        gateway = Gateway(settings, database, factory, notes, site="s", node="n")
+        gateway = Gateway(settings, database, decoder, notes, site="s", node="n")
         await gateway.listen()
         return gateway
 
@@ -140,3 +146,4 @@ def running(
         loop.call_soon_threadsafe(loop.stop)
         thread.join(20)
         loop.close()
+    assert [d.mismatches for d in decoders if d.mismatches] == [], "the decoder lost its place"

@@ -167,6 +167,7 @@ class Conversation:
         self.status: int = 0x49
         self.statements: dict[str, Prepared] = {}
         self.portals: dict[str, Portal] = {}
+        self.dismissed: bool = False  # the server has said that it ends the connection
         self.denials: int = 0
         self.mismatches: int = 0
         self._owed: deque[Entry] = deque()
@@ -336,6 +337,8 @@ class Conversation:
     def failed(self, body: bytes, sqlstate: str, message: bytes) -> bytes:
         """ErrorResponse. Returns the frame to send in its place, empty to leave it as it is."""
         self._copy_in = False
+        if self.phase != READY or b"\x00VFATAL\x00" in body or b"\x00VPANIC\x00" in body:
+            self.dismissed = True
         if self.phase != READY:
             if self.phase != BLIND:
                 self.events.append(self._refused(sqlstate, message))

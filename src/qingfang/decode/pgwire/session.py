@@ -115,6 +115,16 @@ class Inline:
         return self._back.between_frames
 
     @property
+    def dismissed(self) -> bool:
+        """Whether the server has told the client that it ends the connection."""
+        return self._talk.dismissed
+
+    @property
+    def mismatches(self) -> int:
+        """Answers of the server that fitted no message of the client; 0 if both are sound."""
+        return self._talk.mismatches
+
+    @property
     def terminated(self) -> bool:
         """Whether the client has said goodbye."""
         return self._front.terminated

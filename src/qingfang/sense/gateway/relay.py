@@ -163,7 +163,7 @@ class Relay(asyncio.Protocol):
     def server_lost(self) -> None:
         if self._ended:
             return
-        if self._decoder.terminated:
+        if self._decoder.terminated or self._decoder.dismissed:
             self._end()
         else:
             self.refuse("08006", _("到数据库的连接中断了"))
