@@ -9,9 +9,9 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from tests.support.people import person
 
 from qingfang.people import policy
-from tests.support.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -31,14 +31,41 @@ ALLOWED: dict[str, object] = {
     "role-take": {"security_administrator"},
     "password-reset": {"security_administrator"},
     "person-active": {"security_administrator"},
-    "terminals": {"system_administrator", "security_administrator", "application_manager", "auditor"},
+    "terminals": {
+        "system_administrator",
+        "security_administrator",
+        "application_manager",
+        "auditor",
+    },
     "terminal-new": {"system_administrator"},
     "terminal": {"system_administrator"},
     "acts": {"auditor"},
-    "grants": {"applicant", "approver_department", "approver_functional", "approver_leader", "filer", "application_manager", "auditor"},
+    "grants": {
+        "applicant",
+        "approver_department",
+        "approver_functional",
+        "approver_leader",
+        "filer",
+        "application_manager",
+        "auditor",
+    },
     "grant-new": {"applicant"},
-    "grant": {"applicant", "approver_department", "approver_functional", "approver_leader", "filer", "application_manager", "auditor"},
-    "grant-step": {"approver_department", "approver_functional", "approver_leader", "filer", "application_manager"},
+    "grant": {
+        "applicant",
+        "approver_department",
+        "approver_functional",
+        "approver_leader",
+        "filer",
+        "application_manager",
+        "auditor",
+    },
+    "grant-step": {
+        "approver_department",
+        "approver_functional",
+        "approver_leader",
+        "filer",
+        "application_manager",
+    },
     "routes": {"application_manager", "auditor", "system_administrator"},
     "route-switch": {"application_manager"},
     "alerts": {"application_manager", "auditor", "verifier", "duty_officer"},
