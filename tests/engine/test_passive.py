@@ -15,7 +15,6 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from tests.support.raw import needs_raw
 
 from qingfang.engine.passive import Decoding
 from qingfang.events import Connection, Outcome, Statement
@@ -23,6 +22,7 @@ from qingfang.postgres import Server
 from qingfang.sense.tap.capture import Capture
 from qingfang.sense.tap.encryption import Blind
 from qingfang.sense.tap.flows import Flows
+from tests.support.raw import needs_raw
 
 CLONE_NEWNET = 0x40000000
 
