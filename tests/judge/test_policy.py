@@ -1,6 +1,7 @@
 """The policy: every combination has a decision, and errors name their place."""
 
 import itertools
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -144,3 +145,14 @@ def test_an_error_names_file_line_and_key(text: str, line: int, key: str, said: 
         read(text, "院内策略.toml")
     assert (caught.value.file, caught.value.line, caught.value.key) == ("院内策略.toml", line, key)
     assert said in caught.value.problem
+
+
+def test_the_documented_table_is_the_built_in_policy() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "judging.md").read_text("utf-8")
+    words = {"放行": "pass", "记录": "log", "复核": "review", "告警": "alert", "拒绝": "deny"}
+    rows = [[c.strip() for c in line.split("|")] for line in page.splitlines() if line[:3] == "| `"]
+    assert [(row[1].strip("`"), words[row[3]], words[row[4]], int(row[5])) for row in rows] == [
+        (rule.name, rule.observe, rule.enforce, rule.severity) for rule in POLICY.rules
+    ]
+    example = page.split("```toml\n")[1].split("```")[0]
+    assert read(example).limits == POLICY.limits

@@ -162,9 +162,12 @@ def test_the_same_patient_again_and_again_is_one() -> None:
     assert not any(whole(m) for m in out)
 
 
-def test_values_that_are_not_seen_count_each_time() -> None:
-    out = take_all(Memory(), CLERK, NINE, MINUTE // 10, [pinned(None)] * 60)
-    assert whole(out[-1]) == {"scan-hour"}
+def test_keys_that_are_not_seen_are_not_counted_as_distinct_but_not_ignored() -> None:
+    start = NINE - NINE % HOUR
+    out = take_all(Memory(), CLERK, start, HOUR // 800, [pinned(None)] * 700)
+    assert [bool(whole(m)) for m in out] == [False] * 600 + [True] * 100
+    out = take_all(Memory(), CLERK, start, MINUTE, [pinned(None)] * 700)
+    assert not any(whole(m) for m in out)
 
 
 def test_a_doctor_who_writes_orders_reads_what_the_work_needs() -> None:
@@ -241,6 +244,18 @@ def test_unlinked_results_are_not_joined() -> None:
 def test_joined_after_more_than_a_month_no_longer_counts() -> None:
     out = take_all(Memory(), CLERK, NINE, 32 * DAY, [LINES, BRIDGE, HEADS])
     assert not any(whole(m) for m in out)
+
+
+def test_own_figures_are_not_joined_with_a_list_of_everybody() -> None:
+    own = (Fixed("prescriber_id", "mz_cf", "ysdm", (value("YS03"),)),)
+    lines = Yield(
+        ("mz_cfmx",), ("prescription_id", "item_id", "quantity"), fixed=own, measured=True
+    )
+    mine = Meaning("usage", "detail", "item", yields=(lines,))
+    for learner, expected in ((DOCTOR, set()), (CLERK, {"joined"})):
+        memory = Memory()
+        memory.take(mine, learner, NINE)
+        assert whole(memory.take(HEADS, learner, NINE)) == expected
 
 
 def test_two_people_of_one_unit_take_half_each() -> None:

@@ -39,7 +39,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from qingfang.events import Disclosure, Fixed, Gathered, Grain, Meaning, Pin, Value, Yield
+from qingfang.events import Disclosure, Fixed, Gathered, Grain, Meaning, Pin, Yield
 
 VERSION = 1
 HOUR = 3_600_000_000
@@ -61,6 +61,7 @@ _Over = Literal["session", "person", "group"]
 FINDINGS: dict[str, str] = {
     "scan-listed": "先取了一份清单，再逐个打开其中的病人或处方，已有 {count} 个",
     "scan-hour": "一小时内逐个打开了 {count} 个病人或处方，超出本人工作所能解释的范围",
+    "scan-unseen": "一小时内 {count} 次逐个查病人或处方，查的是哪些看不到，次数远多于工作所需",
     "scan-day": "一天内逐个打开了 {count} 个病人或处方，超出本人工作所能解释的范围",
     "scan-order": "按号码顺序逐个打开了 {count} 个病人或处方",
     "enumeration": "一名接一名地查医生，{days} 天内已查 {count} 名",
@@ -77,9 +78,10 @@ FINDINGS: dict[str, str] = {
 
 
 class Limits(Struct, frozen=True):
-    """When parts become a whole. All count distinct things.
+    """When parts become a whole. All count distinct things, but `hourly_unseen`.
 
     `hourly_keys`, `daily_keys`: pinned keys in an hour or a day beyond what the work explains.
+    `hourly_unseen`: pinned statements in one hour of the clock whose keys are not known.
     `ordered_keys`: keys in key order, however slowly. `listed_keys`: keys in a day after an unpinned
     list that carried them. `list_rows`: what a work list of unknown length explains, and
     `most_explained`: what work lists explain at most. `prescribers`: prescribers whose lists of a
@@ -91,6 +93,7 @@ class Limits(Struct, frozen=True):
 
     window_days: int = 31
     hourly_keys: int = 50
+    hourly_unseen: int = 600
     daily_keys: int = 300
     ordered_keys: int = 20
     listed_keys: int = 20
@@ -148,7 +151,7 @@ class Knowledge(Struct):
     """What one session, person or group holds. Maps lead from a digest to when it was last seen,
     unless said otherwise.
 
-    `revealed`: disclosure and grain, packed. `unexplained`: pinned keys read, of the last day.
+    `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and grain, packed. `unexplained`: pinned keys read, of the last day.
     `worked`: keys written. `lists`: key role → unpinned list that carried it. `allowance`: unit →
     (rows of its work list, when). `item_days`: item → days. `held`: what joining goes over. `sums`:
     a sum → the exclusions it was asked with. `repeats`: shape → (times, when). `months`: month
@@ -169,6 +172,7 @@ class Knowledge(Struct):
     sums: dict[int, dict[int, int]] = {}
     repeats: dict[int, tuple[int, int]] = {}
     months: dict[int, int] = {}
+    unseen: tuple[int, int] = (0, 0)
 
 
 class _State(Struct):
@@ -196,6 +200,7 @@ class Facts(Struct):
     grain: Grain | None
     worklist: bool = False
     read: tuple[Key, ...] = ()
+    unseen: bool = False
     written: tuple[Key, ...] = ()
     list_roles: tuple[str, ...] = ()
     unit: int = 0
@@ -241,12 +246,6 @@ def _remember(times: dict[int, int], digest: int, at_us: int, cap: int) -> None:
 def _split(text: str) -> tuple[str, int | None]:
     match = _NUMBER.match(text)
     return (match[1], int(match[2])) if match else (text, None)
-
-
-def _text(value: Value, template: bytes, at_us: int) -> str:
-    """The value's text. One that is not known counts anew at each moment: not seeing the bound
-    values must not hide that there are many."""
-    return value.text if value.text is not None else f"?{template.hex()}{at_us}"
 
 
 class Memory:
@@ -372,18 +371,16 @@ class Memory:
         pinned = meaning.disclosure == "clinical" and meaning.subtype == "pinned"
         facts.worklist = meaning.disclosure == "clinical" and meaning.subtype == "worklist"
         if pinned:
-            facts.read = _keys(meaning.pins, template, at_us)
-        facts.written = _keys(meaning.works, template, at_us)
+            facts.read = _keys(meaning.pins)
+            facts.unseen = any(v.text is None for p in meaning.pins for v in p.values)
+        facts.written = _keys(meaning.works)
         fixed = [f for y in meaning.yields for f in y.fixed]
         prescribers = [
-            _text(v, template, at_us)
-            for f in fixed
-            if f.role in _PRESCRIBER and not f.negated
-            for v in f.values
+            v.text for f in fixed if f.role in _PRESCRIBER and not f.negated for v in f.values
         ]
         others = [p for p in prescribers if p not in learner.own]
         if facts.worklist or meaning.disclosure == "usage":
-            facts.prescribers = tuple(sorted({_digest(p) for p in others}))
+            facts.prescribers = tuple(sorted({_digest(p) for p in others if p is not None}))
         own = bool(prescribers) and not others
         one_day = _one_day(meaning, local_day)
         if facts.worklist:
@@ -393,10 +390,11 @@ class Memory:
             facts.list_items = tuple(
                 sorted(
                     {
-                        _digest(_text(v, template, at_us))
+                        _digest(v.text)
                         for f in fixed
                         if f.role in ("item_id", "item_name") and not f.negated
                         for v in f.values
+                        if v.text is not None
                     }
                 )
             )
@@ -426,8 +424,8 @@ class Memory:
                     {_digest(k.lower()) for k in row.keys} | {_digest(r) for r in held & _KEY_ROLES}
                 )
             )
-            prescriber = bool((held | selecting) & _PRESCRIBER) and not own
-            if links:
+            prescriber = bool((held | selecting) & _PRESCRIBER)
+            if links and not own:
                 part = Part(
                     links,
                     bool((held | selecting) & _ITEM),
@@ -444,7 +442,7 @@ class Memory:
                     facts.unit_rows = self._limits.list_rows if rows is None else rows
                 elif prescriber or selecting & _ITEM:
                     roles |= held & _KEY_ROLES
-            if row.aggregated and row.measured:
+            if row.aggregated and row.measured and not own:
                 sums.append(_sum(row))
         facts.parts, facts.sums = tuple(parts), tuple(sums)
         facts.list_roles = tuple(sorted(roles))
@@ -484,8 +482,11 @@ class Memory:
         if facts.list_roles and keep:
             for role in facts.list_roles:
                 known.lists[role] = max(facts.at_us, known.lists.get(role, 0))
-        if facts.read and not learner.service:
-            self._scan(known, facts, over, here, keep=keep)
+        if not learner.service:
+            if facts.read:
+                self._scan(known, facts, over, here, keep=keep)
+            if facts.unseen:
+                self._blind(known, facts, over, here, keep=keep)
         if facts.prescribers:
             self._enumerate(known, facts, over, since, here, keep=keep)
         if facts.worklist:
@@ -560,6 +561,19 @@ class Memory:
             here.append(self._found("scan-order", over, run, "detail"))
         elif day > limits.daily_keys + allowed:
             here.append(self._found("scan-day", over, day, "detail"))
+
+    def _blind(
+        self, known: Knowledge, facts: Facts, over: _Over, here: list[Gathered], *, keep: bool
+    ) -> None:
+        """Pinned reading whose keys are not known (binds that the sensor cannot see): nobody's work
+        explains this many, whatever they were."""
+        hour, count = known.unseen
+        now = facts.at_us // HOUR
+        count = count + 1 if hour == now else 1
+        if keep:
+            known.unseen = (now, count)
+        if count > self._limits.hourly_unseen:
+            here.append(self._found("scan-unseen", over, count, "detail"))
 
     def _enumerate(
         self,
@@ -706,13 +720,14 @@ def _touch(table: OrderedDict[str, Knowledge], name: str, at_us: int, most: int)
     return known
 
 
-def _keys(pins: tuple[Pin, ...], template: bytes, at_us: int) -> tuple[Key, ...]:
+def _keys(pins: tuple[Pin, ...]) -> tuple[Key, ...]:
+    """The keys whose values are known, in order."""
     keys: list[Key] = []
     for pin in pins:
         for value in pin.values:
-            text = _text(value, template, at_us)
-            prefix, number = _split(text) if value.text is not None else (text, None)
-            keys.append(Key(pin.role, _digest(pin.role, text), prefix, number))
+            if value.text is not None:
+                prefix, number = _split(value.text)
+                keys.append(Key(pin.role, _digest(pin.role, value.text), prefix, number))
     keys.sort(key=lambda k: (k.role, k.prefix, k.number or 0))
     return tuple(keys)
 

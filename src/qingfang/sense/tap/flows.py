@@ -194,7 +194,7 @@ class Flows:
         self._evicted = 0
         self._past = [0, 0, 0, 0, 0]  # byte counts of connections that are over
         self.other_ports: dict[int, int] = {}
-        """Lower port → segments, of TCP traffic to no port of ours (the first 1000 ports)."""
+        """Port → segments, of TCP traffic from and to no port of ours (the first 1000 ports)."""
 
     # -------------------------------------------------------------- in
 
@@ -419,11 +419,11 @@ class Flows:
         self._from_server.pop(_ends(flow.key)[2], None)
 
     def _foreign(self, parser: Packets) -> None:
-        port = min(parser.source_port, parser.target_port)
-        if port in self.other_ports:
-            self.other_ports[port] += 1
-        elif len(self.other_ports) < 1000:
-            self.other_ports[port] = 1
+        for port in (parser.source_port, parser.target_port):
+            if port in self.other_ports:
+                self.other_ports[port] += 1
+            elif len(self.other_ports) < 1000:
+                self.other_ports[port] = 1
 
 
 def _worth(flow: Flow) -> tuple[bool, int]:
