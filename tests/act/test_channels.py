@@ -6,8 +6,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.support.run import in_loop
-from tests.support.servers import Certificate, Http, Smtp, SyslogServer
 
 from qingfang.act.channels import NotSent
 from qingfang.act.channels.mail import MailChannel
@@ -15,6 +13,8 @@ from qingfang.act.channels.syslog import SyslogChannel
 from qingfang.act.channels.webhook import WebhookChannel, signature
 from qingfang.act.notice import Notice
 from qingfang.config import Mail, Syslog, Webhook
+from tests.support.run import in_loop
+from tests.support.servers import Certificate, Http, Smtp, SyslogServer
 
 NOTICE = Notice(
     "hospital/n/ab#7", 7, "2026-11-23T21:20:00+08:00", "alert", 3, "药房三号机", "http://c/alerts/7"

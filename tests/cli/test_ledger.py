@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.support.ledger import LedgerProcess
 
 from qingfang.cli import qingfang_command
 from qingfang.events import Event
@@ -13,6 +12,7 @@ from qingfang.record import segments
 from qingfang.record.client import BlockingRecorder
 from qingfang.record.codec import moment
 from qingfang.record.entries import Act
+from tests.support.ledger import LedgerProcess
 
 
 def event(number: int) -> Event:

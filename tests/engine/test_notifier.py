@@ -5,9 +5,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.support.ledger import LedgerProcess
-from tests.support.run import in_loop
-from tests.support.servers import Http, Smtp
 
 from qingfang import crypto, ipc
 from qingfang.config import Channels, Config, Mail, Paths, Site, Webhook
@@ -19,6 +16,9 @@ from qingfang.record import reading
 from qingfang.record.client import BlockingRecorder, now_us
 from qingfang.record.codec import moment
 from qingfang.record.entries import Act
+from tests.support.ledger import LedgerProcess
+from tests.support.run import in_loop
+from tests.support.servers import Http, Smtp
 
 FOREVER = Span(from_us=0, to_us=1 << 60)
 
