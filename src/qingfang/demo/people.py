@@ -59,7 +59,7 @@ class Service(Struct, frozen=True):
     terminals: tuple[str, ...]
     program: str
     operator: str
-    tables: tuple[str, ...] = ()
+    tables: tuple[str, ...]
 
 
 class Allowed(Struct, frozen=True):
@@ -148,10 +148,20 @@ def cast(facts: Facts, today: datetime.date) -> Cast:
         ),
         services=(
             Service(
-                "FW-YB", "医保逐单上传", ("FW-01",), "YBUpload", facts.post("服务账号")[0].number
+                "FW-YB",
+                "医保逐单上传",
+                ("FW-01",),
+                "YBUpload",
+                facts.post("服务账号")[0].number,
+                ("his.yb_scmx",),
             ),
             Service(
-                "FW-YJ", "夜间归档与日结", ("FW-02",), "NightJob", facts.post("服务账号")[1].number
+                "FW-YJ",
+                "夜间归档",
+                ("FW-02",),
+                "NightJob",
+                facts.post("服务账号")[1].number,
+                ("his.mz_cf", "his.mz_cfmx", "his.mz_cf_his", "his.mz_cfmx_his"),
             ),
         ),
         grants=tuple(_grants(facts, today, month)),
