@@ -13,7 +13,8 @@ Rules this module keeps:
 4. Past `expires_at_us` rules, terminals and modes stay; grants lapse. A stale snapshot must not
    allow anything, and must not make a hospital blind either.
 5. `format` is read as N and N−1; `base` names the snapshot a delta builds on. This version of the
-   format has whole snapshots only, and says so when it is offered a delta.
+   format has whole snapshots only, and says so when it is offered a delta. Fields of records that
+   have their default are left out, so the defaults below belong to the format.
 
 Times are microseconds UTC; days and hours of the calendar are local to `utc_offset_minutes`.
 """
@@ -39,7 +40,7 @@ Clock = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
-class _Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class _Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     pass
 
 
@@ -205,7 +206,7 @@ class Duty(_Record, frozen=True, kw_only=True):
     min_severity: Annotated[int, Meta(ge=0, le=3)] = 0
 
 
-class Snapshot(_Record, frozen=True, kw_only=True):
+class Snapshot(_Record, frozen=True, kw_only=True, omit_defaults=False):
     """Everything above, at one moment. `previous` is the digest of the version before this one,
     `ancestors` the digests of earlier versions by number (as text), so that an engine that was off
     for a while can still see that its own version lies in this one's past. `programs` are the names
