@@ -441,6 +441,24 @@ def test_the_operator_is_whom_the_last_sign_in_named() -> None:
     assert found.confidence == 0.65
 
 
+def test_a_row_names_its_writer_for_the_transaction_only() -> None:
+    attribution, directory = Attribution(), Directory(HOSPITAL)
+
+    def who(meaning: Meaning, when: int = NINE) -> str | None:
+        found = attribution.who(connection(), meaning, directory, when, "transaction").operator
+        return found.value if found else None
+
+    attribution.who(connection(), Meaning("none", operator=Value("YS03")), directory, NINE)
+    assert who(Meaning("none", operator=Value("TJ01"))) == "TJ01"
+    assert who(Meaning("none")) == "TJ01"
+    attribution.transaction_ended("c1")
+    assert who(Meaning("none")) == "YS03"
+    who(Meaning("none", operator=Value("TJ01")))
+    assert who(Meaning("none"), NINE + 61_000_000) == "YS03"
+    attribution.closed("c1")
+    assert who(Meaning("none")) is None
+
+
 def test_a_terminal_with_another_name_is_no_terminal_for_a_grant() -> None:
     """T73: the right address, somebody else's computer."""
     directory = Directory(HOSPITAL)
