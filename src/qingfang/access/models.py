@@ -1,0 +1,187 @@
+"""Grants with their history, and what else the snapshot carries down to the engine.
+
+Rules this module keeps:
+
+1. A grant is to one natural person at named terminals, for one grain, one scope, one span of time.
+2. Its steps are kept for good; a grant never goes back to an earlier state (`flow.py`).
+3. A handed-down snapshot is kept as it was signed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from qingfang.people.models import Person, Terminal
+
+
+class Grant(models.Model):
+    """`items`, `prescribers`, `departments` are codes; an empty list means all of them."""
+
+    class Status(models.TextChoices):
+        APPLIED = "applied", _("待审批")
+        APPROVED = "approved", _("待备案")
+        FILED = "filed", _("已备案生效")
+        REFUSED = "refused", _("已驳回")
+        REVOKED = "revoked", _("已撤销")
+
+    class Grain(models.TextChoices):
+        INSTITUTION = "institution", _("全院合计")
+        DEPARTMENT = "department", _("按科室")
+        PRESCRIBER = "prescriber", _("按医生")
+        DETAIL = "detail", _("明细")
+
+    number = models.CharField(_("编号"), max_length=32, unique=True)
+    applicant = models.ForeignKey(Person, models.PROTECT, related_name="applications")
+    person = models.ForeignKey(
+        Person, models.PROTECT, related_name="grants", verbose_name=_("统计人")
+    )
+    terminals = models.ManyToManyField(Terminal, verbose_name=_("统计终端"))
+    purpose = models.CharField(_("用途"), max_length=200)
+    grain = models.CharField(_("粒度"), max_length=16, choices=Grain.choices)
+    item_kind = models.CharField(max_length=8, default="all")
+    items: models.JSONField[list[str]] = models.JSONField(_("药品或耗材"), default=list, blank=True)
+    prescribers: models.JSONField[list[str]] = models.JSONField(_("医生"), default=list, blank=True)
+    departments: models.JSONField[list[str]] = models.JSONField(_("科室"), default=list, blank=True)
+    period_from = models.DateField(_("数据起始"), null=True, blank=True)
+    period_to = models.DateField(_("数据截止"), null=True, blank=True)
+    stored = models.BooleanField(_("允许把结果存成表或文件"), default=False)
+    valid_from = models.DateTimeField(_("有效自"))
+    valid_to = models.DateTimeField(_("有效至"))
+    max_runs = models.PositiveIntegerField(_("最多执行次数"), null=True, blank=True)
+    status = models.CharField(
+        _("状态"), max_length=12, choices=Status.choices, default=Status.APPLIED
+    )
+    filed_number = models.CharField(_("备案号"), max_length=64, blank=True)
+    filed_at = models.DateTimeField(null=True)
+    applied_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=~models.Q(status="filed")
+                | models.Q(filed_at__isnull=False, filed_number__gt=""),
+                name="grant_filed_has_number",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(valid_to__gt=models.F("valid_from")), name="grant_span"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["applied_at", "id"], name="grant_applied")]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Step(models.Model):
+    """One step of a grant's life: who did what when, and what was said."""
+
+    grant = models.ForeignKey(Grant, models.PROTECT, related_name="steps")
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(Person, models.PROTECT)
+    act = models.CharField(max_length=16)
+    note = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} {self.act}"
+
+
+class RouteMode(models.Model):
+    """Whether a route of the configuration observes or enforces. One without a row observes."""
+
+    route = models.CharField(_("线路"), max_length=63, unique=True)
+    enforce = models.BooleanField(default=False)
+    changed_at = models.DateTimeField(default=timezone.now)
+    changed_by = models.ForeignKey(Person, models.PROTECT, null=True)
+
+    def __str__(self) -> str:
+        return self.route
+
+
+class SpecialDay(models.Model):
+    """A day that is not what its weekday says: a holiday, or a weekend day worked (调休)."""
+
+    day = models.DateField(_("日期"), unique=True)
+    working = models.BooleanField(_("上班"))
+    note = models.CharField(_("说明"), max_length=100, blank=True)
+
+    def __str__(self) -> str:
+        return self.day.isoformat()
+
+
+class Duty(models.Model):
+    """Who is told of alerts; `after_minutes` without acknowledgement is when this line is told."""
+
+    person = models.ForeignKey(Person, models.PROTECT, verbose_name=_("人员"))
+    valid_from = models.DateTimeField(_("自"))
+    valid_to = models.DateTimeField(_("至"))
+    after_minutes = models.PositiveIntegerField(_("几分钟无人应答后通知"), default=0)
+    min_severity = models.PositiveSmallIntegerField(_("最低级别"), default=0)
+    channel = models.CharField(_("渠道"), max_length=32, default="mail")
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.channel}"
+
+
+class Designation(models.Model):
+    """Who is designated for a function (statistics, store, upload …), and at which terminal."""
+
+    function = models.CharField(_("职能"), max_length=32)
+    person = models.ForeignKey(Person, models.PROTECT, verbose_name=_("人员"))
+    terminal = models.ForeignKey(Terminal, models.PROTECT, null=True, verbose_name=_("终端"))
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["function", "person", "terminal"], name="designated_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.function} {self.person_id}"
+
+
+class Registered(models.Model):
+    """A registered report (template digest, menu, scope) or service (program, tables), in the
+    snapshot's own words: `body` is a `judge.snapshot` Report or Service."""
+
+    class Kind(models.TextChoices):
+        REPORT = "report", _("报表")
+        SERVICE = "service", _("服务程序")
+
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    code = models.CharField(max_length=64, unique=True)
+    body: models.JSONField[dict[str, Any]] = models.JSONField()
+    active = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class PolicyText(models.Model):
+    """Overrides of the built-in judging policy, TOML; the newest row counts."""
+
+    text = models.TextField(blank=True)
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(Person, models.PROTECT, null=True)
+
+    def __str__(self) -> str:
+        return self.at.isoformat()
+
+
+class HandedDown(models.Model):
+    """A snapshot as it was signed and written. `content` is the digest of what people decided in
+    it, to tell whether anything has changed since."""
+
+    version = models.PositiveBigIntegerField(unique=True)
+    digest = models.CharField(max_length=64)
+    content = models.CharField(max_length=64)
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    envelope = models.BinaryField()
+
+    def __str__(self) -> str:
+        return str(self.version)

@@ -1,0 +1,52 @@
+"""What the pages say of an inline route: its mode, and what enforcing would have stopped.
+
+The forecast is counted from statements that a route in observe mode would have stopped; whoever
+keeps them (the app of alerts) tells how by `counted_by`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+from qingfang.access.models import RouteMode
+from qingfang.config import Config, Route
+
+DAYS = 7
+
+
+class Forecast:
+    """`stopped` statements of `persons` people in the last `DAYS` days."""
+
+    def __init__(self, stopped: int = 0, persons: int = 0) -> None:
+        self.stopped, self.persons, self.days = stopped, persons, DAYS
+
+
+class State:
+    def __init__(self, route: Route, server: str, mode: RouteMode | None) -> None:
+        self.name, self.database, self.kind = route.name, route.database, route.kind
+        self.enforce = bool(mode and mode.enforce)
+        self.changed_at = mode.changed_at if mode else None
+        self.changed_by = mode.changed_by if mode else None
+        self.forecast = forecast(server)
+
+
+_count: list[Callable[[str, dt.timedelta], Forecast]] = []
+
+
+def counted_by(count: Callable[[str, dt.timedelta], Forecast]) -> None:
+    _count[:] = [count]
+
+
+def forecast(server: str) -> Forecast:
+    """Of the database at this address."""
+    return _count[0](server, dt.timedelta(days=DAYS)) if _count else Forecast()
+
+
+def server_of(config: Config, route: Route) -> str:
+    return next(d.address for d in config.database if d.name == route.database)
+
+
+def states(config: Config) -> list[State]:
+    modes = {m.route: m for m in RouteMode.objects.select_related("changed_by")}
+    return [State(r, server_of(config, r), modes.get(r.name)) for r in config.route]

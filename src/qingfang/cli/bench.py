@@ -1,0 +1,36 @@
+"""`qingfang bench`: the figures, measured here and now."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import msgspec
+
+from qingfang import bench
+from qingfang.cli import Refused
+from qingfang.language import _
+
+
+@click.command(
+    help=_(
+        "在本机测量一项指标，与已安装的同类产品在同一次运行里比较。\n\n"
+        "\b\n示例：\n  qingfang bench gateway --json\n\n"
+        "退出码：0 全部达标；1 有一项未达标；2 无法测量。"
+    )
+)
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help=_("输出一个 JSON 对象"))
+def command(name: str | None, as_json: bool) -> None:
+    if name not in bench.names():
+        raise Refused(_("要测哪一项？可选：{}").format(" ".join(bench.names())))
+    report = bench.run(name, lambda text: click.echo(text, err=True))
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+    else:
+        for row in report.rows:
+            met = {True: "✓", False: "✗", None: " "}[row.met]
+            peer = f"{row.peer_name} {row.peer}" if row.peer is not None else row.peer_name
+            ratio = f"×{row.ratio}" if row.ratio is not None else ""
+            click.echo(f"{met} {row.what}: {row.ours}  {peer} {ratio} {row.goal}")
+    sys.exit(0 if all(row.met is not False for row in report.rows) else 1)

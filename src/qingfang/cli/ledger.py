@@ -1,0 +1,177 @@
+"""`qingfang ledger …`: check, count and read the evidence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from qingfang import config as configuration
+from qingfang import ipc
+from qingfang.cli import Refused
+from qingfang.language import _
+from qingfang.record import client, reading
+from qingfang.record.codec import Unreadable
+from qingfang.record.entries import Entry
+from qingfang.record.verify import verify as verify_folder
+
+_config = click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("/etc/qingfang/qingfang.toml"),
+    show_default=True,
+    help=_("配置文件，由它得知账本在哪里"),
+)
+_path = click.argument(
+    "path", required=False, type=click.Path(path_type=Path, file_okay=False, exists=True)
+)
+_first = click.option(
+    "--from", "first", type=click.IntRange(1), default=1, help=_("从这个序号开始")
+)
+_no_passes = click.option(
+    "--no-passes", is_flag=True, help=_("略去放行的语句，只要告警、拒绝、操作和丢失")
+)
+
+
+@click.group(
+    help=_(
+        "证据账本：核验、统计、导出。\n\n"
+        "\b\n示例：\n"
+        "  qingfang ledger verify /var/lib/qingfang/ledger --json\n"
+        "  qingfang ledger export --from 1000 > events.ndjson"
+    )
+)
+def command() -> None:
+    pass
+
+
+@command.command(
+    help=_(
+        "离线核验段文件：每一帧、每一段、每一条都要对得上。PATH 省略时取配置里的账本。\n\n"
+        "\b\n示例：\n  qingfang ledger verify /var/lib/qingfang/ledger --json\n\n"
+        "退出码：0 完好；1 有不对，输出写明第一处；2 读不了。"
+    )
+)
+@_path
+@_config
+@click.option("--json", "as_json", is_flag=True, help=_("输出一个 JSON 对象"))
+def verify(path: Path | None, file: Path, as_json: bool) -> None:
+    folder = path or _folder(file)
+    shown = 0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal shown
+        if total and done * 10 // total > shown:
+            shown = done * 10 // total
+            click.echo(_("已核验 {}%").format(shown * 10), err=True)
+
+    try:
+        report = verify_folder(folder, progress)
+    except OSError as error:
+        raise Refused(_("{}：读不了（{}）").format(folder, error.strerror)) from None
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+    elif report.ok:
+        click.echo(
+            _("完好：{} 条记录，{} 个段，序号 {}–{}").format(
+                report.records, report.segments, report.first, report.last
+            )
+        )
+        if report.unproven:
+            click.echo(_("更早的 {} 条不在这里，未核验").format(report.unproven))
+        click.echo(_("未经见证：整体替换或从末尾整帧截去，单凭本机文件看不出来"))
+    else:
+        click.echo(_("不完好：自序号 {} 起。{}").format(report.first_bad, report.problem))
+    sys.exit(0 if report.ok else 1)
+
+
+@command.command(
+    help=_(
+        "正在运行的账本的状态与条数。\n\n\b\n示例：\n  qingfang ledger stat --json\n\n退出码：0 正常；1 正在丢失；2 连不上。"
+    )
+)
+@_config
+@click.option("--json", "as_json", is_flag=True, help=_("输出一个 JSON 对象"))
+def stat(file: Path, as_json: bool) -> None:
+    try:
+        found = client.stat(_socket(file))
+    except (ipc.Unavailable, ipc.Refusal) as error:
+        raise Refused(_("账本没有应答：{}").format(error)) from None
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        click.echo(
+            _("{}：{}，下一序号 {}，{} 个段，{} 字节").format(
+                found.log, found.state, found.next, found.segments, found.bytes
+            )
+        )
+        for source, count in sorted(found.sources.items()):
+            click.echo(
+                _("  {}：看见 {}，存入 {}，丢失 {}").format(
+                    source, count.seen, count.stored, count.lost + count.refused
+                )
+            )
+    sys.exit(0 if found.state == "ok" else 1)
+
+
+@command.command(
+    help=_(
+        "输出记录，一行一个 JSON：事件如约定，其他记录另有 record 字段。不需要账本在运行。\n\n"
+        "\b\n示例：\n  qingfang ledger export --from 1000 --no-passes > events.ndjson"
+    )
+)
+@_path
+@_config
+@_first
+@_no_passes
+def export(path: Path | None, file: Path, first: int, no_passes: bool) -> None:
+    folder = path or _folder(file)
+    try:
+        _print(reading.records(folder, first, briefs=not no_passes))
+    except OSError as error:
+        raise Refused(_("{}：读不了（{}）").format(folder, error.strerror)) from None
+    except Unreadable as error:
+        raise Refused(_("{}：{}。先运行 qingfang ledger verify").format(folder, error)) from None
+
+
+@command.command(
+    help=_("持续输出新记录，Ctrl-C 结束。\n\n\b\n示例：\n  qingfang ledger tail --no-passes")
+)
+@_config
+@click.option("--from", "first", type=click.IntRange(1), help=_("从这个序号开始，省略时从现在起"))
+@_no_passes
+def tail(file: Path, first: int | None, no_passes: bool) -> None:
+    socket = _socket(file)
+    try:
+        start = first or client.stat(socket).next
+        _print(client.follow_blocking(socket, start, live=True, briefs=not no_passes))
+    except (ipc.Unavailable, ipc.Refusal) as error:
+        raise Refused(_("账本没有应答：{}").format(error)) from None
+
+
+def _print(entries: Iterator[Entry]) -> None:
+    for entry in entries:
+        click.echo(reading.as_json(entry))
+
+
+def _folder(file: Path) -> Path:
+    from qingfang.engine import ledger
+
+    return ledger.folder(_read(file))
+
+
+def _socket(file: Path) -> Path:
+    from qingfang.engine import ledger
+
+    return ledger.socket(_read(file))
+
+
+def _read(file: Path) -> configuration.Config:
+    try:
+        return configuration.read(file)
+    except configuration.ConfigError as error:
+        raise Refused(str(error)) from None

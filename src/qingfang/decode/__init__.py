@@ -1,0 +1,1 @@
+"""Bytes on the wire → statements and what became of them. One folder a protocol; no input/output."""

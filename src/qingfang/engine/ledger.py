@@ -1,0 +1,50 @@
+"""The ledger's process: segments under `paths.state`/ledger, served at `paths.run`/ledger.sock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from qingfang.config import Config
+from qingfang.engine.process import say_ready
+from qingfang.record.client import now_us
+from qingfang.record.service import Service
+
+MIB = 1024 * 1024
+
+
+def folder(config: Config) -> Path:
+    return Path(config.paths.state) / "ledger"
+
+
+def socket(config: Config) -> Path:
+    return Path(config.paths.run) / "ledger.sock"
+
+
+async def run(config: Config, stopping: asyncio.Event) -> None:
+    """Serve until `stopping` is set. Raises `record.writer.Broken` when the disk cannot be
+    trusted: the process ends, and whoever starts it again reads the disk afresh."""
+    service = Service(
+        folder(config),
+        socket(config),
+        site=config.site.id,
+        node=config.site.node,
+        segment_bytes=config.ledger.segment_mib * MIB,
+        clock=now_us,
+    )
+    serving = asyncio.create_task(service.run())
+    ready = asyncio.create_task(service.ready.wait())
+    end = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            say_ready()
+            await asyncio.wait((serving, end), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ready.cancel()
+        end.cancel()
+        if not serving.done():
+            serving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving

@@ -1,0 +1,188 @@
+"""Starts the processes, restarts what dies, takes them all down with it.
+
+Rules this module keeps:
+
+1. Children are started in the order given, each when the one before it is ready; they are stopped
+   in the reverse order.
+2. A child that dies is started again after a pause that grows with each quick death (0.2 s … 10 s)
+   and is forgotten after a minute of life. Nobody gives up: a gateway must come back.
+3. A child that answers `ping` on its socket no longer is killed and so restarted: a process that
+   hangs is worse than one that died, because nobody notices.
+4. Every death and restart is handed to `on_change`: blindness is an alarm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from qingfang import ipc
+from qingfang.engine.process import READY
+
+log = logging.getLogger(__name__)
+
+READY_WITHIN_S = 60.0
+PING_EVERY_S = 2.0
+PING_WITHIN_S = 10.0
+STOP_WITHIN_S = 15.0
+PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+FORGIVEN_AFTER_S = 60.0
+
+
+class Failed(Exception):
+    """A process could not be started; the text says which and what it last said."""
+
+
+class Service:
+    """One process: what to run, and how to tell that it is alive.
+
+    `socket` is where it answers `ping`, None for a process without one. `log` receives what it
+    says on standard error (None: ours).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        socket: Path | None = None,
+        log: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name, self.argv, self.socket, self.log = name, list(argv), socket, log
+        self.env = dict(env or {})
+        self.process: asyncio.subprocess.Process | None = None
+        self.started_at = 0.0
+        self.quick_deaths = 0
+        self.restarts = 0
+
+
+def part(name: str, config: Path, *arguments: str) -> list[str]:
+    """The command line of one of our own processes (`engine/__main__.py` reads it)."""
+    command = [sys.executable, "-m", "qingfang.engine", name, "--config", str(config)]
+    return [*command, "--parent", str(os.getpid()), *arguments]
+
+
+class Supervisor:
+    def __init__(self, on_change: Callable[[str, str], None] | None = None) -> None:
+        self._services: list[Service] = []
+        self._watching: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._on_change = on_change or (lambda name, state: None)
+
+    @property
+    def services(self) -> Sequence[Service]:
+        return self._services
+
+    async def start(self, service: Service) -> None:
+        """Start, wait until it is ready, and keep it running from now on. Raises `Failed`."""
+        await self._spawn(service)
+        self._services.append(service)
+        self._watching.append(asyncio.create_task(self._watch(service)))
+        if service.socket is not None:
+            self._watching.append(asyncio.create_task(self._ping(service, service.socket)))
+
+    async def _spawn(self, service: Service) -> None:
+        output = service.log.open("ab") if service.log else None
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *service.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=output,
+                env={**os.environ, **service.env},
+                start_new_session=True,
+            )
+        finally:
+            if output is not None:
+                output.close()
+        service.process, service.started_at = process, time.monotonic()
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                while line := await process.stdout.readline():
+                    if line.strip() == READY.encode():
+                        break
+                else:
+                    code = await process.wait()
+                    raise Failed(f"{service.name}: ended with {code}{_last_words(service)}")
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise Failed(f"{service.name}: not ready{_last_words(service)}") from None
+        self._on_change(service.name, "up")
+
+    async def _watch(self, service: Service) -> None:
+        while True:
+            assert service.process is not None
+            assert service.process.stdout is not None
+            while await service.process.stdout.readline():
+                pass
+            code = await service.process.wait()
+            if self._stopping:
+                return
+            self._on_change(service.name, "down")
+            if time.monotonic() - service.started_at > FORGIVEN_AFTER_S:
+                service.quick_deaths = 0
+            log.error("%s ended with %s, starting it again", service.name, code)
+            while not self._stopping:
+                pause = PAUSES_S[min(service.quick_deaths, len(PAUSES_S) - 1)]
+                service.quick_deaths += 1
+                await asyncio.sleep(pause)
+                try:
+                    await self._spawn(service)
+                    service.restarts += 1
+                    break
+                except Failed as error:
+                    log.error("%s", error)
+
+    async def _ping(self, service: Service, path: Path) -> None:
+        client = ipc.Client(path)
+        while True:
+            await asyncio.sleep(PING_EVERY_S)
+            process = service.process
+            try:
+                async with asyncio.timeout(PING_WITHIN_S):
+                    await client.call("ping")
+            except TimeoutError:
+                if process is not None and process is service.process:
+                    log.error("%s hangs, killing it", service.name)
+                    with contextlib.suppress(ProcessLookupError):
+                        process.kill()
+            except (ipc.Unavailable, ipc.Refusal):
+                pass  # its death is seen by _watch
+
+    async def stop(self) -> None:
+        """SIGTERM in reverse order, SIGKILL for what does not go."""
+        self._stopping = True
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        for service in reversed(self._services):
+            process = service.process
+            if process is None or process.returncode is not None:
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(STOP_WITHIN_S):
+                    await process.wait()
+            except TimeoutError:
+                log.error("%s does not end, killing it", service.name)
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+
+
+def _last_words(service: Service) -> str:
+    if service.log is None or not service.log.exists():
+        return ""
+    lines = service.log.read_text(errors="replace").strip().splitlines()
+    return f": {lines[-1]}" if lines else ""

@@ -1,0 +1,1 @@
+"""Persons, departments, posts, declared terminals, locations, roles, sign-in."""

@@ -1,0 +1,92 @@
+"""Signing in with staff number and password, and what happens to those who guess.
+
+Rules this module keeps:
+
+1. Failures are counted by account and by address before the password is looked at, under a row
+   lock: a thousand guesses sent at once are a thousand failures.
+2. From the fifth failure of an account (the twentieth of an address) on, each adds a delay that
+   doubles from 30 s to one hour. Correct passwords are refused during the delay as wrong ones are.
+3. What the refused person reads does not tell whether the account exists; an unknown one costs the
+   same time as a known one.
+4. Every sign-in, failure and lock is an act.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.http import HttpRequest
+
+from qingfang.people import acts
+from qingfang.people.models import Person, SignInGuard
+
+ACCOUNT_FREE, ADDRESS_FREE = 5, 20
+FIRST_DELAY_S, LAST_DELAY_S = 30, 3600
+FORGET_AFTER = dt.timedelta(hours=24)
+
+
+class SignInRefused(Exception):
+    """`until` is set when even the right password would be refused until then."""
+
+    def __init__(self, until: dt.datetime | None = None) -> None:
+        super().__init__()
+        self.until = until
+
+
+def delay_s(failures: int, free: int) -> int:
+    """Seconds of lock after this many failures."""
+    if failures < free:
+        return 0
+    return int(min(FIRST_DELAY_S * 2 ** min(failures - free, 20), LAST_DELAY_S))
+
+
+def _count(key: str, free: int, now: dt.datetime) -> dt.datetime | None:
+    """Count one attempt as a failure. Returns until when this key was locked already."""
+    guard, _created = SignInGuard.objects.select_for_update().get_or_create(key=key)
+    if guard.locked_until and guard.locked_until > now:
+        return guard.locked_until
+    if guard.last_at and now - guard.last_at > FORGET_AFTER:
+        guard.failures = 0
+    guard.failures += 1
+    guard.last_at = now
+    seconds = delay_s(guard.failures, free)
+    guard.locked_until = now + dt.timedelta(seconds=seconds) if seconds else None
+    guard.save()
+    return None
+
+
+def check(request: HttpRequest, staff_number: str, password: str, now: dt.datetime) -> Person:
+    """The person who proved to be `staff_number`. Raises `SignInRefused`."""
+    account, address = f"account:{staff_number[:80]}", f"address:{acts.address_of(request)}"
+    person = Person.objects.filter(staff_number=staff_number, is_active=True).first()
+    with transaction.atomic():
+        # In the order of their keys, so that two attempts never wait for each other in a circle.
+        locked = [_count(address, ADDRESS_FREE, now), _count(account, ACCOUNT_FREE, now)]
+    until = max((moment for moment in locked if moment), default=None)
+    if until is not None:
+        acts.record("sign-in.locked", request=request, person=person, until=until.isoformat())
+        raise SignInRefused(until)
+    if person is None:
+        make_password(password)
+    elif person.check_password(password):
+        with transaction.atomic():
+            SignInGuard.objects.filter(key=account).delete()
+            _uncount(address)
+            acts.record("sign-in", request=request, person=person)
+        return person
+    # The number typed is not recorded when nobody has it: people type passwords there.
+    acts.record("sign-in.failed", request=request, person=person, known=person is not None)
+    guard = SignInGuard.objects.filter(key__in=(account, address), locked_until__gt=now)
+    until = max((g.locked_until for g in guard if g.locked_until), default=None)
+    raise SignInRefused(until)
+
+
+def _uncount(key: str) -> None:
+    """Take back the failure that a right password was counted as; the others stay."""
+    guard = SignInGuard.objects.select_for_update().filter(key=key).first()
+    if guard is not None and guard.failures:
+        guard.failures -= 1
+        guard.locked_until = None
+        guard.save()

@@ -1,0 +1,170 @@
+"""The tables of persons, terminals and acts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from qingfang.people import policy
+from qingfang.people.models import Department, Person, Terminal
+from qingfang.ui.tables import Column, Filter, Table, choices, day
+
+KINDS = {
+    "sign-in": _("登录"),
+    "sign-in.failed": _("登录失败"),
+    "sign-in.locked": _("登录被锁定"),
+    "sign-out": _("退出"),
+    "password.changed": _("修改密码"),
+    "password.reset": _("重置密码"),
+    "person.created": _("新建人员"),
+    "person.changed": _("修改人员"),
+    "person.activated": _("启用账号"),
+    "person.deactivated": _("停用账号"),
+    "role.given": _("授予角色"),
+    "role.taken": _("收回角色"),
+    "terminal.saved": _("登记终端"),
+    "export": _("导出"),
+    "alert.read": _("查看告警"),
+    "alert.assigned": _("指派查证"),
+    "alert.noted": _("登记查证"),
+    "alert.disposed": _("告警定性"),
+    "grant.applied": _("申请统计"),
+    "grant.approved": _("批准统计"),
+    "grant.refused": _("驳回统计"),
+    "grant.filed": _("备案"),
+    "grant.revoked": _("撤销授权"),
+    "route.switched": _("切换线路模式"),
+    "snapshot.made": _("下发策略快照"),
+}
+
+
+def day_start(day_: dt.date) -> dt.datetime:
+    """Midnight of the console's zone."""
+    return timezone.make_aware(dt.datetime.combine(day_, dt.time()))
+
+
+def _roles(person: Person) -> str:
+    held = sorted(a.role for a in person.assignments.all() if a.taken_at is None)  # pyright: ignore
+    return "、".join(str(policy.ROLES[code].label) for code in held if code in policy.ROLES)
+
+
+class PersonTable(Table):
+    id = "persons"
+    caption = _("人员")
+    file_name = "persons"
+    order = "staff_number"
+    columns = (
+        Column("staff_number", _("工号"), lambda p: p.staff_number, order="staff_number"),
+        Column("name", _("姓名"), lambda p: p.name, order="name"),
+        Column("department", _("科室"), lambda p: p.department.name, order="department__name"),
+        Column("kind", _("科室类别"), lambda p: p.department.get_kind_display(), hidden=True),
+        Column("post", _("岗位"), lambda p: p.post.name if p.post else ""),
+        Column("roles", _("角色"), _roles),
+        Column("active", _("状态"), lambda p: _("在职") if p.is_active else _("已停用")),
+    )
+    filters = (
+        Filter(
+            "q",
+            forms.CharField(label=_("姓名或工号")),
+            lambda qs, v: qs.filter(Q(name__icontains=v) | Q(staff_number__startswith=v)),
+        ),
+        Filter(
+            "role",
+            choices(_("角色"), [(r.code, r.label) for r in policy.ROLES.values()], _("全部角色")),
+            lambda qs, v: qs.filter(
+                pk__in=qs.filter(assignments__role=v, assignments__taken_at__isnull=True).values(
+                    "pk"
+                )
+            ),
+        ),
+        Filter(
+            "kind",
+            choices(_("科室类别"), Department.Kind.choices, _("全部科室类别")),
+            lambda qs, v: qs.filter(department__kind=v),
+        ),
+    )
+    empty_title = _("还没有人员")
+    empty_hint = _("从“新建人员”开始，或由系统管理员从 HIS 导入名册。")
+
+    def row_url(self, row: Any) -> str:
+        return reverse("person", args=[row.pk])
+
+
+class TerminalTable(Table):
+    id = "terminals"
+    caption = _("终端")
+    file_name = "terminals"
+    order = "name"
+    columns = (
+        Column("name", _("名称"), lambda t: t.name, order="name"),
+        Column("address", _("IP 地址"), lambda t: t.address, order="address"),
+        Column("mac", _("MAC 地址"), lambda t: t.mac, hidden=True),
+        Column("role", _("用途"), lambda t: t.get_role_display(), order="role"),
+        Column("location", _("位置"), lambda t: t.location or ""),
+        Column(
+            "camera", _("摄像头"), lambda t: t.location.camera if t.location else "", hidden=True
+        ),
+        Column("department", _("科室"), lambda t: t.department or ""),
+        Column("custodian", _("责任人"), lambda t: t.custodian or ""),
+    )
+    filters = (
+        Filter(
+            "q",
+            forms.CharField(label=_("名称或地址")),
+            lambda qs, v: qs.filter(Q(name__icontains=v) | Q(address__startswith=v)),
+        ),
+        Filter(
+            "role",
+            choices(_("用途"), Terminal.Role.choices, _("全部用途")),
+            lambda qs, v: qs.filter(role=v),
+        ),
+    )
+    empty_title = _("还没有登记终端")
+    empty_hint = _("登记后，告警才能说出是哪一台电脑、在哪个房间、由谁负责。")
+
+
+class ActTable(Table):
+    id = "acts"
+    caption = _("操作记录")
+    file_name = "acts"
+    order = "-at"
+    columns = (
+        Column("at", _("时间"), lambda a: a.at, order="at", template="people/cell_moment.html"),
+        Column("actor", _("工号"), lambda a: a.actor or _("未登录")),
+        Column("kind", _("行为"), lambda a: KINDS.get(a.kind, a.kind)),
+        Column("target", _("对象"), lambda a: a.target),
+        Column("address", _("来源地址"), lambda a: a.address),
+        Column(
+            "facts",
+            _("详情"),
+            lambda a: "，".join(f"{k}={v}" for k, v in a.facts.items()),
+            css="clip",
+        ),
+        Column(
+            "seq",
+            _("账本序号"),
+            lambda a: _("等待写入") if a.seq is None else a.seq,
+            css="num",
+        ),
+    )
+    filters = (
+        Filter("actor", forms.CharField(label=_("工号")), lambda qs, v: qs.filter(actor=v)),
+        Filter(
+            "kind",
+            choices(_("行为"), KINDS.items(), _("全部行为")),
+            lambda qs, v: qs.filter(kind=v),
+        ),
+        Filter("since", day(_("起始日期")), lambda qs, v: qs.filter(at__gte=day_start(v))),
+        Filter(
+            "until",
+            day(_("截止日期")),
+            lambda qs, v: qs.filter(at__lt=day_start(v + dt.timedelta(days=1))),
+        ),
+    )
+    empty_title = _("还没有操作记录")

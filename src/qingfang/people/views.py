@@ -1,0 +1,253 @@
+"""Signing in and out, persons and their roles, terminals, the trail of acts."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth import login, logout, update_session_auth_hash
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from qingfang.people import acts, policy, services, signin
+from qingfang.people.forms import PasswordForm, PersonForm, RoleForm, SignInForm, TerminalForm
+from qingfang.people.gate import may, person_of, public, signed_in
+from qingfang.people.models import Act, Person, RoleAssignment, Terminal
+from qingfang.people.tables import ActTable, PersonTable, TerminalTable
+from qingfang.ui.templatetags.ui import duration
+
+
+def _destination(request: HttpRequest) -> str:
+    target = request.POST.get("next") or request.GET.get("next") or "/"
+    ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure())
+    return target if ours else "/"
+
+
+@public
+@never_cache
+@sensitive_post_parameters("password")
+def sign_in(request: HttpRequest) -> HttpResponse:
+    if isinstance(request.user, Person):
+        return redirect(_destination(request))
+    form = SignInForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            person = signin.check(
+                request,
+                form.cleaned_data["staff_number"].strip(),
+                form.cleaned_data["password"],
+                timezone.now(),
+            )
+        except signin.SignInRefused as refused:
+            if refused.until is None:
+                form.add_error(None, _("工号或密码不对。"))
+            else:
+                left = (refused.until - timezone.now()).total_seconds()
+                form.add_error(
+                    None,
+                    _("尝试次数过多，请在 %(time)s后再试。") % {"time": duration(max(left, 1))},
+                )
+            return render(request, "people/sign_in.html", {"form": form}, status=401)
+        login(request, person)
+        return redirect(_destination(request))
+    return render(
+        request, "people/sign_in.html", {"form": form, "next": request.GET.get("next", "")}
+    )
+
+
+@signed_in
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    acts.record("sign-out", request=request)
+    logout(request)
+    return redirect("sign-in")
+
+
+@signed_in
+@never_cache
+@sensitive_post_parameters()
+def password(request: HttpRequest) -> HttpResponse:
+    person = person_of(request)
+    form = PasswordForm(person, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            person.set_password(form.cleaned_data["new"])
+            person.must_change_password = False
+            person.save(update_fields=["password", "must_change_password"])
+            acts.record("password.changed", request=request)
+        update_session_auth_hash(request, person)
+        messages.success(request, _("密码已修改。"))
+        return redirect("home")
+    return render(request, "people/password.html", {"form": form})
+
+
+@may(policy.MANAGE_PERSONS)
+def persons(request: HttpRequest) -> HttpResponseBase:
+    queryset = Person.objects.select_related("department", "post").prefetch_related("assignments")
+    return PersonTable(request, queryset).respond("people/persons.html")
+
+
+@may(policy.MANAGE_PERSONS)
+def person_new(request: HttpRequest) -> HttpResponse:
+    form = PersonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            person = form.save(commit=False)
+            person.set_unusable_password()
+            person.save()
+            acts.record("person.created", request=request, target=person.staff_number)
+        messages.success(request, _("已新建。发放初始密码后才能登录。"))
+        return redirect("person", person.pk)
+    return render(request, "people/person_new.html", {"form": form})
+
+
+@may(policy.MANAGE_PERSONS)
+@never_cache
+def person(request: HttpRequest, pk: int) -> HttpResponse:
+    shown = get_object_or_404(Person.objects.select_related("department", "post"), pk=pk)
+    form = PersonForm(request.POST or None, instance=shown)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            form.save()
+            acts.record(
+                "person.changed",
+                request=request,
+                target=shown.staff_number,
+                fields=sorted(form.changed_data),
+            )
+        messages.success(request, _("已保存。"))
+        return redirect("person", pk)
+    held = [
+        (code, policy.ROLES[code].label)
+        for code in sorted(policy.held_codes(shown))
+        if code in policy.ROLES
+    ]
+    offers = [
+        {"role": role, "objection": policy.objection(shown, role.code)}
+        for role in policy.ROLES.values()
+        if role.code not in {code for code, _label in held}
+    ]
+    return render(
+        request,
+        "people/person.html",
+        {
+            "person": shown,
+            "form": form,
+            "held": held,
+            "in_force": policy.roles_of(shown),
+            "offers": offers,
+            "history": _history(shown),
+            "can_sign_in": shown.has_usable_password(),
+        },
+    )
+
+
+def _history(shown: Person) -> list[RoleAssignment]:
+    """The last assignments, each with the role's `label`."""
+    rows = RoleAssignment.objects.filter(person=shown).select_related("given_by", "taken_by")
+    return list(rows.order_by("-pk")[:50])
+
+
+def _done(request: HttpRequest, pk: int, problem: Exception | None) -> HttpResponseRedirect:
+    if problem is not None:
+        messages.error(request, str(problem), extra_tags="danger")
+    return redirect("person", pk)
+
+
+@may(policy.MANAGE_PERSONS)
+@require_POST
+def role_give(request: HttpRequest, pk: int) -> HttpResponse:
+    form = RoleForm(request.POST)
+    form.fields["role"].choices = [(c, c) for c in policy.ROLES]  # pyright: ignore
+    if not form.is_valid():
+        return _done(request, pk, services.NotAllowed(_("没有这个角色。")))
+    try:
+        services.give_role(
+            get_object_or_404(Person, pk=pk),
+            form.cleaned_data["role"],
+            by=person_of(request),
+            request=request,
+        )
+    except services.NotAllowed as no:
+        return _done(request, pk, no)
+    return _done(request, pk, None)
+
+
+@may(policy.MANAGE_PERSONS)
+@require_POST
+def role_take(request: HttpRequest, pk: int) -> HttpResponse:
+    services.take_role(
+        get_object_or_404(Person, pk=pk),
+        request.POST.get("role", ""),
+        by=person_of(request),
+        request=request,
+    )
+    return _done(request, pk, None)
+
+
+@may(policy.MANAGE_PERSONS)
+@require_POST
+@never_cache
+def password_reset(request: HttpRequest, pk: int) -> HttpResponse:
+    subject = get_object_or_404(Person, pk=pk, is_active=True)
+    try:
+        new = services.reset_password(subject, by=person_of(request), request=request)
+    except services.NotAllowed as no:
+        return _done(request, pk, no)
+    return render(request, "people/password_reset.html", {"person": subject, "new": new})
+
+
+@may(policy.MANAGE_PERSONS)
+@require_POST
+def person_active(request: HttpRequest, pk: int) -> HttpResponse:
+    try:
+        services.set_active(
+            get_object_or_404(Person, pk=pk),
+            request.POST.get("active") == "1",
+            by=person_of(request),
+            request=request,
+        )
+    except services.NotAllowed as no:
+        return _done(request, pk, no)
+    return _done(request, pk, None)
+
+
+@may(policy.SEE_TERMINALS)
+def terminals(request: HttpRequest) -> HttpResponseBase:
+    queryset = Terminal.objects.select_related("location", "department", "custodian")
+    table = TerminalTable(request, queryset)
+    if policy.may(request.user, policy.MANAGE_TERMINALS):
+        table.row_url = lambda row: f"/terminals/{row.pk}"
+    return table.respond(
+        "people/terminals.html",
+        {"can_manage": policy.may(request.user, policy.MANAGE_TERMINALS)},
+    )
+
+
+@may(policy.MANAGE_TERMINALS)
+def terminal(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    instance = get_object_or_404(Terminal, pk=pk) if pk else None
+    form = TerminalForm(request.POST or None, instance=instance)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            saved = form.save()
+            acts.record(
+                "terminal.saved",
+                request=request,
+                target=saved.name,
+                address=saved.address,
+                fields=sorted(form.changed_data),
+            )
+        messages.success(request, _("已保存。"))
+        return redirect("terminals")
+    return render(request, "people/terminal.html", {"form": form, "terminal": instance})
+
+
+@may(policy.SEE_ACTS)
+def acts_list(request: HttpRequest) -> HttpResponseBase:
+    return ActTable(request, Act.objects.all()).respond("people/acts.html")

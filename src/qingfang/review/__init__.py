@@ -1,0 +1,1 @@
+"""Alerts as people judge them: list, page, verification notes, dispositions, coverage."""

@@ -1,0 +1,143 @@
+"""What is seen, what is blind: from the engine's words and the configuration.
+
+A way of seeing is blind when it says so, when it has not spoken for `SILENT`, or when it was never
+heard of. Blindness is said in words, never by an empty place.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+import msgspec
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from qingfang.config import Config
+from qingfang.events import Coverage
+from qingfang.review.models import CoverageRow
+
+SILENT = dt.timedelta(seconds=60)
+
+
+def receive(rows: Iterable[Coverage]) -> None:
+    """Keep the newest word of each way of seeing."""
+    with transaction.atomic():
+        for row in rows:
+            CoverageRow.objects.update_or_create(
+                kind=row.kind,
+                name=row.name,
+                node=row.node,
+                defaults={
+                    "database": row.database,
+                    "at": dt.datetime.fromtimestamp(row.at_us / 1e6, dt.UTC),
+                    "body": msgspec.to_builtins(row),
+                },
+            )
+
+
+class Way:
+    """One route or tap as the page shows it; `problems` empty means that it sees everything."""
+
+    def __init__(self, kind: str, name: str, database: str) -> None:
+        self.kind, self.name, self.database = kind, name, database
+        self.nodes: list[Coverage] = []
+        self.heard_at: dt.datetime | None = None
+        self.problems: list[str] = []
+
+    @property
+    def statements(self) -> int:
+        return sum(c.statements for c in self.nodes)
+
+    @property
+    def connections(self) -> int:
+        return sum(c.connections for c in self.nodes)
+
+    @property
+    def last(self) -> dt.datetime | None:
+        moments = [c.last_us for c in self.nodes if c.last_us is not None]
+        return dt.datetime.fromtimestamp(max(moments) / 1e6, dt.UTC) if moments else None
+
+
+class Seen:
+    """One protected database with its ways of seeing."""
+
+    def __init__(self, name: str, address: str) -> None:
+        self.name, self.address = name, address
+        self.ways: list[Way] = []
+
+    @property
+    def blind(self) -> bool:
+        return not self.ways or any(way.problems for way in self.ways)
+
+
+class Report:
+    def __init__(self, databases: list[Seen], unregistered: list[str]) -> None:
+        self.databases, self.unregistered = databases, unregistered
+
+    @property
+    def blind(self) -> int:
+        """How many things are not seen."""
+        return sum(d.blind for d in self.databases) + len(self.unregistered)
+
+
+def _problems(way: Way, now: dt.datetime) -> list[str]:
+    found: list[str] = []
+    if way.heard_at is None:
+        return [_("从未收到状态：没有启动，或者引擎没有运行。")]
+    if now - way.heard_at > SILENT:
+        found.append(_("失去联系：不再报告状态。"))
+    for said in way.nodes:
+        if not said.running:
+            found.append(_("已停止运行。"))
+        if said.encrypted and way.kind == "tap":
+            found.append(
+                ngettext(
+                    "%(n)d 个加密连接，内容看不见。",
+                    "%(n)d 个加密连接，内容看不见。",
+                    said.encrypted,
+                )
+                % {"n": said.encrypted}
+            )
+        if said.lost_packets or said.lost_bytes:
+            found.append(
+                _("丢失 %(p)d 个报文、%(b)d 字节。")
+                % {"p": said.lost_packets, "b": said.lost_bytes}
+            )
+        if said.undecodable:
+            found.append(
+                ngettext("%(n)d 处无法解码。", "%(n)d 处无法解码。", said.undecodable)
+                % {"n": said.undecodable}
+            )
+        if said.unjudged:
+            found.append(
+                ngettext("%(n)d 条语句未经判断放行。", "%(n)d 条语句未经判断放行。", said.unjudged)
+                % {"n": said.unjudged}
+            )
+        if not said.statements:
+            found.append(_("还没有见到任何语句。"))
+    return found
+
+
+def report(config: Config, now: dt.datetime) -> Report:
+    """What the configuration wants seen against what is heard."""
+    ways: dict[tuple[str, str], Way] = {}
+    databases = {d.name: Seen(d.name, d.address) for d in config.database}
+    for kind, rows in (("route", config.route), ("tap", config.tap)):
+        for row in rows:
+            way = ways[kind, row.name] = Way(kind, row.name, row.database)
+            databases[row.database].ways.append(way)
+    unregistered: set[str] = set()
+    for row in CoverageRow.objects.order_by("kind", "name", "node"):
+        said = msgspec.convert(row.body, Coverage)
+        unregistered |= set(said.unregistered)
+        way = ways.get((row.kind, row.name))
+        if way is None:
+            continue
+        way.nodes.append(said)
+        # The longest silence counts: one node of two that is lost is blindness.
+        way.heard_at = row.at if way.heard_at is None else min(way.heard_at, row.at)
+    for way in ways.values():
+        way.problems = _problems(way, now)
+    return Report(list(databases.values()), sorted(unregistered))

@@ -1,0 +1,170 @@
+"""Alerts, the statements around them, and what people found out about them.
+
+Rules this module keeps:
+
+1. An alert is made from one event of the ledger and names it (`log`, `seq`): made once, however
+   often the ledger is read. It holds a copy of the event; the ledger stays the evidence.
+2. Notes, dispositions and readings are added, never changed or deleted.
+3. Columns that lists filter and sort by are never NULL.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from qingfang.people.models import Person
+
+
+class Alert(models.Model):
+    class Disposition(models.TextChoices):
+        OPEN = "open", _("待定性")
+        LAWFUL = "lawful", _("合法已授权")
+        UNFILED = "unfiled", _("合法未备案")
+        SUSPICIOUS = "suspicious", _("可疑")
+        UNLAWFUL = "unlawful", _("查实非法")
+
+    log = models.CharField(max_length=100)
+    seq = models.BigIntegerField()
+    number = models.CharField(_("编号"), max_length=64, unique=True)
+    at = models.DateTimeField(_("时间"))
+    verdict = models.CharField(_("结论"), max_length=8)
+    answered_as = models.CharField(max_length=12)
+    severity = models.PositiveSmallIntegerField(_("级别"))
+    grain = models.CharField(max_length=16, blank=True)
+    disclosure = models.CharField(max_length=12, blank=True)
+    operator = models.CharField(_("工号"), max_length=64, blank=True)
+    operator_name = models.CharField(_("姓名"), max_length=64, blank=True)
+    department = models.CharField(_("科室"), max_length=100, blank=True)
+    terminal = models.CharField(_("终端"), max_length=64, blank=True)
+    place = models.CharField(_("位置"), max_length=200, blank=True)
+    client = models.CharField(max_length=64, blank=True)
+    program = models.CharField(_("程序"), max_length=200, blank=True)
+    account = models.CharField(max_length=128, blank=True)
+    database = models.CharField(max_length=128, blank=True)
+    server = models.CharField(max_length=128, blank=True)
+    connection = models.CharField(max_length=128, blank=True)
+    rows = models.BigIntegerField(null=True)
+    bytes = models.BigIntegerField(null=True)
+    event: models.JSONField[dict[str, Any]] = models.JSONField()
+    twins: models.JSONField[list[str]] = models.JSONField(default=list)
+    # Kinds of the departments that the operator and the terminal belong to, as they were then.
+    subject_kinds: models.JSONField[list[str]] = models.JSONField(default=list)
+    disposition = models.CharField(
+        _("定性"), max_length=12, choices=Disposition.choices, default=Disposition.OPEN
+    )
+    assigned_to = models.ForeignKey(
+        Person, models.PROTECT, null=True, related_name="assigned_alerts", verbose_name=_("查证人")
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["log", "seq"], name="alert_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["at", "id"], name="alert_at"),
+            models.Index(fields=["severity", "id"], name="alert_severity"),
+            models.Index(fields=["disposition", "at", "id"], name="alert_disposition"),
+            models.Index(fields=["operator", "at"], name="alert_operator"),
+            models.Index(fields=["assigned_to", "at"], name="alert_assigned"),
+            models.Index(fields=["connection"], name="alert_connection"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Statement(models.Model):
+    """A statement of a session that had an alert, for its timeline."""
+
+    log = models.CharField(max_length=100)
+    seq = models.BigIntegerField()
+    connection = models.CharField(max_length=128)
+    at = models.DateTimeField()
+    verdict = models.CharField(max_length=8)
+    sql = models.TextField()
+    rows = models.BigIntegerField(null=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["log", "seq"], name="statement_once"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["connection", "at", "id"], name="statement_of")]
+
+    def __str__(self) -> str:
+        return f"{self.log}:{self.seq}"
+
+
+class Note(models.Model):
+    """One entry of the verification log: facts found out, by whom, when."""
+
+    alert = models.ForeignKey(Alert, models.PROTECT, related_name="notes")
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(Person, models.PROTECT)
+    text = models.CharField(_("查证情况"), max_length=2000)
+
+    def __str__(self) -> str:
+        return f"{self.alert_id} {self.at}"
+
+
+class Ruling(models.Model):
+    """What an alert was found to be, by whom, when and why; the newest counts."""
+
+    alert = models.ForeignKey(Alert, models.PROTECT, related_name="rulings")
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(Person, models.PROTECT)
+    disposition = models.CharField(max_length=12, choices=Alert.Disposition.choices)
+    reason = models.CharField(max_length=2000)
+
+    def __str__(self) -> str:
+        return f"{self.alert_id} {self.disposition}"
+
+
+class Reading(models.Model):
+    """Who has read an alert, and when for the first time."""
+
+    alert = models.ForeignKey(Alert, models.PROTECT, related_name="readings")
+    by = models.ForeignKey(Person, models.PROTECT)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["alert", "by"], name="read_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id} {self.by_id}"
+
+
+class Position(models.Model):
+    """How far a log has been read: everything before `seq` is in the tables above."""
+
+    log = models.CharField(max_length=100, primary_key=True)
+    seq = models.BigIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.log}:{self.seq}"
+
+
+class CoverageRow(models.Model):
+    """The last word of one way of seeing (`events.Coverage`)."""
+
+    kind = models.CharField(max_length=8)
+    name = models.CharField(max_length=63)
+    node = models.CharField(max_length=63, blank=True)
+    database = models.CharField(max_length=63)
+    at = models.DateTimeField()
+    body: models.JSONField[dict[str, Any]] = models.JSONField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "name", "node"], name="coverage_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"

@@ -1,0 +1,15 @@
+"""Addresses of alerts and coverage."""
+
+from django.urls import path
+
+from qingfang.review import views
+
+urlpatterns = [
+    path("alerts/", views.alerts, name="alerts"),
+    path("alerts/stream", views.alert_stream, name="alert-stream"),
+    path("alerts/<int:pk>", views.alert, name="alert"),
+    path("alerts/<int:pk>/notes", views.alert_note, name="alert-note"),
+    path("alerts/<int:pk>/disposition", views.alert_rule, name="alert-rule"),
+    path("alerts/<int:pk>/verifier", views.alert_assign, name="alert-assign"),
+    path("coverage/", views.coverage_page, name="coverage"),
+]

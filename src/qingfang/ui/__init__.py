@@ -1,0 +1,1 @@
+"""What every page shares: the base page, tables, forms, template tags, navigation. Knows no domain."""

@@ -1,0 +1,56 @@
+"""What stands in the navigation: each app adds its own entries, each person sees those allowed.
+
+`register` is called once an app at start-up; `allowed` decides by the request. The order is by
+`rank`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+
+
+class Entry:
+    """`name` is a URL name, `icon` one of `assets.ICONS`, `badge` a number shown when not 0."""
+
+    def __init__(
+        self,
+        rank: int,
+        name: str,
+        label: Promise,
+        icon: str,
+        allowed: Callable[[HttpRequest], bool],
+        badge: Callable[[HttpRequest], int] | None = None,
+    ) -> None:
+        self.rank, self.name, self.label, self.icon = rank, name, label, icon
+        self.allowed, self.badge = allowed, badge
+
+
+_entries: dict[str, Entry] = {}
+
+
+def register(*entries: Entry) -> None:
+    for entry in entries:
+        _entries[entry.name] = entry
+
+
+def entries() -> list[Entry]:
+    return sorted(_entries.values(), key=lambda e: e.rank)
+
+
+def for_request(request: HttpRequest) -> list[dict[str, object]]:
+    """The entries this person may see, with address, badge and whether we stand there."""
+    shown: list[dict[str, object]] = []
+    for entry in entries():
+        if not entry.allowed(request):
+            continue
+        url = reverse(entry.name)
+        here = request.path == url or (
+            url != "/" and request.path.startswith(url.rstrip("/") + "/")
+        )
+        badge = entry.badge(request) if entry.badge else 0
+        shown.append({"entry": entry, "url": url, "here": here, "badge": badge})
+    return shown

@@ -1,0 +1,1 @@
+"""Settings, addresses, process of the console. No business rules."""
