@@ -69,7 +69,7 @@ HOSPITAL = Snapshot(
     ),
     terminals=(
         Terminal(id="T-STAT", addresses=("10.0.1.1",), role="statistics", room="统计室"),
-        Terminal(id="T-WARD", addresses=("10.0.2.2",), name="WARD-PC"),
+        Terminal(id="T-WARD", addresses=("10.0.2.2",), host="WARD-PC"),
         Terminal(id="T-KIOSK", addresses=("10.0.9.9",), role="kiosk"),
         Terminal(id="T-ETL", addresses=("10.0.5.5",), role="server"),
     ),
@@ -272,8 +272,28 @@ def test_the_nightly_copy_and_its_twins() -> None:
         {"account": "his"},
     ):
         assert Scene()(copy, **(etl | change), route="strict").decision == "deny"
+    assert _on_duty(etl) is True
+    assert _on_duty(etl | {"program": "plsqldev.exe"}) is False
     elsewhere = replace(copy, yields=(Yield(("hc_sy",), ("quantity",)),))
     assert Scene()(elsewhere, **etl, route="strict").decision == "deny"
+
+
+def _on_duty(sender: dict) -> bool:
+    scene = Scene()
+    link = Connection(
+        "c",
+        "h",
+        "n",
+        "gateway",
+        "pg",
+        "s:1",
+        sender["client"],
+        0,
+        program=sender["program"],
+        account=sender["account"],
+    )
+    who = scene.attribution.who(link, Meaning("none"), scene.directory, NIGHT)
+    return scene.judge.on_duty(link, who, NIGHT)
 
 
 def test_own_figures_and_the_same_with_another_code() -> None:

@@ -137,10 +137,6 @@ T1 = Terminal(id="T1", addresses=("10.0.0.1",))
         ({"grants": (GRANT,)}, "grants[0].terminals"),
         ({"services": (Service(id="S", why="上传", terminals=("T9",)),)}, "services[0].terminals"),
         (
-            {"terminals": (T1,), "services": (Service(id="S", why="上传", terminals=("T1",)),)},
-            "services[0]",
-        ),
-        (
             {
                 "terminals": (T1,),
                 "grants": (msgspec.structs.replace(GRANT, valid=Span(from_us=5, to_us=5)),),

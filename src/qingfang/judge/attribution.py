@@ -165,9 +165,9 @@ def _terminal(
     terminal, exact = found
     if not exact:
         confidence, because = 0.5, ("地址在登记的网段内，不能确定是哪一台",)
-    elif not connection.host or not terminal.name:
+    elif not connection.host or not terminal.host:
         confidence, because = 0.8, ("地址与登记的终端相同",)
-    elif connection.host.casefold() == terminal.name.casefold():
+    elif connection.host.casefold() == terminal.host.casefold():
         confidence, because = 0.95, ("地址与登记的终端相同", "电脑名也相同")
     else:
         confidence, because = 0.5, ("地址与登记的终端相同", "电脑名与登记的不同")

@@ -67,12 +67,15 @@ class Person(_Record, frozen=True, kw_only=True):
 
 
 class Terminal(_Record, frozen=True, kw_only=True):
-    """One declared computer. `addresses` are IP addresses or CIDR networks."""
+    """One declared computer. `addresses` are IP addresses or CIDR networks; `name` is what people
+    call it, `host` the name the computer gives itself (empty: not known, then nothing is compared).
+    """
 
     id: Number
     addresses: tuple[str, ...] = ()
     mac: str = ""
     name: str = ""
+    host: str = ""
     room: str = ""
     unit: str = ""
     role: TerminalRole = "clinical"
@@ -156,8 +159,9 @@ class Report(_Record, frozen=True, kw_only=True):
 
 class Service(_Record, frozen=True, kw_only=True):
     """A registered program whose duty is to move data (upload, nightly copy, backup). Fields left
-    out match anything, but the terminals must be named, and the statements by `digests` or
-    `tables`."""
+    out match anything, but the terminals must be named. Opening one patient after another is its
+    duty and no scanning; usage itself is carried only for the statements in `digests`, or over the
+    tables in `tables` (none named: no usage)."""
 
     id: Number
     why: str
@@ -400,11 +404,6 @@ def check(snapshot: Snapshot) -> None:
             raise Rejected("bad-content", f"grants[{n}].valid：结束不晚于开始")
         if not grant.terminals:
             raise Rejected("bad-content", f"grants[{n}].terminals：授权必须固定终端")
-    for n, service in enumerate(snapshot.services):
-        if not service.digests and not service.tables:
-            raise Rejected(
-                "bad-content", f"services[{n}]：要写明语句（digests）或所用的表（tables）"
-            )
 
 
 def _unique(kind: str, ids: list[str]) -> frozenset[str]:
