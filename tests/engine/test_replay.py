@@ -11,12 +11,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from tests.support.script import capture
 
 from qingfang.engine import replay
 from qingfang.events import Connection, Event, Outcome, Statement
 from qingfang.sense.tap.flows import Flows
 from qingfang.sense.tap.pcapfile import CaptureFile
+from tests.support.script import capture
 
 DAY = Path(__file__).parent.parent / "data" / "gnuhealth" / "work-day.pcap.gz"
 PORT = 55432

@@ -12,9 +12,8 @@ import random
 import sys
 from pathlib import Path
 
-from tests.support.pgwire import Message, dialogue
-
 from qingfang.decode.pgwire import ClientBroke, Inline, Passive, ServerBroke
+from tests.support.pgwire import Message, dialogue
 
 _FILES = sorted((Path(__file__).parents[1] / "decode/pgwire/dialogues").glob("*.txt"))
 _SEEDS = [dialogue(f)[0] for f in _FILES if f.stem not in {"encrypted", "cancelled"}]

@@ -8,8 +8,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.support.ledger import LedgerProcess
-from tests.support.run import in_loop
 
 from qingfang import ipc
 from qingfang.events import Brief, Connection, Event, Template
@@ -17,6 +15,8 @@ from qingfang.record import client, codec, frame, protocol, reading
 from qingfang.record.client import BlockingRecorder, NotStored, Recorder, follow, follow_blocking
 from qingfang.record.entries import Act, Completed, Loss
 from qingfang.record.verify import verify
+from tests.support.ledger import LedgerProcess
+from tests.support.run import in_loop
 
 CONNECTION = Connection("c1", "hospital", "n", "gateway", "pg", "db:5432", "10.1.2.3:4", 1)
 TEMPLATE = Template(b"t" * 32, "postgres", "select name from patient where id = ?")

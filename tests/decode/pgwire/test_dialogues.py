@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.pgwire import Message, dialogue, told
 
 from qingfang.decode.pgwire import Inline, Passive
+from tests.support.pgwire import Message, dialogue, told
 
 DIALOGUES = sorted((Path(__file__).parent / "dialogues").glob("*.txt"))
 INLINE = [d for d in DIALOGUES if d.stem not in {"encrypted", "cancelled"}]

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from tests.sense.tap.test_flows import Recorder
-from tests.support.frames import ethernet, ipv4, ipv6, tcp
-from tests.support.raw import needs_raw
 
 from qingfang.postgres import free_port
 from qingfang.sense.tap.capture import Capture, CaptureRefused, attach_filter, port_filter
 from qingfang.sense.tap.flows import Flows
+from tests.sense.tap.test_flows import Recorder
+from tests.support.frames import ethernet, ipv4, ipv6, tcp
+from tests.support.raw import needs_raw
 
 A, B, A6, B6 = "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"
 TO, FROM, OTHER = tcp(40000, 5432, 1, 1), tcp(5432, 40000, 1, 1), tcp(40000, 80, 1, 1)

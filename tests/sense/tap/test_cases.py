@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.script import capture
 
 from qingfang.engine import replay
 from qingfang.sense.tap.pcapfile import CaptureFile
+from tests.support.script import capture
 
 CASES = sorted(p for p in (Path(__file__).parent / "cases").iterdir() if p.is_dir())
 FIELDS = ("connection", "client", "account", "database", "program", "kind", "sql", "rows", "error")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from tests.support.frames import ACK, RST, SYN, T0, Talk, ethernet, ipv4, tcp
-
 from qingfang.events import Connection
 from qingfang.sense.tap import flows as module
 from qingfang.sense.tap.encryption import SSL_REQUEST, Blind
 from qingfang.sense.tap.flows import IDLE_US, Flows
+from tests.support.frames import ACK, RST, SYN, T0, Talk, ethernet, ipv4, tcp
 
 ETHERNET = 1
 HELLO = b"\x16\x03\x01\x00\x31\x01\x00\x00\x2d\x03\x03" + b"r" * 32 + b"\0\0\2\x13\x01\1\0\0\0"
