@@ -465,7 +465,8 @@ def test_a_row_names_its_writer_for_the_transaction_only() -> None:
     attribution, directory = Attribution(), Directory(HOSPITAL)
 
     def who(meaning: Meaning, when: int = NINE) -> str | None:
-        found = attribution.who(connection(), meaning, directory, when, "transaction").operator
+        written = replace(meaning, operator_scope="transaction")
+        found = attribution.who(connection(), written, directory, when).operator
         return found.value if found else None
 
     attribution.who(connection(), Meaning("none", operator=Value("YS03")), directory, NINE)

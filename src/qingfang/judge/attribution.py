@@ -17,7 +17,7 @@ Rules this module keeps:
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -32,7 +32,6 @@ _TERMINALS = 16
 _TRANSACTION_US = 60_000_000
 
 _T = TypeVar("_T")
-Naming = Literal["session", "transaction"]
 
 
 class _State(Struct):
@@ -55,13 +54,11 @@ class Attribution:
         meaning: Meaning,
         directory: Directory,
         at_us: int,
-        naming: Naming = "session",
     ) -> Who:
-        """Who sends this statement. A name counts from its own statement on; `naming` says whether
-        `meaning.operator` holds for the session or only for the transaction."""
+        """Who sends this statement. A name counts from its own statement on."""
         if meaning.operator is not None and meaning.operator.text:
             name = meaning.operator.text.strip()
-            if naming == "session":
+            if meaning.operator_scope == "session":
                 _put(self._signed_in, connection.id, name)
             else:
                 _put(self._writing, connection.id, (name, at_us))

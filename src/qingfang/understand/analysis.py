@@ -169,6 +169,7 @@ class Analyser:
             if mine > strength:
                 best, strength = meaning, mine
         operator = next((o.operator for o in outcomes if o.operator is not None), None)
+        scope = next((o.operator_scope for o in outcomes if o.operator is not None), "")
         findings = [finding for outcome in outcomes for finding in outcome.findings]
         return Meaning(
             best.disclosure,
@@ -182,6 +183,7 @@ class Analyser:
             works=tuple(work for outcome in outcomes for work in outcome.works),
             yields=tuple(f.yields for f in findings if f.yields is not None),
             operator=operator,
+            operator_scope="transaction" if scope == "transaction" else "session",
             volatile=volatile,
         )
 
