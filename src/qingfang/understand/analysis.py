@@ -25,9 +25,9 @@ from msgspec import Struct
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from qingfang.events import Delivery, Grain, Meaning, Reason, Touch, Value
+from qingfang.events import Delivery, Grain, Meaning, Pin, Reason, Touch, Value
 from qingfang.understand import dialects, rules
-from qingfang.understand.catalogue import Catalogue, Table, split_name
+from qingfang.understand.catalogue import KEY_ROLES, Catalogue, Table, split_name
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
 from qingfang.understand.predicates import Condition, Const, Reading, fold, holds
@@ -90,7 +90,10 @@ class Analysis(Struct, frozen=True):
 class Outcome:
     """One statement's result before it is put into a `Meaning`."""
 
-    __slots__ = ("delivery", "findings", "operator", "operator_scope", "problems", "span")
+    __slots__ = (
+        *("delivery", "findings", "operator", "operator_scope", "problems", "span"),
+        "works",
+    )
 
     def __init__(self) -> None:
         self.findings: list[rules.Finding] = []
@@ -98,6 +101,7 @@ class Outcome:
         self.delivery: Delivery = "returned"
         self.operator: Value | None = None
         self.operator_scope = ""
+        self.works: list[Pin] = []
         self.span: tuple[int, int] = (0, 0)
 
     def blocks(self, blocks: Sequence[Block], reading: Reading) -> None:
@@ -165,6 +169,7 @@ class Analyser:
             if mine > strength:
                 best, strength = meaning, mine
         operator = next((o.operator for o in outcomes if o.operator is not None), None)
+        scope = next((o.operator_scope for o in outcomes if o.operator is not None), "")
         findings = [finding for outcome in outcomes for finding in outcome.findings]
         return Meaning(
             best.disclosure,
@@ -175,8 +180,10 @@ class Analyser:
             best.touches,
             best.reasons,
             pins=tuple(pin for finding in findings for pin in finding.pins),
+            works=tuple(work for outcome in outcomes for work in outcome.works),
             yields=tuple(f.yields for f in findings if f.yields is not None),
             operator=operator,
+            operator_scope="transaction" if scope == "transaction" else "session",
             volatile=volatile,
         )
 
@@ -369,6 +376,7 @@ class _Statement:
 
     def _insert(self, node: exp.Insert, scope: Scope) -> None:
         self._operator(node)
+        self._works(node)
         if node.args.get("returning") is not None:
             self.result.blocks(self.walker.returning(node, scope), self.reading)
         source = node.expression
@@ -450,6 +458,7 @@ class _Statement:
     def _change(self, node: exp.Expr, scope: Scope) -> None:
         """UPDATE, DELETE, MERGE: RETURNING as SELECT; figures written elsewhere are stored."""
         self._operator(node)
+        self._works(node)
         if node.args.get("returning") is not None:
             self.result.blocks(self.walker.returning(node, scope), self.reading)
             return
@@ -533,6 +542,19 @@ class _Statement:
                 self.result.operator_scope = scope
                 self.reading.free.update(const.literals)
                 return
+
+    def _works(self, node: exp.Expr) -> None:
+        """The patients, visits and prescriptions whose rows a statement writes, one by one."""
+        target = node.this.this if isinstance(node.this, exp.Schema) else node.this
+        table = self.catalogue.table(_dotted(target)) if isinstance(target, exp.Table) else None
+        if table is None:
+            return
+        for column, role in table.columns.items():
+            if role in KEY_ROLES:
+                const = self._column_value(node, column, table)
+                if const is not None and not const.null:
+                    self.result.works.append(Pin(role, table.name, (const.value(),)))
+                    self.reading.free.update(const.literals)
 
     def _column_value(self, node: exp.Expr, column: str, table: Table) -> Const | None:
         """The constant that a statement gives to, or asks of, one column."""

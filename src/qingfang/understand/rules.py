@@ -101,6 +101,7 @@ def judge(block: Block, reading: Reading) -> Finding:
             finding.reasons = _pin_reasons(block)
         elif _work_list(evidence, contributing):
             finding.disclosure, finding.subtype = "clinical", "worklist"
+            finding.scope = _scope(evidence)
             finding.reasons = [reason("clinical.worklist", _span_of_unit(block))]
         else:
             finding.disclosure = "usage"
