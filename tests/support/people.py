@@ -22,9 +22,7 @@ def person(
     number: str, kind: str = "clinical", *roles: str, name: str = "", password: bool = False
 ) -> Person:
     """A person of a department of this kind who holds these roles."""
-    made = Person(
-        staff_number=number, name=name or f"某人{number}", department=department(kind)
-    )
+    made = Person(staff_number=number, name=name or f"某人{number}", department=department(kind))
     if password:
         made.set_password(PASSWORD)
     else:
