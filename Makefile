@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-compiled compiled check lock debian clean assets
+.PHONY: help run test test-compiled soak compiled check lock debian clean assets
 
 help:
 	@echo "make run     启动演示（内置数据库、合成医院、网关、控制台） / start the demo"
@@ -55,6 +55,10 @@ run: $(VENV)/self assets
 
 test: $(VENV)/dev assets debian
 	$(BIN)/python -m pytest -n auto
+
+# Every decoder's fuzz target for 15 minutes each.
+soak: $(VENV)/dev
+	$(BIN)/python -m tests.fuzz.soak 15
 
 check: $(VENV)/dev
 	$(BIN)/ruff check

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.support.postgres import QUICK, private_folder
 
 from qingfang.postgres import Server, ServerError
+from tests.support.postgres import QUICK, private_folder
 
 STARTER = """
 import sys

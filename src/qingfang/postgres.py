@@ -55,6 +55,10 @@ _SOCKET_PORT = 5432
 _SOCKET_MAX = 90  # sun_path holds 108 bytes, the socket's own name takes 17
 _TAKE_OVER = 8.0  # seconds; an immediate shutdown is over within 5
 _PR_SET_PDEATHSIG = 1
+_HBA = """# Everybody shows a password, on the socket too. All of 127.0.0.0/8 is this machine.
+local all all scram-sha-256
+host all all 127.0.0.0/8 scram-sha-256
+"""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -377,6 +381,7 @@ class Server:
         if done.returncode:
             message = done.stderr.decode(errors="replace").strip()
             raise ServerError(_("建立数据库簇失败（{}）：{}").format(fresh, message))
+        (fresh / "pg_hba.conf").write_text(_HBA)
         fresh.rename(home / "data")
         if home != self.folder:
             final.symlink_to(home / "data")

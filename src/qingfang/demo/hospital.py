@@ -185,11 +185,11 @@ _DEPARTMENTS: tuple[tuple[str, str, float, bool, tuple[tuple[str, float], ...]],
 )
 # post: department, how many, first staff number
 _POSTS = (
-    ("药师", "药学部", 28, 6001),
+    ("药师", "药学部", 48, 6001),
     ("临床药师", "药学部", 6, 6101),
     ("采购员", "药学部", 3, 6151),
-    ("收费员", "门诊收费处", 24, 7001),
-    ("挂号员", "门诊收费处", 18, 7101),
+    ("收费员", "门诊收费处", 40, 7001),
+    ("挂号员", "门诊收费处", 30, 7101),
     ("检验师", "检验科", 14, 7201),
     ("工程师", "信息科", 8, 8001),
     ("纪检干事", "纪检监察室", 3, 8101),
@@ -784,15 +784,15 @@ _DERIVED: tuple[str, ...] = (
     FROM his.gh_mx""",
     """INSERT INTO his.yf_fyrec
     SELECT m.mxid, c.yfdm, c.ckh, c.cfh, c.brid, m.ypdm, m.sl, m.je, c.ysdm, c.ksdm,
-        c.kf_time + interval '25 minutes', (6001 + c.cfh %% 28)::text
+        c.kf_time + interval '25 minutes', (6001 + c.cfh %% 48)::text
     FROM his.v_mz_cf c JOIN his.v_mz_cfmx m ON m.cfh = c.cfh WHERE c.fy_zt = 1""",
     """INSERT INTO his.outp_bill
     SELECT m.mxid, c.brid, c.jzid, c.cfh, 'YP', m.ypdm, m.sl, m.je, c.ysdm, c.ksdm,
-        c.kf_time + interval '12 minutes', (7001 + c.cfh %% 24)::text
+        c.kf_time + interval '12 minutes', (7001 + c.cfh %% 40)::text
     FROM his.v_mz_cf c JOIN his.v_mz_cfmx m ON m.cfh = c.cfh WHERE c.fy_zt IN (0, 1)""",
     """INSERT INTO his.outp_bill
     SELECT 2000000000 + s.sqid, s.brid, s.jzid, NULL, x.fykm, s.xmdm, 1, x.dj, s.ysdm, s.ksdm,
-        s.sq_time + interval '12 minutes', (7001 + s.sqid %% 24)::text
+        s.sq_time + interval '12 minutes', (7001 + s.sqid %% 40)::text
     FROM his.jc_sq s JOIN his.gy_sfxm x ON x.xmdm = s.xmdm""",
     """INSERT INTO his.yb_scmx
     SELECT b.bill_no, b.visit_no, b.pid, b.fee_code, b.qty, b.amount, b.order_dr, b.order_dept,

@@ -11,8 +11,11 @@ import os
 import sys
 from pathlib import Path
 
+from qingfang import ipc
 from qingfang.config import Config
+from qingfang.engine.status import Status
 from qingfang.engine.supervisor import Service, Supervisor, part
+from qingfang.record.client import now_us
 
 
 def services(config: Config, file: Path, *, console: bool = True) -> list[Service]:
@@ -54,10 +57,13 @@ async def run(config: Config, file: Path, stopping: asyncio.Event) -> None:
     """Start everything and keep it running until `stopping` is set. Raises `supervisor.Failed`
     when a process cannot be started at all."""
     folders(config)
-    boss = Supervisor()
+    status = Status(config, now_us)
+    server = await ipc.serve(Path(config.paths.run) / "status.sock", status.answer)
+    boss = Supervisor(status.processes.__setitem__)
     try:
         for service in services(config, file):
             await boss.start(service)
         await stopping.wait()
     finally:
         await boss.stop()
+        server.close()

@@ -1,5 +1,5 @@
-"""Every sentence a verdict can give, by its code. docs/reasons-judge.md explains each (a test fails
-otherwise).
+"""Every sentence a verdict can give, by its code; findings of accumulation bring their own.
+docs/reasons-judge.md explains each (a test fails otherwise).
 
 Rules this module keeps:
 
@@ -70,7 +70,6 @@ REASONS: dict[str, str] = {
     "bulk-rows": "返回了 {rows} 行",
     # mode
     "observed": "本线路只观察：若已启用拦截，这条语句会被{would}",
-    "gathered": "{text}",
 }
 
 GRAINS: dict[str, str] = {

@@ -208,8 +208,9 @@ class Duty(_Record, frozen=True, kw_only=True):
 class Snapshot(_Record, frozen=True, kw_only=True):
     """Everything above, at one moment. `previous` is the digest of the version before this one,
     `ancestors` the digests of earlier versions by number (as text), so that an engine that was off
-    for a while can still see that its own version lies in this one's past. `policy` is TOML that
-    overrides the built-in policy (`judge.policy`)."""
+    for a while can still see that its own version lies in this one's past. `programs` are the names
+    business programs give themselves; none listed means that no name is held to be strange.
+    `policy` is TOML that overrides the built-in policy (`judge.policy`)."""
 
     site: str
     version: Annotated[int, Meta(ge=1)]
@@ -223,6 +224,7 @@ class Snapshot(_Record, frozen=True, kw_only=True):
     terminals: tuple[Terminal, ...] = ()
     designations: tuple[Designation, ...] = ()
     services: tuple[Service, ...] = ()
+    programs: tuple[str, ...] = ()
     reports: tuple[Report, ...] = ()
     grants: tuple[Grant, ...] = ()
     routes: tuple[RouteMode, ...] = ()

@@ -74,6 +74,7 @@ class Recorder:
         self._sender: asyncio.Task[None] | None = None
         self._losses: dict[str, Loss] = {}
         self._telling = False
+        self._back: asyncio.Task[None] | None = None
         self.seen = self.stored = self.lost = 0
 
     async def start(self) -> None:
@@ -84,7 +85,7 @@ class Recorder:
         in the log because no ledger can be told."""
         try:
             async with asyncio.timeout(patience):
-                while self._notes or self._tasks or self._losses:
+                while self.stored + self.lost < self.seen or self._tasks or self._losses:
                     self._noted.set()
                     self._tell_losses()
                     await asyncio.sleep(_GATHER_SECONDS)
@@ -92,13 +93,10 @@ class Recorder:
             waiting = self.seen - self.stored - self.lost
             log.critical("%s ends with %d records not stored", self._source, waiting)
             self.lost += waiting
-        if self._sender is not None:
-            self._sender.cancel()
-        for task in self._tasks:
+        ending = [*self._tasks, *(t for t in (self._sender, self._back) if t is not None)]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(
-            *self._tasks, *([self._sender] if self._sender else ()), return_exceptions=True
-        )
+        await asyncio.gather(*ending, return_exceptions=True)
         await self._ledger.close()
 
     async def record(self, value: Recordable) -> int:
@@ -158,13 +156,11 @@ class Recorder:
         return codec.token(self._origin, self._batch)
 
     async def _deliver(self, kind: int, content: bytes) -> int:
-        pause = _FIRST_PAUSE
         while True:
             try:
                 sequence = await self._append(kind, 1, content)
             except ipc.Unavailable:
-                await asyncio.sleep(pause)
-                pause = min(_LONGEST_PAUSE, pause * 2)
+                await self._until_back()
             except ipc.Refusal as no:
                 if str(no).startswith(protocol.STALE):
                     continue
@@ -185,6 +181,22 @@ class Recorder:
         self._packer.at_segment(segment)
         return sequence
 
+    async def _until_back(self) -> None:
+        """Until the ledger answers. All that wait go on in the same moment: what was under way
+        when it went is sent again before it is too far back to be known."""
+        if self._back is None or self._back.done():
+            self._back = asyncio.create_task(self._knock())
+        await asyncio.shield(self._back)
+
+    async def _knock(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            await asyncio.sleep(pause)
+            with contextlib.suppress(ipc.Unavailable):
+                await self._ledger.call("ping")
+                return
+            pause = min(_LONGEST_PAUSE, pause * 2)
+
     async def _send_notes(self) -> None:
         while True:
             await self._noted.wait()
@@ -198,14 +210,14 @@ class Recorder:
 
     async def _send_block(self, noted: list[Noted]) -> None:
         mark = self._next_token()
-        pause = _FIRST_PAUSE
+        again = False
         while True:
             try:
                 await self._append(frame.BLOCK, len(noted), self._packer.pack(noted, mark))
             except ipc.Unavailable:
                 self._packer.tell_again()
-                await asyncio.sleep(pause)
-                pause = min(_LONGEST_PAUSE, pause * 2)
+                again = True
+                await self._until_back()
             except ipc.Refusal as no:
                 self._packer.tell_again()
                 code, _sep, segment = str(no).partition(": ")
@@ -218,6 +230,9 @@ class Recorder:
                 return
             else:
                 self.stored += len(noted)
+                if again:
+                    # What is stored may be the block as it was first packed, which told less.
+                    self._packer.tell_again()
                 return
 
     def _tell_losses(self) -> None:
@@ -228,7 +243,6 @@ class Recorder:
     async def _send_losses(self) -> int:
         """Losses keep gathering until the ledger takes the first of them."""
         try:
-            pause = _FIRST_PAUSE
             while self._losses:
                 why, loss = next(iter(self._losses.items()))
                 mark = self._next_token()
@@ -236,8 +250,7 @@ class Recorder:
                     try:
                         await self._append(frame.LOSS, 1, codec.pack(loss, mark))
                     except ipc.Unavailable:
-                        await asyncio.sleep(pause)
-                        pause = min(_LONGEST_PAUSE, pause * 2)
+                        await self._until_back()
                     except ipc.Refusal as no:
                         if str(no) == protocol.FULL:
                             break

@@ -144,6 +144,7 @@ def read_on(folder: Path, place: Place, until: int, limit: int) -> list[Frame]:
             found := frame.parse(view, offset, place.segment, place.number, place.sequence)
         ) is not None:
             if found.sequence >= until and found.kind not in (frame.SEGMENT, frame.CLOSE):
+                place.offset += offset
                 return frames
             frames.append(found)
             taken += found.end - found.start

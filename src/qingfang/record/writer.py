@@ -14,7 +14,6 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import logging
@@ -36,7 +35,11 @@ log = logging.getLogger(__name__)
 
 # A first frame is far smaller; a larger file whose first frame is damaged held records.
 _TORN_START: Final = 4096
-_BATCHES_KEPT: Final = 4096
+_EVERYTHING: Final = 1 << 63
+_CHUNK: Final = 1 << 20
+# How far back a new writer looks for batches that may be sent again.
+_BATCHES_KEPT: Final = 16_384
+_LOOK_BACK: Final = 64 * 1024 * 1024
 _DAY_US: Final = 86_400_000_000
 _EIGHT_HOURS_US: Final = 28_800_000_000
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
@@ -259,10 +262,7 @@ class Writer:
             numbers = numbers[:-1]
             if not numbers:
                 return
-        if len(numbers) > 1:
-            # Only for the batches in it; damage there is for verification to report.
-            with contextlib.suppress(Broken):
-                self._take_in(numbers[-2])
+        self._look_back(numbers[:-1])
         walk = self._take_in(numbers[-1])
         self.segment = numbers[-1]
         self._chain = walk.chain
@@ -294,6 +294,25 @@ class Writer:
             elif found.kind in codec.FROM_CLIENTS:
                 self._remember(found.content, found.sequence)
         return walk
+
+    def _look_back(self, numbers: list[int]) -> None:
+        """Batches in earlier segments; damage there is for verification to report."""
+        size = 0
+        first = len(numbers)
+        while first > 0 and size < _LOOK_BACK:
+            first -= 1
+            size += (self._folder / segments.name(numbers[first])).stat().st_size
+        for number in numbers[first:]:
+            opening = segments.first_of(self._folder / segments.name(number), number)
+            if opening is None:
+                continue
+            place = segments.Place(number, 0, opening.number, opening.sequence)
+            while place.segment == number and (
+                found := segments.read_on(self._folder, place, _EVERYTHING, _CHUNK)
+            ):
+                for each in found:
+                    if each.kind in codec.FROM_CLIENTS:
+                        self._remember(each.content, each.sequence)
 
     def _drop_torn_start(self, number: int) -> None:
         """A segment whose first frame was never synced holds no record."""

@@ -39,7 +39,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from qingfang.events import Disclosure, Fixed, Gathered, Grain, Meaning, Pin, Value, Yield
+from qingfang.events import Disclosure, Fixed, Gathered, Grain, Meaning, Pin, Yield
 
 VERSION = 1
 HOUR = 3_600_000_000
@@ -58,10 +58,30 @@ _NEAR = 16  # how far apart neighbours in a slow scan may be
 _Over = Literal["session", "person", "group"]
 
 
+FINDINGS: dict[str, str] = {
+    "scan-listed": "先取了一份清单，再逐个打开其中的病人或处方，已有 {count} 个",
+    "scan-hour": "一小时内逐个打开了 {count} 个病人或处方，超出本人工作所能解释的范围",
+    "scan-unseen": "一小时内 {count} 次逐个查病人或处方，查的是哪些看不到，次数远多于工作所需",
+    "scan-day": "一天内逐个打开了 {count} 个病人或处方，超出本人工作所能解释的范围",
+    "scan-order": "按号码顺序逐个打开了 {count} 个病人或处方",
+    "enumeration": "一名接一名地查医生，{days} 天内已查 {count} 名",
+    "lists-of-days": "把 {count} 个不同日子的工作清单凑在一起，已不是当天的工作",
+    "item-by-day": "{count} 天来每天都查同一种药品或耗材的工作清单",
+    "joined": "与先前取得的结果按同一编号拼起来，就能算出医生或科室的用量",
+    "joined-group": "与同科室或同终端的人先前取得的结果拼起来，就能算出医生或科室的用量",
+    "difference": "用合计减去「除某人（某科室）之外的合计」，就能得到此人（此科室）的用量",
+    "pages": "同一份明细分次取，已取 {count} 次",
+    "probing": "用同样形式的语句反复试探，一天内已有 {count} 次",
+    "rhythm": "连续 {count} 个月在月初查同类数据",
+}
+"""What a finding says, by its code (docs/reasons-judge.md)."""
+
+
 class Limits(Struct, frozen=True):
-    """When parts become a whole. All count distinct things.
+    """When parts become a whole. All count distinct things, but `hourly_unseen`.
 
     `hourly_keys`, `daily_keys`: pinned keys in an hour or a day beyond what the work explains.
+    `hourly_unseen`: pinned statements in one hour of the clock whose keys are not known.
     `ordered_keys`: keys in key order, however slowly. `listed_keys`: keys in a day after an unpinned
     list that carried them. `list_rows`: what a work list of unknown length explains, and
     `most_explained`: what work lists explain at most. `prescribers`: prescribers whose lists of a
@@ -73,6 +93,7 @@ class Limits(Struct, frozen=True):
 
     window_days: int = 31
     hourly_keys: int = 50
+    hourly_unseen: int = 600
     daily_keys: int = 300
     ordered_keys: int = 20
     listed_keys: int = 20
@@ -84,7 +105,7 @@ class Limits(Struct, frozen=True):
     pages: int = 3
     repeats: int = 5
     months: int = 3
-    cap: int = 2048
+    cap: int = 1024
     sessions: int = 20_000
     persons: int = 50_000
 
@@ -130,7 +151,7 @@ class Knowledge(Struct):
     """What one session, person or group holds. Maps lead from a digest to when it was last seen,
     unless said otherwise.
 
-    `revealed`: disclosure and grain, packed. `unexplained`: pinned keys read, of the last day.
+    `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and grain, packed. `unexplained`: pinned keys read, of the last day.
     `worked`: keys written. `lists`: key role → unpinned list that carried it. `allowance`: unit →
     (rows of its work list, when). `item_days`: item → days. `held`: what joining goes over. `sums`:
     a sum → the exclusions it was asked with. `repeats`: shape → (times, when). `months`: month
@@ -151,6 +172,7 @@ class Knowledge(Struct):
     sums: dict[int, dict[int, int]] = {}
     repeats: dict[int, tuple[int, int]] = {}
     months: dict[int, int] = {}
+    unseen: tuple[int, int] = (0, 0)
 
 
 class _State(Struct):
@@ -178,6 +200,7 @@ class Facts(Struct):
     grain: Grain | None
     worklist: bool = False
     read: tuple[Key, ...] = ()
+    unseen: bool = False
     written: tuple[Key, ...] = ()
     list_roles: tuple[str, ...] = ()
     unit: int = 0
@@ -223,12 +246,6 @@ def _remember(times: dict[int, int], digest: int, at_us: int, cap: int) -> None:
 def _split(text: str) -> tuple[str, int | None]:
     match = _NUMBER.match(text)
     return (match[1], int(match[2])) if match else (text, None)
-
-
-def _text(value: Value, template: bytes, at_us: int) -> str:
-    """The value's text. One that is not known counts anew at each moment: not seeing the bound
-    values must not hide that there are many."""
-    return value.text if value.text is not None else f"?{template.hex()}{at_us}"
 
 
 class Memory:
@@ -354,20 +371,18 @@ class Memory:
         pinned = meaning.disclosure == "clinical" and meaning.subtype == "pinned"
         facts.worklist = meaning.disclosure == "clinical" and meaning.subtype == "worklist"
         if pinned:
-            facts.read = _keys(meaning.pins, template, at_us)
-        facts.written = _keys(meaning.works, template, at_us)
+            facts.read = _keys(meaning.pins)
+            facts.unseen = any(v.text is None for p in meaning.pins for v in p.values)
+        facts.written = _keys(meaning.works)
         fixed = [f for y in meaning.yields for f in y.fixed]
         prescribers = [
-            _text(v, template, at_us)
-            for f in fixed
-            if f.role in _PRESCRIBER and not f.negated
-            for v in f.values
+            v.text for f in fixed if f.role in _PRESCRIBER and not f.negated for v in f.values
         ]
         others = [p for p in prescribers if p not in learner.own]
         if facts.worklist or meaning.disclosure == "usage":
-            facts.prescribers = tuple(sorted({_digest(p) for p in others}))
+            facts.prescribers = tuple(sorted({_digest(p) for p in others if p is not None}))
         own = bool(prescribers) and not others
-        one_day = _one_day(meaning)
+        one_day = _one_day(meaning, local_day)
         if facts.worklist:
             facts.unit = _digest(*sorted(_units(fixed)))
             facts.unit_rows = self._limits.list_rows if rows is None else rows
@@ -375,10 +390,11 @@ class Memory:
             facts.list_items = tuple(
                 sorted(
                     {
-                        _digest(_text(v, template, at_us))
+                        _digest(v.text)
                         for f in fixed
                         if f.role in ("item_id", "item_name") and not f.negated
                         for v in f.values
+                        if v.text is not None
                     }
                 )
             )
@@ -408,8 +424,8 @@ class Memory:
                     {_digest(k.lower()) for k in row.keys} | {_digest(r) for r in held & _KEY_ROLES}
                 )
             )
-            prescriber = bool((held | selecting) & _PRESCRIBER) and not own
-            if links:
+            prescriber = bool((held | selecting) & _PRESCRIBER)
+            if links and not own:
                 part = Part(
                     links,
                     bool((held | selecting) & _ITEM),
@@ -426,7 +442,7 @@ class Memory:
                     facts.unit_rows = self._limits.list_rows if rows is None else rows
                 elif prescriber or selecting & _ITEM:
                     roles |= held & _KEY_ROLES
-            if row.aggregated and row.measured:
+            if row.aggregated and row.measured and not own:
                 sums.append(_sum(row))
         facts.parts, facts.sums = tuple(parts), tuple(sums)
         facts.list_roles = tuple(sorted(roles))
@@ -466,8 +482,11 @@ class Memory:
         if facts.list_roles and keep:
             for role in facts.list_roles:
                 known.lists[role] = max(facts.at_us, known.lists.get(role, 0))
-        if facts.read and not learner.service:
-            self._scan(known, facts, over, here, keep=keep)
+        if not learner.service:
+            if facts.read:
+                self._scan(known, facts, over, here, keep=keep)
+            if facts.unseen:
+                self._blind(known, facts, over, here, keep=keep)
         if facts.prescribers:
             self._enumerate(known, facts, over, since, here, keep=keep)
         if facts.worklist:
@@ -479,6 +498,11 @@ class Memory:
         for gathered in here:
             found[gathered.code] = gathered
         return _amount(known, facts, here, since, keep=keep)
+
+    def _found(self, code: str, over: _Over, count: int, grain: Grain | None = None) -> Gathered:
+        """A finding; without a grain it only explains."""
+        text = FINDINGS[code].format(count=count, days=self._limits.window_days)
+        return Gathered(code, over, text, count, "usage" if grain else None, grain)
 
     def _weigh_group(
         self, known: Knowledge, facts: Facts, found: dict[str, Gathered], *, keep: bool
@@ -530,17 +554,26 @@ class Memory:
             for digest in new:
                 _remember(known.unexplained, digest, at, limits.cap)
         if listed_now and after >= limits.listed_keys:
-            text = f"先取了一份清单，再逐个打开其中的病人或处方，已有 {after} 个"
-            here.append(Gathered("scan-listed", over, text, after, "usage", "detail"))
+            here.append(self._found("scan-listed", over, after, "detail"))
         elif hour > limits.hourly_keys + allowed:
-            text = f"一小时内逐个打开了 {hour} 个病人或处方，超出本人工作所能解释的范围"
-            here.append(Gathered("scan-hour", over, text, hour, "usage", "detail"))
+            here.append(self._found("scan-hour", over, hour, "detail"))
         elif run >= limits.ordered_keys + allowed:
-            text = f"按号码顺序逐个打开了 {run} 个病人或处方"
-            here.append(Gathered("scan-order", over, text, run, "usage", "detail"))
+            here.append(self._found("scan-order", over, run, "detail"))
         elif day > limits.daily_keys + allowed:
-            text = f"一天内逐个打开了 {day} 个病人或处方，超出本人工作所能解释的范围"
-            here.append(Gathered("scan-day", over, text, day, "usage", "detail"))
+            here.append(self._found("scan-day", over, day, "detail"))
+
+    def _blind(
+        self, known: Knowledge, facts: Facts, over: _Over, here: list[Gathered], *, keep: bool
+    ) -> None:
+        """Pinned reading whose keys are not known (binds that the sensor cannot see): nobody's work
+        explains this many, whatever they were."""
+        hour, count = known.unseen
+        now = facts.at_us // HOUR
+        count = count + 1 if hour == now else 1
+        if keep:
+            known.unseen = (now, count)
+        if count > self._limits.hourly_unseen:
+            here.append(self._found("scan-unseen", over, count, "detail"))
 
     def _enumerate(
         self,
@@ -565,11 +598,10 @@ class Memory:
             )
         if count <= len(facts.prescribers):
             return
-        text = f"一名接一名地查医生，{self._limits.window_days} 天内已查 {count} 名"
         if not facts.worklist:
-            here.append(Gathered("enumeration", over, text, count))
+            here.append(self._found("enumeration", over, count))
         elif count >= self._limits.prescribers:
-            here.append(Gathered("enumeration", over, text, count, "usage", "prescriber"))
+            here.append(self._found("enumeration", over, count, "prescriber"))
 
     def _lists(
         self,
@@ -587,8 +619,7 @@ class Memory:
         if day is not None and (at == 0 or abs(day - facts.day) > 1):
             count = _seen(known.other_days, _digest(str(day)), at, since, limits.cap, keep=keep)
             if count >= limits.other_days:
-                text = f"把 {count} 个不同日子的工作清单凑在一起，已不是当天的工作"
-                here.append(Gathered("lists-of-days", over, text, count, "usage", "detail"))
+                here.append(self._found("lists-of-days", over, count, "detail"))
         for item in facts.list_items:
             days = known.item_days.get(item) or {}
             if keep and item not in known.item_days and len(known.item_days) < limits.cap:
@@ -596,8 +627,7 @@ class Memory:
             on = _digest(str(facts.day if day is None else day))
             count = _seen(days, on, at, since, 64, keep=keep)
             if count >= limits.item_days:
-                text = f"{count} 天来每天都查同一种药品或耗材的工作清单"
-                here.append(Gathered("item-by-day", over, text, count, "usage", "department"))
+                here.append(self._found("item-by-day", over, count, "department"))
 
     def _join(
         self,
@@ -617,10 +647,8 @@ class Memory:
                 others = [p for p in known.held.values() if p.last_us >= since]
                 joined = _component(part, others)
                 if len(joined) > 1 and _tells(joined) and not _tells([part]):
-                    text = "与先前取得的结果按同一编号拼起来，就能算出医生或科室的用量"
-                    if over == "group":
-                        text = "与同科室或同终端的人先前取得的结果拼起来，就能算出医生或科室的用量"
-                    here.append(Gathered("joined", over, text, len(joined), "usage", "detail"))
+                    code = "joined-group" if over == "group" else "joined"
+                    here.append(self._found(code, over, len(joined), "detail"))
             if keep:
                 if before is None and len(known.held) >= 256:
                     del known.held[min(known.held, key=lambda d: known.held[d].last_us)]
@@ -646,8 +674,7 @@ class Memory:
                     del known.sums[min(known.sums, key=lambda s: max(known.sums[s].values()))]
                 known.sums[sum_of] = asked
             if new and count > 1:
-                text = "用合计减去「除某人（某科室）之外的合计」，就能得到此人（此科室）的用量"
-                here.append(Gathered("difference", over, text, count, "usage", "prescriber"))
+                here.append(self._found("difference", over, count, "prescriber"))
 
     def _repeat(
         self, known: Knowledge, facts: Facts, over: _Over, here: list[Gathered], *, keep: bool
@@ -662,11 +689,9 @@ class Memory:
                     del known.repeats[min(known.repeats, key=lambda s: known.repeats[s][1])]
                 known.repeats[facts.shape] = (times, max(last, facts.at_us))
             if facts.paged and times >= self._limits.pages:
-                text = f"同一份明细分次取，已取 {times} 次"
-                here.append(Gathered("pages", over, text, times))
+                here.append(self._found("pages", over, times))
             elif not facts.paged and times >= self._limits.repeats:
-                text = f"用同样形式的语句反复试探，一天内已有 {times} 次"
-                here.append(Gathered("probing", over, text, times))
+                here.append(self._found("probing", over, times))
         if facts.month:
             row = 1
             while facts.month - row in known.months:
@@ -676,8 +701,7 @@ class Memory:
                 for old in [m for m in known.months if m < facts.month - 12]:
                     del known.months[old]
             if row >= self._limits.months:
-                text = f"连续 {row} 个月在月初查同类数据"
-                here.append(Gathered("rhythm", over, text, row))
+                here.append(self._found("rhythm", over, row))
 
 
 def _session_key(learner: Learner) -> str:
@@ -696,13 +720,14 @@ def _touch(table: OrderedDict[str, Knowledge], name: str, at_us: int, most: int)
     return known
 
 
-def _keys(pins: tuple[Pin, ...], template: bytes, at_us: int) -> tuple[Key, ...]:
+def _keys(pins: tuple[Pin, ...]) -> tuple[Key, ...]:
+    """The keys whose values are known, in order."""
     keys: list[Key] = []
     for pin in pins:
         for value in pin.values:
-            text = _text(value, template, at_us)
-            prefix, number = _split(text) if value.text is not None else (text, None)
-            keys.append(Key(pin.role, _digest(pin.role, text), prefix, number))
+            if value.text is not None:
+                prefix, number = _split(value.text)
+                keys.append(Key(pin.role, _digest(pin.role, value.text), prefix, number))
     keys.sort(key=lambda k: (k.role, k.prefix, k.number or 0))
     return tuple(keys)
 
@@ -715,25 +740,26 @@ def _units(fixed: list[Fixed] | tuple[Fixed, ...]) -> list[str]:
     ]
 
 
-def _one_day(meaning: Meaning) -> int | None:
+def _one_day(meaning: Meaning, today: int) -> int | None:
     """The day a list is limited to, counted from the epoch; None when it is not one day, or is the
-    open work of now."""
+    open work of now. From today on without an end is today."""
     period = meaning.scope.period if meaning.scope else None
-    texts: list[str | None] = []
     if period is not None:
-        texts = [v.text for v in (period.from_, period.to) if v is not None]
-    else:
-        texts = [
-            v.text
-            for y in meaning.yields
-            for f in y.fixed
-            if f.role == "time" and not f.negated
-            for v in f.values
-        ]
-    days = [_day(t) for t in texts]
-    if not days or days[0] is None or any(d is None or abs(d - days[0]) > 1 for d in days):
-        return None
-    return days[0]
+        first = _day(period.from_.text) if period.from_ else None
+        last = _day(period.to.text) if period.to else None
+        if first is None:
+            return None
+        if period.to is None:
+            return first if first >= today else None
+        return first if last is not None and 0 <= last - first <= 1 else None
+    days = {
+        _day(v.text)
+        for y in meaning.yields
+        for f in y.fixed
+        if f.role == "time" and not f.negated
+        for v in f.values
+    }
+    return days.pop() if len(days) == 1 else None
 
 
 def _day(text: str | None) -> int | None:

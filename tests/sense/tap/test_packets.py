@@ -6,10 +6,10 @@ import random
 import struct
 
 import pytest
-from tests.support.frames import ACK, ethernet, ipv4, ipv6, tcp
 
 from qingfang.sense.tap import packets
 from qingfang.sense.tap.packets import KEPT, MALFORMED, OTHER, SEGMENT, Packets
+from tests.support.frames import ACK, ethernet, ipv4, ipv6, tcp
 
 A, B = "192.0.2.10", "192.0.2.1"
 A6, B6 = "2001:db8::10", "2001:db8::1"

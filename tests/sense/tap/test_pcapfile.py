@@ -10,6 +10,8 @@ import struct
 from pathlib import Path
 
 import pytest
+
+from qingfang.sense.tap.pcapfile import CaptureFile, Frame, NotACapture
 from tests.support.frames import (
     T0,
     Talk,
@@ -20,8 +22,6 @@ from tests.support.frames import (
     pcap,
     section,
 )
-
-from qingfang.sense.tap.pcapfile import CaptureFile, Frame, NotACapture
 
 TALK = Talk()
 FRAMES = [*TALK.handshake(), TALK.client(b"select 1"), *TALK.goodbye()]

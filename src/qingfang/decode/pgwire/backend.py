@@ -57,11 +57,11 @@ MAX_PARAMETERS: Final = 4 + 2 + 4 * 65_535
 class Backend:
     """The server's direction of one connection. `out` are the pieces for the client."""
 
-    def __init__(self, talk: Conversation, inline: bool) -> None:
+    def __init__(self, talk: Conversation, relays: bool) -> None:
         self.talk: Conversation = talk
         self.out: list[bytes] = []
         self.encryption_refused: bool = False
-        self._inline: bool = inline
+        self._relays: bool = relays
         self._skip: i64 = 0
         self._body: bytearray | None = None
         self._need: i64 = 0
@@ -73,7 +73,7 @@ class Backend:
         if talk.phase == BLIND:
             return
         pos: i64 = 0
-        if talk.phase == TLS_ASKED and not self._inline and data:
+        if talk.phase == TLS_ASKED and not self._relays and data:
             if data[0] in b"SG":
                 talk.blinded()
                 return
@@ -114,7 +114,7 @@ class Backend:
                 pos = self._collect(data, pos, size)
                 continue
             if size - pos < 5:
-                if self._inline and talk.denials > 0:
+                if self._relays and talk.denials > 0:
                     self._kept = data[pos:]
                     break
                 self._body = bytearray(data[pos:])
@@ -143,7 +143,7 @@ class Backend:
                     start = end
             elif (
                 kind == ERROR_RESPONSE
-                and self._inline
+                and self._relays
                 and talk.denials > 0
                 and length < MAX_REWRITTEN
             ):
@@ -164,7 +164,7 @@ class Backend:
             self._pass(data[start:pos])
 
     def _pass(self, data: bytes) -> None:
-        if self._inline and data:
+        if self._relays and data:
             self.out.append(data)
 
     def _collect(self, data: bytes, pos: i64, size: i64) -> i64:

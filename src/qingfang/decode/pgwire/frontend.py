@@ -91,7 +91,7 @@ class Frontend:
     def __init__(
         self,
         talk: Conversation,
-        inline: bool,
+        relays: bool,
         max_sql: int,
         function_calls: bool,
         replication: bool,
@@ -103,7 +103,7 @@ class Frontend:
         self.request: str = ""
         self.packet: bytes = b""
         self.terminated: bool = False
-        self._inline: bool = inline
+        self._relays: bool = relays
         self._max_sql: i64 = max_sql
         self._function_calls: bool = function_calls
         self._replication: bool = replication
@@ -152,7 +152,7 @@ class Frontend:
 
     def flush(self) -> None:
         """Hand on what precedes the statement that is being asked about."""
-        if self._inline and self._start < self._pos:
+        if self._relays and self._start < self._pos:
             self._emit(self._pos)
 
     def allow(self) -> None:
@@ -223,7 +223,7 @@ class Frontend:
     # -------------------------------------------------------------- framing
 
     def _emit(self, end: i64) -> None:
-        if self._inline:
+        if self._relays:
             if self._start == 0 and end == len(self._data):
                 self.out.append(self._data)
             elif self._start < end:
@@ -280,9 +280,9 @@ class Frontend:
                 raise ClientBroke(f"invalid frontend message type {kind}")
             if length < 4 or length > limit:
                 raise ClientBroke("invalid message length")
-            if kind == PASSWORD and talk.phase == READY and self._inline:
+            if kind == PASSWORD and talk.phase == READY and self._relays:
                 raise ClientBroke(f"invalid frontend message type {kind}")
-            signing_in = talk.phase == SIGNING_IN and self._inline
+            signing_in = talk.phase == SIGNING_IN and self._relays
             if signing_in and kind != PASSWORD and kind != TERMINATE:
                 self._stall()
                 return
@@ -389,7 +389,7 @@ class Frontend:
             self._pos = size
             self._start = size
             return True
-        if not self._inline and data[pos] == 0x16:
+        if not self._relays and data[pos] == 0x16:
             talk.blinded()
             return True
         if size - pos < 8:
@@ -404,13 +404,13 @@ class Frontend:
         if code == SSL_REQUEST and not talk.tls:
             self._pos = self._start = end
             talk.phase = TLS_ASKED
-            if self._inline:
+            if self._relays:
                 self.request = "tls"
             return False
         if code == GSSENC_REQUEST and not talk.tls and not self._gss_asked:
             self._pos = self._start = end
             self._gss_asked = True
-            if self._inline:
+            if self._relays:
                 self.reply.append(b"N")
                 return True
             talk.phase = TLS_ASKED
@@ -421,7 +421,7 @@ class Frontend:
             self.packet = data[pos:end]
             self._pos = self._start = size
             talk.phase = CANCELLING
-            if self._inline:
+            if self._relays:
                 self.request = "cancel"
             return False
         if code >> 16 != 3:
@@ -455,7 +455,7 @@ class Frontend:
             self._pos = end
             return True
         if talk.owed >= MAX_OWED:
-            if self._inline:
+            if self._relays:
                 self._stall()
                 return False
             talk.abandon()
@@ -470,7 +470,7 @@ class Frontend:
             self._parse(self._data[pos + 5 : end])
         elif kind == BIND:
             body = self._data[pos + 5 : min(end, pos + 5 + MAX_BOUND)]
-            if self._inline and not self._bindable(body):
+            if self._relays and not self._bindable(body):
                 self._stall()
                 return False
             self._pos = end
@@ -491,7 +491,7 @@ class Frontend:
         return True
 
     def _ask(self, statement: Statement, entry: Entry, pos: i64, end: i64, rest: i64) -> bool:
-        if not self._inline:
+        if not self._relays:
             self.talk.events.append(statement)
             self.talk.sent(entry)
             self._pos = end
@@ -592,7 +592,7 @@ class Frontend:
         talk = self.talk
         name, _end = self._name(self._data, pos + 5)
         portal = talk.portals.get(name)
-        if self._inline and portal is not None and self._pending(portal.confirmed, portal.batch):
+        if self._relays and portal is not None and self._pending(portal.confirmed, portal.batch):
             self._stall()
             return False
         number = talk.next_number()
@@ -648,7 +648,7 @@ class Frontend:
             doubt="unknown",
         )
         entry = Entry(FUNCTION_CALL, number)
-        if self._inline and not self._function_calls:
+        if self._relays and not self._function_calls:
             talk.events.append(statement)
             self._substitute(
                 entry, pos, _("不允许按编号调用函数（FunctionCall），请改用 SQL 语句。"), ""
@@ -716,7 +716,7 @@ class Frontend:
         if talk.done >= self._unsettled:
             self._unsettled = 0
             return True
-        if self._inline and talk.batch >= self._unsettled:
+        if self._relays and talk.batch >= self._unsettled:
             self._stall()
             return False
         return True

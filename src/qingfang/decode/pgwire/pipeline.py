@@ -8,7 +8,8 @@ Rules this module keeps:
    the next Sync end as `skipped`, and what the client sends before its next Sync does too.
 3. During COPY from the client the server swallows Sync, so such a Sync is owed nothing.
 4. A prepared statement or portal counts as confirmed only when the server has said so. One whose
-   message failed or was skipped is forgotten: its name may still stand for an older text.
+   message failed or was skipped is forgotten, or never confirmed: its name may still stand for an
+   older text.
 5. An answer that does not fit is passed over and counted in `mismatches`; a ReadyForQuery closes
    everything up to the Sync, Query or FunctionCall it answers. So a stream joined in its middle,
    or with losses, finds its feet again.
@@ -198,7 +199,8 @@ class Conversation:
             if not self._owed or self._skipping:
                 return
         elif self._skipping:
-            self._unseen(entry, "skipped")
+            if entry.number:
+                self._finish(entry, "skipped")
             return
         elif kind == QUERY or kind == FUNCTION_CALL:
             self.batch += 1

@@ -101,7 +101,7 @@ class Sniffer:
                 SSL_REQUEST.startswith(head) or GSS_REQUEST.startswith(head)
             ):
                 return UNDECIDED
-            if len(head) < 5 and head[:1] == b"\x16" and not self._midstream:
+            if len(head) < 6 and head[:1] == b"\x16" and not self._midstream:
                 return UNDECIDED
             return CLEAR
 

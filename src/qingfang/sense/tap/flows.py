@@ -33,6 +33,8 @@ IDLE_US: Final = 9_000_000_000
 MAX_FLOWS: Final = 65_536
 _EVICTED: Final = 256
 _EMBRYONIC_US: Final = 60_000_000
+_FIRST_BYTES: Final = 64 * 1024
+_FAR_AWAY: Final = 16 * 1024 * 1024
 _LINGER_US: Final = 30_000_000
 _SWEEP_US: Final = 10_000_000
 _TICK_US: Final = REORDER_US // 2
@@ -192,7 +194,7 @@ class Flows:
         self._evicted = 0
         self._past = [0, 0, 0, 0, 0]  # byte counts of connections that are over
         self.other_ports: dict[int, int] = {}
-        """Lower port → segments, of TCP traffic to no port of ours (the first 1000 ports)."""
+        """Port → segments, of TCP traffic from and to no port of ours (the first 1000 ports)."""
 
     # -------------------------------------------------------------- in
 
@@ -251,7 +253,9 @@ class Flows:
         if self._waiting:
             for flow in list(self._waiting.values()):
                 flow.conversation.tick(at_us)
-                if not flow.conversation.waiting or flow.conversation.closed:
+                if flow.conversation.closed:
+                    self._close(flow)
+                elif not flow.conversation.waiting:
                     self._waiting.pop(flow.key, None)
         if at_us >= self._next_sweep_us:
             self._next_sweep_us = at_us + _SWEEP_US
@@ -330,17 +334,24 @@ class Flows:
                     flow.candidate_isn = parser.seq
                     return None
                 return flow
-            if flow.candidate_isn >= 0 and not from_client and flags & ACK:
+            if flow.candidate_isn >= 0:
                 # The server's answer tells whether the new SYN was taken.
-                ahead = (parser.ack - flow.candidate_isn) & 0xFFFFFFFF
-                if 1 <= ahead <= 0x10000:
+                number = parser.seq if from_client else parser.ack
+                old = flow.conversation.to_server
+                ahead = (number - flow.candidate_isn) & 0xFFFFFFFF
+                fresh_number = (
+                    1 <= ahead <= _FIRST_BYTES and abs(old.at(number) - old.position) > _FAR_AWAY
+                )
+                if from_client:
+                    return None if fresh_number else flow
+                if flags & ACK and (fresh_number or (flags & SYN and ahead == 1)):
                     isn = flow.candidate_isn
                     self._drop(flow, at_us)
                     fresh = self._new(from_client, parser, False, at_us, vlan)
                     fresh.client_isn = isn
                     fresh.conversation.to_server.start((isn + 1) & 0xFFFFFFFF)
                     return fresh
-                if not flags & SYN:
+                if flags & ACK and not flags & SYN:
                     flow.candidate_isn = -1
             return flow
         begins = bool(flags & SYN) and not flags & RST
@@ -408,11 +419,11 @@ class Flows:
         self._from_server.pop(_ends(flow.key)[2], None)
 
     def _foreign(self, parser: Packets) -> None:
-        port = min(parser.source_port, parser.target_port)
-        if port in self.other_ports:
-            self.other_ports[port] += 1
-        elif len(self.other_ports) < 1000:
-            self.other_ports[port] = 1
+        for port in (parser.source_port, parser.target_port):
+            if port in self.other_ports:
+                self.other_ports[port] += 1
+            elif len(self.other_ports) < 1000:
+                self.other_ports[port] = 1
 
 
 def _worth(flow: Flow) -> tuple[bool, int]:

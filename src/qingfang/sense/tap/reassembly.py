@@ -185,6 +185,7 @@ class Conversation:
         """Time passed without a packet of this connection."""
         if self.waiting and self._deadline_us and at_us >= self._deadline_us:
             self._settle(at_us, everything=False)
+            self._end_if_over(at_us)
 
     # -------------------------------------------------------------- the slow path
 
@@ -238,6 +239,9 @@ class Conversation:
             else:
                 self._hold(stream, position, payload, needs, at_us)
         self._settle(at_us, everything=False)
+        self._end_if_over(at_us)
+
+    def _end_if_over(self, at_us: int) -> None:
         if self.to_server.ended() and self.to_client.ended():
             self.finish(at_us)
 

@@ -1,0 +1,172 @@
+"""The judge's process: the one owner of what persons have learned.
+
+Serves `paths.run`/judge.sock: `judge` (an `Ask` → a `Told`), `closed` (a connection's id), `ping`,
+and `modes`, a stream that says which routes enforce, at once and at every change.
+
+Rules this module keeps:
+
+1. The snapshot is `paths.state`/snapshot.json, checked with `paths.state`/keys/snapshot.pub; it is
+   looked at every half second. One that is refused is said once in the log and as a record of the
+   ledger, and the one in force stays.
+2. What was learned is written every minute and at the end, whole or not at all. After kill -9 up to
+   a minute of small things is forgotten; what was alarming is in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from qingfang import crypto, ipc
+from qingfang.config import Config
+from qingfang.engine import process
+from qingfang.engine.judging import Judging
+from qingfang.events import Connection, Meaning
+from qingfang.judge.policy import PolicyError
+from qingfang.judge.snapshot import Rejected
+from qingfang.record.client import Recorder, now_us
+from qingfang.record.entries import Act
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.5
+SAVE_EVERY_S = 60.0
+
+
+class Ask(Struct, frozen=True, array_like=True):
+    """One execution to be judged; see `engine.judging.Judging.judge`."""
+
+    connection: Connection
+    meaning: Meaning
+    at_us: int
+    template: bytes
+    rows: int | None = None
+
+
+class Service:
+    """`folder` keeps the memory; see rule 1 for the rest."""
+
+    def __init__(self, config: Config, recorder: Recorder) -> None:
+        state = Path(config.paths.state)
+        self._snapshot, self._key = state / "snapshot.json", state / "keys" / "snapshot.pub"
+        self._memory = state / "judge" / "memory"
+        self._site = config.site.id
+        self._routes = [r.name for r in config.route]
+        self._recorder = recorder
+        self._seen: tuple[int, int, int] | None = None
+        self._changed = asyncio.Event()
+        self.judging = Judging(self._site, self._verify)
+        self._load()
+
+    def _verify(self, message: bytes, signature: bytes) -> bool:
+        try:
+            return crypto.load_public(self._key).verify(message, signature)
+        except (OSError, crypto.KeyProblem) as problem:
+            log.error("snapshot key: %s", problem)
+            return False
+
+    def _load(self) -> None:
+        try:
+            data = self._memory.read_bytes()
+        except FileNotFoundError:
+            return
+        try:
+            self.judging.load(data)
+        except ValueError as error:
+            kept = self._memory.with_suffix(f".refused-{now_us()}")
+            self._memory.rename(kept)
+            log.error("what was learned before cannot be used (%s); kept as %s", error, kept.name)
+            self._say("memory.refused", str(error))
+
+    def save(self) -> None:
+        self._memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self._memory.with_suffix(".new")
+        fresh.write_bytes(self.judging.dump())
+        fresh.replace(self._memory)
+
+    def look(self) -> None:
+        """Take the snapshot file if it is another than the last time."""
+        try:
+            status = self._snapshot.stat()
+            mark = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if mark == self._seen:
+                return
+            data = self._snapshot.read_bytes()
+        except FileNotFoundError:
+            return
+        self._seen = mark
+        try:
+            snapshot = self.judging.offer(data)
+        except (Rejected, PolicyError) as refused:
+            log.error("snapshot refused: %s", refused)
+            self._say("snapshot.refused", str(refused))
+            return
+        log.info("snapshot %d is in force", snapshot.version)
+        self._say("snapshot.in-force", str(snapshot.version))
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _say(self, what: str, about: str) -> None:
+        self._recorder.later(Act(at_us=now_us(), what=what, who="judge", about=about))
+
+    async def answer(
+        self, method: str, payload: bytes, peer: ipc.Peer
+    ) -> bytes | AsyncIterator[bytes]:
+        if method == "judge":
+            ask = msgspec.msgpack.decode(payload, type=Ask)
+            told = self.judging.judge(
+                ask.connection, ask.meaning, ask.at_us, ask.template, ask.rows
+            )
+            return msgspec.msgpack.encode(told)
+        if method == "closed":
+            self.judging.closed(payload.decode())
+            return b""
+        if method == "modes":
+            return self._modes()
+        if method == "ping":
+            return b""
+        raise ipc.Refusal(f"judge: {method}?")
+
+    async def _modes(self) -> AsyncIterator[bytes]:
+        while True:
+            changed = self._changed
+            yield msgspec.msgpack.encode([r for r in self._routes if self.judging.enforces(r)])
+            await changed.wait()
+
+
+async def run(config: Config, stopping: asyncio.Event) -> None:
+    """Serve until `stopping` is set."""
+    folder = Path(config.paths.run)
+    recorder = Recorder(folder / "ledger.sock", "judge")
+    await recorder.start()
+    service = Service(config, recorder)
+    service.look()
+    server = await ipc.serve(folder / "judge.sock", service.answer)
+
+    async def every(seconds: float, act: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                act()
+            except OSError as error:
+                log.error("%s", error)
+
+    tasks = [
+        asyncio.create_task(every(LOOK_EVERY_S, service.look)),
+        asyncio.create_task(every(SAVE_EVERY_S, service.save)),
+    ]
+    process.say_ready()
+    await stopping.wait()
+    for task in tasks:
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(*tasks)
+    server.close()
+    service.save()
+    await recorder.close()

@@ -1,0 +1,141 @@
+"""Who is behind a shared database account, and where: inferred, with how surely and from what.
+
+Rules this module keeps:
+
+1. The operator is whom the last sign-in statement on this connection named; else an operating
+   system user or account that is a staff number; never a guess from the terminal's custodian.
+2. The terminal is the one declared at the client's address. An address in a declared network, or
+   one whose computer gives itself another name, is not sure enough to be used in anybody's favour
+   (`grants.SURE`), but still says where.
+3. An inference says why (`because`, Chinese). Nothing inferred is `None`, not an empty name.
+4. Bounded: the longest idle connections and operators are forgotten first. A forgotten sign-in
+   makes the operator unknown, which is never in somebody's favour.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import msgspec
+from msgspec import Struct
+
+from qingfang.events import Attributed, Connection, Meaning, Who
+from qingfang.judge.snapshot import Directory
+
+VERSION = 1
+_CONNECTIONS = 100_000
+_OPERATORS = 50_000
+_TERMINALS = 16
+
+
+class _State(Struct):
+    version: int
+    signed_in: list[tuple[str, str]]
+    seen: list[tuple[str, dict[str, int]]]
+
+
+class Attribution:
+    """Remembers who signed in on which connection, and who was seen at which terminals."""
+
+    def __init__(self) -> None:
+        self._signed_in: OrderedDict[str, str] = OrderedDict()
+        self._seen: OrderedDict[str, dict[str, int]] = OrderedDict()
+
+    def who(
+        self, connection: Connection, meaning: Meaning, directory: Directory, at_us: int
+    ) -> Who:
+        """Who sends this statement. A sign-in counts from itself on."""
+        if meaning.operator is not None and meaning.operator.text:
+            self._signed_in[connection.id] = meaning.operator.text.strip()
+            self._signed_in.move_to_end(connection.id)
+            if len(self._signed_in) > _CONNECTIONS:
+                self._signed_in.popitem(last=False)
+        operator = self._operator(connection, directory)
+        terminal, place = _terminal(connection, directory)
+        if operator is not None:
+            where = terminal.value if terminal is not None else address(connection.client)
+            self._note(operator.value, where, at_us)
+        return Who(operator, terminal, place)
+
+    def at_once(self, operator: str, at_us: int, within_us: int) -> int:
+        """At how many terminals (or undeclared addresses) the operator was seen lately (T74)."""
+        seen = self._seen.get(operator, {})
+        return sum(1 for last in seen.values() if abs(at_us - last) <= within_us)
+
+    def closed(self, connection: str) -> None:
+        """The connection ended; its sign-in with it."""
+        self._signed_in.pop(connection, None)
+
+    def _operator(self, connection: Connection, directory: Directory) -> Attributed | None:
+        number = self._signed_in.get(connection.id)
+        if number is not None:
+            self._signed_in.move_to_end(connection.id)
+            person = directory.person(number)
+            if person is not None:
+                return Attributed(person.number, 0.95, ("本连接上的登录语句写明了工号",))
+            return Attributed(
+                number, 0.6, ("本连接上的登录语句写明了工号", "人员名册里没有这个工号")
+            )
+        for name, said in (
+            (connection.os_user, "操作系统用户名就是工号"),
+            (connection.account, "数据库账号就是工号"),
+        ):
+            person = directory.person(name) if name else None
+            if person is not None:
+                return Attributed(person.number, 0.65, (said,))
+        return None
+
+    def _note(self, operator: str, where: str, at_us: int) -> None:
+        seen = self._seen.get(operator)
+        if seen is None:
+            seen = self._seen[operator] = {}
+            if len(self._seen) > _OPERATORS:
+                self._seen.popitem(last=False)
+        else:
+            self._seen.move_to_end(operator)
+        if where not in seen and len(seen) >= _TERMINALS:
+            del seen[min(seen, key=seen.__getitem__)]
+        seen[where] = max(at_us, seen.get(where, 0))
+
+    def dump(self) -> bytes:
+        """The whole state, to be read back by `load` of the same version."""
+        return msgspec.msgpack.encode(
+            _State(VERSION, list(self._signed_in.items()), list(self._seen.items()))
+        )
+
+    def load(self, data: bytes) -> None:
+        """Take over a dumped state. Raises ValueError, and changes nothing, when it is none."""
+        try:
+            state = msgspec.msgpack.decode(data, type=_State)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ValueError(f"not a state of attribution: {error}") from None
+        if state.version != VERSION:
+            raise ValueError(f"state of version {state.version}, this program reads {VERSION}")
+        self._signed_in = OrderedDict(state.signed_in)
+        self._seen = OrderedDict(state.seen)
+
+
+def address(client: str) -> str:
+    """The address of `address:port`, without the brackets of IPv6."""
+    if client.startswith("["):
+        return client[1:].partition("]")[0]
+    return client.rpartition(":")[0] if client.count(":") == 1 else client
+
+
+def _terminal(
+    connection: Connection, directory: Directory
+) -> tuple[Attributed | None, Attributed | None]:
+    found = directory.terminal_at(address(connection.client))
+    if found is None:
+        return None, None
+    terminal, exact = found
+    if not exact:
+        confidence, because = 0.5, ("地址在登记的网段内，不能确定是哪一台",)
+    elif not connection.host or not terminal.name:
+        confidence, because = 0.8, ("地址与登记的终端相同",)
+    elif connection.host.casefold() == terminal.name.casefold():
+        confidence, because = 0.95, ("地址与登记的终端相同", "电脑名也相同")
+    else:
+        confidence, because = 0.5, ("地址与登记的终端相同", "电脑名与登记的不同")
+    place = Attributed(terminal.room, confidence, because) if terminal.room else None
+    return Attributed(terminal.id, confidence, because), place

@@ -1,0 +1,412 @@
+"""Meaning + who, where, when + approvals + history → verdict.
+
+How a verdict comes about: what was learned (by the statement itself, and by what it adds up to with
+earlier ones) makes one case each; each case gets its ground (`_basis`: grant, registered report or
+service, own figures, designated person, none) and the policy's rule; the strongest decision counts.
+Circumstances (hour, terminal, program …) then raise the severity of what is not simply logged.
+
+Rules this module keeps:
+
+1. Pure but for `History`: time and everything else come in as data, so a stream judged again gives
+   the same verdicts.
+2. Ground is looked for case by case: an approval that covers the statement does not cover what the
+   statement completes together with others, unless its scope does.
+3. Circumstances never alarm alone and never excuse: they change severity only. One exception makes
+   things stricter: after a denial, what would be listed for review is alerted.
+4. A route that is not told to enforce observes; so do tap, trail and replay, which cannot do
+   otherwise. What enforcing would have decided is in `Verdict.would` and in the reasons.
+5. An execution counts as a run of its grant only when it is answered.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import msgspec
+from msgspec import Struct
+
+from qingfang.events import Connection, Decision, Grain, Meaning, Verdict, Who
+from qingfang.judge import grants, hours
+from qingfang.judge.attribution import Attribution
+from qingfang.judge.policy import Basis, Case, Policy
+from qingfang.judge.reasons import DECISIONS, Said, say
+from qingfang.judge.snapshot import Directory, Grant, Mode
+
+VERSION = 1
+_MINUTE_US = 60_000_000
+_OPAQUE = 20_000
+_DENIED = 20_000
+_RANK: dict[Decision, int] = {
+    "pass": 0,
+    "log": 1,
+    "review": 2,
+    "alert": 3,
+    "mask": 4,
+    "deny": 5,
+}
+_NOTABLE = 2
+_PRESCRIBER_GRAINS = ("prescriber", "detail")
+_USAGE_ROLES = frozenset(
+    {
+        *("item_id", "item_name", "item_class", "item_spec", "item_kind", "quantity", "amount"),
+        *("prescriber_id", "prescriber_name"),
+    }
+)
+
+
+class _State(Struct):
+    version: int
+    runs: dict[str, int]
+    opaque: list[str]
+    denied: list[tuple[str, int]]
+
+
+class History:
+    """What judging itself has to remember: runs used of each grant, opaque templates reported
+    before, and who was denied when. Bounded; survives a restart by `dump` and `load`."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, int] = {}
+        self._opaque: OrderedDict[str, None] = OrderedDict()
+        self._denied: OrderedDict[str, int] = OrderedDict()
+
+    def seen(self, template: bytes) -> bool:
+        """Whether this opaque template was reported before; it is from now on."""
+        name = template.hex()
+        known = name in self._opaque
+        self._opaque[name] = None
+        self._opaque.move_to_end(name)
+        if len(self._opaque) > _OPAQUE:
+            self._opaque.popitem(last=False)
+        return known
+
+    def deny(self, names: tuple[str, ...], at_us: int) -> None:
+        for name in names:
+            self._denied[name] = at_us
+            self._denied.move_to_end(name)
+        while len(self._denied) > _DENIED:
+            self._denied.popitem(last=False)
+
+    def denied_since(self, names: tuple[str, ...], since_us: int) -> bool:
+        return any(self._denied.get(name, since_us - 1) >= since_us for name in names)
+
+    def forget_runs(self, grants_known: frozenset[str]) -> None:
+        """Drop the runs of grants that no snapshot names any more."""
+        self.runs = {grant: n for grant, n in self.runs.items() if grant in grants_known}
+
+    def dump(self) -> bytes:
+        return msgspec.msgpack.encode(
+            _State(VERSION, self.runs, list(self._opaque), list(self._denied.items()))
+        )
+
+    def load(self, data: bytes) -> None:
+        """Take over a dumped state. Raises ValueError, and changes nothing, when it is none."""
+        try:
+            state = msgspec.msgpack.decode(data, type=_State)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ValueError(f"not a state of judging: {error}") from None
+        if state.version != VERSION:
+            raise ValueError(f"state of version {state.version}, this program reads {VERSION}")
+        self.runs = state.runs
+        self._opaque = OrderedDict.fromkeys(state.opaque)
+        self._denied = OrderedDict(state.denied)
+
+
+class Ground(Struct, frozen=True):
+    """On what a case stands, the sentences that say so, and the grant if it is one."""
+
+    basis: Basis
+    said: tuple[Said, ...] = ()
+    grant: Grant | None = None
+
+
+class Judge:
+    """Gives verdicts with one policy and one snapshot; a new snapshot makes a new `Judge` over the
+    same `history` and `attribution`."""
+
+    def __init__(
+        self, policy: Policy, directory: Directory, history: History, attribution: Attribution
+    ) -> None:
+        self.policy = policy
+        self.directory = directory
+        self.history = history
+        self.attribution = attribution
+        quiet = {name: policy.rule(Case(name)) for name in ("none", "clinical")}
+        self._quiet: dict[tuple[str, Mode], Verdict] = {}
+        for name, rule in quiet.items():
+            self._quiet[name, "observe"] = Verdict(rule.observe)
+            self._quiet[name, "enforce"] = Verdict(rule.enforce)
+
+    def judge(
+        self,
+        meaning: Meaning,
+        connection: Connection,
+        who: Who,
+        at_us: int,
+        template: bytes,
+        rows: int | None = None,
+    ) -> Verdict:
+        """The verdict on one execution. `meaning` has been through accumulation; `template` is the
+        digest of `events.Template`; `rows` what the server returned, if that is known already."""
+        mode = self._mode(connection)
+        whole = [g for g in meaning.gathered if g.disclosure == "usage"]
+        if not whole and meaning.disclosure in ("none", "clinical"):
+            return self._quiet[meaning.disclosure, mode]
+
+        said: list[Said] = []
+        decision: Decision = "pass"
+        would: Decision = "pass"
+        severity = 0
+        grant: Grant | None = None
+        cases: list[tuple[Meaning, bool]] = []
+        if meaning.disclosure not in ("none", "clinical"):
+            cases.append((meaning, True))
+        cases += [(_as_usage(meaning, g.grain or "detail"), False) for g in whole]
+        touching = any(not _USAGE_ROLES.isdisjoint(t.roles) for t in meaning.touches)
+        seen = meaning.disclosure == "opaque" and self.history.seen(template)
+        for case, itself in cases:
+            if itself:
+                said += _learned(meaning, touching=touching, seen=seen)
+            ground = self._basis(case, connection, who, at_us, template)
+            rule = self.policy.rule(
+                Case(
+                    case.disclosure,
+                    case.grain,
+                    case.subtype,
+                    case.delivery,
+                    ground.basis,
+                    "usage" if touching else "other",
+                    seen,
+                )
+            )
+            decided = rule.enforce if mode == "enforce" else rule.observe
+            decision = max(decision, decided, key=_RANK.__getitem__)
+            would = max(would, rule.enforce, key=_RANK.__getitem__)
+            severity = max(severity, rule.severity)
+            if itself:
+                grant = ground.grant
+            said += [s for s in ground.said if s not in said]
+        said += [Said(g.code, g.text) for g in meaning.gathered]
+
+        names = _names(connection, who)
+        if _RANK[max(decision, would, key=_RANK.__getitem__)] >= _NOTABLE:
+            circumstances = self._circumstances(connection, who, at_us, rows)
+            since = at_us - self.policy.limits.retry_minutes * _MINUTE_US
+            if self.history.denied_since(names, since):
+                circumstances.append(say("retry-after-denial"))
+                if decision == "review":
+                    decision = "alert"
+                if would == "review":
+                    would = "alert"
+            explained = sum(1 for g in meaning.gathered if g.disclosure is None)
+            severity = min(3, severity + len(circumstances) + explained)
+            said += circumstances
+        else:
+            severity = 0
+        if decision == "deny":
+            self.history.deny(names, at_us)
+        elif grant is not None and meaning.disclosure == "usage":
+            self.history.runs[grant.id] = self.history.runs.get(grant.id, 0) + 1
+        differs = mode == "observe" and connection.source == "gateway" and would != decision
+        if differs:
+            said.append(say("observed", would=DECISIONS[would]))
+        return Verdict(
+            decision,
+            tuple(s.text for s in said),
+            grant.id if grant is not None else None,
+            severity,
+            tuple(s.code for s in said),
+            would if differs else None,
+        )
+
+    def _mode(self, connection: Connection) -> Mode:
+        if connection.source != "gateway":
+            return "observe"
+        return self.directory.modes.get(connection.route, "observe")
+
+    # -------------------------------------------------------------- ground
+
+    def _basis(
+        self, meaning: Meaning, connection: Connection, who: Who, at_us: int, template: bytes
+    ) -> Ground:
+        snapshot = self.directory.snapshot
+        digest = template.hex()
+        tables = frozenset(t.casefold() for y in meaning.yields for t in y.tables) | frozenset(
+            t.table.casefold() for t in meaning.touches
+        )
+        for service in snapshot.services:
+            if grants.service_covers(
+                service,
+                digest=digest,
+                tables=tables,
+                program=connection.program,
+                account=connection.account,
+                operator=who.operator,
+                terminal=who.terminal,
+                at_us=at_us,
+                calendar=snapshot.calendar,
+            ):
+                return Ground("service", (say("by-service", why=service.why),))
+        for report in self.directory.reports.get(digest, ()):
+            if grants.report_covers(
+                report,
+                meaning,
+                operator=who.operator,
+                terminal=who.terminal,
+                at_us=at_us,
+                calendar=snapshot.calendar,
+            ):
+                return Ground("report", (say("by-report", menu=report.menu),))
+        if self._own(meaning, who):
+            return Ground("self", (say("by-self"),))
+        granted = self._granted(meaning, who, at_us)
+        if granted.basis == "grant":
+            return granted
+        if meaning.disclosure == "usage" and meaning.grain == "institution":
+            designated = self._designated(who)
+            if designated is True:
+                return Ground("designated", (say("by-designated"),))
+            if designated is None:
+                return Ground("designated")
+            return Ground("none", (say("not-designated"), *granted.said))
+        return granted
+
+    def _granted(self, meaning: Meaning, who: Who, at_us: int) -> Ground:
+        snapshot = self.directory.snapshot
+        if who.operator is None:
+            return Ground("none", (say("no-grant"),))
+        nearest: tuple[Grant, tuple[Said, ...]] | None = None
+        for grant in self.directory.grants.get(who.operator.value, ()):
+            excess = grants.grant_excess(
+                grant,
+                meaning,
+                operator=who.operator,
+                terminal=who.terminal,
+                at_us=at_us,
+                runs=self.history.runs.get(grant.id, 0),
+                calendar=snapshot.calendar,
+            )
+            if snapshot.grants_lapsed(at_us):
+                excess = (say("grant-stale"), *excess)
+            if not excess:
+                return Ground("grant", (say("by-grant", grant=grant.id),), grant)
+            if nearest is None or len(excess) < len(nearest[1]):
+                nearest = grant, excess
+        if nearest is None:
+            return Ground("none", (say("no-grant"),))
+        return Ground("none", (say("near-grant", grant=nearest[0].id), *nearest[1]))
+
+    def _own(self, meaning: Meaning, who: Who) -> bool:
+        """Prescribers looking at their own figures: the only prescriber fixed is the operator."""
+        if meaning.disclosure != "usage" or meaning.grain not in _PRESCRIBER_GRAINS:
+            return False
+        asked = meaning.scope.prescribers if meaning.scope else None
+        if asked is None or asked.kind not in ("one", "list") or not asked.values:
+            return False
+        if who.operator is None or who.operator.confidence < grants.SURE:
+            return False
+        person = self.directory.persons.get(who.operator.value)
+        if person is None or not person.active:
+            return False
+        own = {person.number, *person.codes}
+        return all(value.text is not None and value.text.strip() in own for value in asked.values)
+
+    def _designated(self, who: Who) -> bool | None:
+        """Whether person and terminal are designated for statistics; None when the hospital has
+        designated nobody."""
+        named = [d for d in self.directory.snapshot.designations if d.function == "statistics"]
+        if not named:
+            return None
+        for found in (who.operator, who.terminal):
+            if found is None or found.confidence < grants.SURE:
+                return False
+        assert who.operator is not None and who.terminal is not None
+        return any(
+            who.operator.value in d.persons
+            and (not d.terminals or who.terminal.value in d.terminals)
+            for d in named
+        )
+
+    # -------------------------------------------------------------- circumstances
+
+    def _circumstances(
+        self, connection: Connection, who: Who, at_us: int, rows: int | None
+    ) -> list[Said]:
+        directory, policy = self.directory, self.policy
+        said: list[Said] = []
+        if not hours.working(directory.snapshot.calendar, at_us):
+            said.append(say("off-hours"))
+        terminal = directory.terminals.get(who.terminal.value) if who.terminal else None
+        if terminal is None:
+            if directory.terminals:
+                said.append(say("unknown-terminal"))
+        else:
+            if terminal.role in ("kiosk", "vendor"):
+                said.append(say(f"{terminal.role}-terminal"))
+            if (
+                connection.host
+                and terminal.name
+                and connection.host.casefold() != terminal.name.casefold()
+            ):
+                said.append(say("host-mismatch"))
+        if who.operator is None:
+            said.append(say("unknown-operator"))
+        else:
+            said += self._about(who.operator.value, at_us)
+            count = self.attribution.at_once(
+                who.operator.value, at_us, policy.limits.shared_minutes * _MINUTE_US
+            )
+            if count > 1:
+                said.append(say("shared-use", count=count))
+        program = connection.program.casefold()
+        if any(tool in program for tool in policy.tools.database):
+            said.append(say("database-tool", program=connection.program[:60]))
+        elif program and directory.snapshot.programs:
+            known = {p.casefold() for p in directory.snapshot.programs}
+            if program not in known:
+                said.append(say("unknown-program", program=connection.program[:60]))
+        if rows is not None and rows >= policy.limits.bulk_rows:
+            said.append(say("bulk-rows", rows=rows))
+        return said
+
+    def _about(self, number: str, at_us: int) -> list[Said]:
+        person = self.directory.person(number)
+        if person is None:
+            return [say("unknown-person", number=number)] if self.directory.persons else []
+        if not person.active:
+            return [say("person-left", number=number)]
+        if any(span.from_us <= at_us < span.to_us for span in person.away):
+            return [say("person-away", number=number)]
+        return []
+
+
+def _as_usage(meaning: Meaning, grain: Grain) -> Meaning:
+    """What a statement completes, put as a meaning of its own: the same scope at that grain."""
+    return msgspec.structs.replace(
+        meaning,
+        disclosure="usage",
+        grain=grain,
+        subtype="total" if meaning.subtype == "total" else None,
+    )
+
+
+def _learned(meaning: Meaning, *, touching: bool, seen: bool) -> list[Said]:
+    if meaning.disclosure == "opaque":
+        said = [say("opaque-usage" if touching else "opaque-other")]
+        return [*said, say("opaque-again")] if seen else said
+    said = [say(f"learned-{meaning.grain or 'detail'}")]
+    if meaning.subtype == "total":
+        said.append(say("learned-total"))
+    if meaning.delivery == "stored":
+        said.append(say("learned-stored"))
+    return said
+
+
+def _names(connection: Connection, who: Who) -> tuple[str, ...]:
+    """Whom a denial is remembered for: operator, terminal, connection."""
+    names = [f"connection:{connection.id}"]
+    if who.operator is not None:
+        names.append(f"operator:{who.operator.value}")
+    if who.terminal is not None:
+        names.append(f"terminal:{who.terminal.value}")
+    return tuple(names)

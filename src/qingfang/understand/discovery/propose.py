@@ -1,0 +1,401 @@
+"""From the facts of a schema to a proposal: kinds of tables, roles of columns, what to ask.
+
+Rules this module keeps:
+
+1. Evidence adds up (name, comment, values, foreign key), each with a confidence; two that agree are
+   combined as independent, of two that differ the stronger is taken and weakened by the other.
+2. A foreign key carries the role of the key it points at; a table's own key has the role of what
+   the table holds one row of (its head word). Both are repeated until nothing changes.
+3. The key of a row that belongs to one prescription, visit or patient stands for it: who names the
+   row names them. So the key of a prescription line, or of a ward round, pins.
+4. A current table and its history (same columns, name plus `_his`, `_bak`, a year …) get the same.
+5. A role needs `TAKEN` confidence, a hint (`usage_when`, operator) is only ever asked.
+6. Every table and column is in the catalogue, with a role or without: what is missing there is
+   unknown, and unknown is opaque.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from msgspec import Struct, field
+
+from qingfang.understand.discovery import lexicon
+from qingfang.understand.discovery.facts import Column, Schema, Table
+from qingfang.understand.discovery.lexicon import Reading
+
+TAKEN: Final = 0.5
+KEYS: Final = ("prescription_id", "visit_id", "patient_id")
+_ID_ROLES: Final = frozenset(
+    {*KEYS, "item_id", "prescriber_id", "department_id", "unit_id", "operator_id"}
+)
+_ROUNDS: Final = 5
+_CARRIED: Final = 0.85
+_HISTORY: Final = re.compile(
+    r"([_-]?(his|hist|history|bak|backup|old|arch|archive|ls|lsk|lsb)|_?(19|20)\d{2}(\d{2})?|历史|备份)$",
+    re.IGNORECASE,
+)
+
+
+class Kind(Struct):
+    kind: str
+    confidence: float
+    reason: str
+
+
+class Hint(Struct):
+    """Something only a person can confirm. `what` is `usage_when`, `open_when` or `operator`;
+    `text` is the predicate, or `column on scope` for an operator; empty when there is no guess."""
+
+    table: str
+    what: str
+    text: str
+    confidence: float
+    reason: str
+
+
+class Proposal(Struct):
+    """What was read from `schema`. `roles` maps table → column → reading; a column that is not
+    there has no role. `rivals` holds the second best reading where two differed. `predicates` and
+    `operators` hold only what a person confirmed."""
+
+    schema: Schema
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    roles: dict[str, dict[str, Reading]] = field(default_factory=dict)
+    rivals: dict[str, dict[str, Reading]] = field(default_factory=dict)
+    hints: list[Hint] = field(default_factory=list)
+    predicates: dict[str, dict[str, str]] = field(default_factory=dict)
+    operators: list[dict[str, str]] = field(default_factory=list)
+
+    def role(self, table: str, column: str) -> str | None:
+        reading = self.roles[table].get(column)
+        return reading.role if reading is not None and reading.confidence >= TAKEN else None
+
+    def taken(self, table: str) -> set[str]:
+        return {r.role for r in self.roles[table].values() if r.confidence >= TAKEN}
+
+    def catalogue(self) -> dict[str, object]:
+        """The catalogue of docs/contracts/explain.md, as JSON-able values."""
+        tables: dict[str, object] = {}
+        for name, table in sorted(self.schema.tables.items()):
+            body: dict[str, object] = {"kind": self.kinds[name].kind}
+            if table.comment:
+                body["comment"] = " ".join(table.comment.split())
+            body.update(self.predicates.get(name, {}))
+            body["columns"] = {column: self.role(name, column) for column in table.columns}
+            tables[name] = body
+        tree: dict[str, object] = {
+            "name": self.schema.name,
+            "dialect": self.schema.dialect,
+            "tables": tables,
+        }
+        for key, texts in (
+            ("views", self.schema.views),
+            ("procedures", self.schema.routines),
+            ("synonyms", self.schema.synonyms),
+        ):
+            if texts:
+                tree[key] = dict(sorted(texts.items()))
+        if self.operators:
+            tree["operators"] = self.operators
+        return tree
+
+
+def propose(schema: Schema) -> Proposal:
+    """Read the roles of a schema."""
+    proposal = Proposal(schema)
+    said = {name: lexicon.read_table(name, t.comment) for name, t in schema.tables.items()}
+    for name, table in schema.tables.items():
+        proposal.roles[name] = {}
+        proposal.rivals[name] = {}
+        for column in table.columns.values():
+            for reading in _read(column, table):
+                _add(proposal, name, column.name, reading)
+    for _ in range(_ROUNDS):
+        if not _carry(proposal):
+            break
+    for name, table in schema.tables.items():
+        proposal.kinds[name] = _kind(proposal, table, said[name])
+    _pair_history(proposal)
+    for name, table in schema.tables.items():
+        _settle(proposal, name)
+        _ask(proposal, table, said[name])
+    return proposal
+
+
+# ---------------------------------------------------------------- columns
+
+
+def shape(type_: str) -> str:
+    """`bool`, `time`, `integer`, `decimal`, `text`, `binary`, `char`, or `` when not known."""
+    word = type_.lower()
+    for name, pattern in _SHAPES:
+        if pattern.search(word):
+            return name
+    return ""
+
+
+_SHAPES: Final = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ("bool", r"bool|^bit\b"),
+        ("time", r"^(timestamp|date|time|smalldatetime|datetime)"),
+        ("binary", r"bytea|blob|binary|image|json|xml"),
+        ("text", r"^(text|clob|ntext|longtext|mediumtext)"),
+        ("decimal", r"numeric|decimal|double|float|real|money|number"),
+        ("integer", r"int|serial"),
+        ("char", r"char|uuid|string"),
+    )
+)
+
+
+def _read(column: Column, table: Table) -> list[Reading]:
+    kind = shape(column.type)
+    if kind in {"bool", "binary"}:
+        return []
+    readings = lexicon.read_column(column.name)
+    if column.comment:
+        if lexicon.contradicts(column.comment):
+            readings = [r._replace(confidence=r.confidence * 0.55) for r in readings]
+        readings += lexicon.read_comment(column.comment)
+    value = lexicon.read_values(column.samples)
+    if value is not None:
+        readings.append(value)
+    if kind == "time":
+        readings.append(Reading("time", 0.7, f"类型为 {column.type}"))
+    head = None if _is_link(table) else _head(table)
+    if head is not None and table.key == (column.name,):
+        reason = f"是表 {table.name}（{lexicon.SUBJECT_ZH[head]}）的主键"
+        readings.append(Reading(lexicon.id_role(head), 0.85, reason))
+    elif head is not None and (column.name.lower() in _NAMES or column.comment in _NAMES):
+        role = lexicon.name_role(head)
+        if role is not None:
+            reason = f"是表 {table.name}（{lexicon.SUBJECT_ZH[head]}）的名称"
+            readings.append(Reading(role, 0.8, reason))
+    return [r for r in (_fit(reading, kind) for reading in readings) if r is not None]
+
+
+_NAMES: Final = frozenset({"name", "title", "fullname", "xm", "mc", "姓名", "名称"})
+
+
+def _head(table: Table) -> str | None:
+    return lexicon.head(table.name) or lexicon.head_of_comment(table.comment)
+
+
+def _is_link(table: Table) -> bool:
+    """Whether a table only ties rows of others together (`user-employee`)."""
+    tied = {foreign.columns[0] for foreign in table.foreign if len(foreign.columns) == 1}
+    own = [
+        c.name
+        for c in table.columns.values()
+        if c.name not in table.key
+        and c.name not in tied
+        and shape(c.type) != "time"
+        and not any(r.role == "operator_id" for r in lexicon.read_column(c.name))
+    ]
+    return len(tied) > 1 and not own
+
+
+def _fit(reading: Reading, kind: str) -> Reading | None:
+    """Weigh a reading by the column's type."""
+    role = reading.role
+    if not kind:
+        return reading
+    if role in {"quantity", "amount"}:
+        return reading if kind in {"decimal", "integer"} else None
+    if role == "time":
+        if kind == "time":
+            return reading
+        return reading._replace(confidence=reading.confidence * 0.7) if kind == "char" else None
+    if kind == "time" or (kind == "text" and role in _ID_ROLES):
+        return None
+    if role.endswith("_name") and kind in {"integer", "decimal"}:
+        return None
+    return reading
+
+
+def _add(proposal: Proposal, table: str, column: str, new: Reading) -> None:
+    old = proposal.roles[table].get(column)
+    if old is None:
+        proposal.roles[table][column] = new
+    elif old.role == new.role:
+        if new.reason not in old.reason:
+            confidence = 1 - (1 - old.confidence) * (1 - new.confidence)
+            reason = f"{old.reason}；{new.reason}"
+            proposal.roles[table][column] = Reading(new.role, min(confidence, 0.99), reason)
+    else:
+        strong, weak = (new, old) if new.confidence > old.confidence else (old, new)
+        proposal.rivals[table][column] = weak
+        proposal.roles[table][column] = strong._replace(
+            confidence=strong.confidence * (1 - weak.confidence / 3)
+        )
+
+
+def _carry(proposal: Proposal) -> bool:
+    """One round of carrying roles along foreign keys; whether anything was learned."""
+    learned = False
+    for name, table in proposal.schema.tables.items():
+        for foreign in table.foreign:
+            target = proposal.schema.table(foreign.to_table)
+            if target is None or len(foreign.columns) != 1:
+                continue
+            to = foreign.to_columns or target.key
+            column = table.columns.get(foreign.columns[0])
+            if len(to) != 1 or column is None:
+                continue
+            role = proposal.role(target.name, to[0])
+            old = proposal.roles[name].get(column.name)
+            if role is None or role not in _ID_ROLES or (old is not None and "外键" in old.reason):
+                continue
+            if old is not None and old.role == "operator_id" and role == "prescriber_id":
+                continue  # who typed it in is not who prescribed it
+            _add(
+                proposal,
+                name,
+                column.name,
+                Reading(role, 0.9, f"外键指向 {target.name}.{to[0]}"),
+            )
+            learned = True
+        learned = _own_key(proposal, table) or learned
+    return learned
+
+
+def _own_key(proposal: Proposal, table: Table) -> bool:
+    """Rule 3."""
+    if len(table.key) != 1 or table.key[0] in proposal.roles[table.name] or _is_link(table):
+        return False
+    if _head(table) in _NOT_OWNED:
+        return False
+    sure = {r.role for r in proposal.roles[table.name].values() if r.confidence >= _CARRIED}
+    owner = next((role for role in KEYS if role in sure), None)
+    if owner is None:
+        return False
+    reason = f"{table.name} 的主键：一行只属于一个 {owner}"
+    proposal.roles[table.name][table.key[0]] = Reading(owner, 0.7, reason)
+    return True
+
+
+_NOT_OWNED: Final = frozenset({lexicon.ITEM, lexicon.DEPARTMENT, lexicon.PRESCRIBER, lexicon.UNIT})
+
+
+# ---------------------------------------------------------------- tables
+
+
+def _kind(proposal: Proposal, table: Table, said: frozenset[str]) -> Kind:
+    roles = proposal.taken(table.name)
+    item = bool(roles & {"item_id", "item_name"})
+    measure = bool(roles & {"quantity", "amount"})
+    person = bool(roles & {"prescriber_id", "prescriber_name", "department_id", "department_name"})
+    keyed = bool(roles & set(KEYS))
+    named = "、".join(sorted(roles & {"item_id", "item_name", "quantity", "amount", *KEYS}))
+    head = _head(table)
+    if "signin" in said and not item:
+        return Kind("other", 0.8, "像登录或会话表")
+    if "examination" in said and "usage" not in said:
+        return Kind("other", 0.7, "像检查检验")
+    if "stock" in said and item and measure and not keyed:
+        return Kind("stock", 0.8, f"表名或注释像库存、进销存，并有 {named}")
+    if head in {lexicon.ITEM, lexicon.DEPARTMENT, lexicon.PRESCRIBER} and not keyed:
+        if "usage" in said or "detail" in said:
+            pass
+        elif table.key and proposal.role(table.name, table.key[0]) in _ID_ROLES:
+            return Kind("dictionary", 0.8, f"一行一个{lexicon.SUBJECT_ZH[head]}")
+    if "dictionary" in said and not keyed and (item or person):
+        return Kind("dictionary", 0.85, "表名或注释像字典")
+    if item and keyed and not measure and head in {lexicon.VISIT, lexicon.PATIENT}:
+        return Kind("other", 0.55, f"有 {named}，但一行是一个{lexicon.SUBJECT_ZH[head]}，没有数量")
+    if item and keyed:
+        return Kind("usage", 0.9 if measure else 0.75, f"同时有 {named}")
+    if item and measure and person:
+        return Kind("usage", 0.8, f"有品种和数量或金额（{named}），并有医生或科室")
+    header = "usage" in said and (head == lexicon.PRESCRIPTION or not lexicon.words(table.name))
+    if keyed and (header or ("usage" in said and (person or measure))):
+        return Kind("usage", 0.75 if header else 0.6, "像处方、医嘱、发药或收费的主表")
+    if item and measure:
+        return Kind("stock", 0.5, f"有 {named}，没有病人、医生或科室")
+    return Kind("other", 0.7, "没有看出与用量有关")
+
+
+def _pair_history(proposal: Proposal) -> None:
+    by_columns: dict[tuple[str, ...], list[str]] = {}
+    for name, table in proposal.schema.tables.items():
+        by_columns.setdefault(tuple(sorted(c.lower() for c in table.columns)), []).append(name)
+    for names in by_columns.values():
+        current = {_HISTORY.sub("", name).lower(): name for name in names}
+        for name in names:
+            base = _HISTORY.sub("", name).lower()
+            other = current.get(base)
+            if other is None or other == name or len(names) < 2:
+                continue
+            _copy(proposal, other, name)
+            _copy(proposal, name, other)
+
+
+_STRICT: Final = {"usage": 3, "stock": 2, "dictionary": 1, "other": 0}
+
+
+def _copy(proposal: Proposal, source: str, target: str) -> None:
+    """What is known of `source` and not of `target`, its twin."""
+    why = f"与 {source} 成对（现用与历史）"
+    spelling = {c.lower(): c for c in proposal.schema.tables[target].columns}
+    for column, reading in proposal.roles[source].items():
+        own = proposal.roles[target].get(spelling[column.lower()])
+        if own is None or own.confidence < reading.confidence:
+            proposal.roles[target][spelling[column.lower()]] = reading._replace(reason=why)
+    theirs, ours = proposal.kinds[source], proposal.kinds[target]
+    if _STRICT[theirs.kind] > _STRICT[ours.kind]:
+        proposal.kinds[target] = Kind(theirs.kind, theirs.confidence, why)
+
+
+def _settle(proposal: Proposal, name: str) -> None:
+    """Take back measures and names where no use can be: they would only be asked about."""
+    if proposal.kinds[name].kind in {"usage", "stock"}:
+        return
+    useless = {"quantity", "amount"}
+    if proposal.kinds[name].kind == "other":
+        useless |= {"item_name", "item_class", "item_spec"}
+    for column, reading in list(proposal.roles[name].items()):
+        if reading.role in useless:
+            del proposal.roles[name][column]
+
+
+# ---------------------------------------------------------------- what to ask
+
+
+def _ask(proposal: Proposal, table: Table, said: frozenset[str]) -> None:
+    kind = proposal.kinds[table.name].kind
+    roles = proposal.taken(table.name)
+    if kind in {"usage", "stock"} and roles & {"item_id", "item_name"}:
+        _ask_usage_when(proposal, table, kind)
+    if "signin" in said:
+        for column in table.columns:
+            words = set(lexicon.words(column))
+            operator = proposal.role(table.name, column) == "operator_id"
+            if (operator and not words & {"uid", "by"}) or "login" in words:
+                reason = "登录记录写下谁在使用这个连接"
+                text = f"{column} insert session"
+                proposal.hints.append(Hint(table.name, "operator", text, 0.7, reason))
+    if kind == "usage":
+        for column in table.columns:
+            if proposal.role(table.name, column) == "operator_id" and "write" not in column:
+                reason = "写入时带有操作人"
+                text = f"{column} insert transaction"
+                proposal.hints.append(Hint(table.name, "operator", text, 0.6, reason))
+
+
+def _ask_usage_when(proposal: Proposal, table: Table, kind: str) -> None:
+    found = False
+    for column in table.columns.values():
+        if not lexicon.TELLING_COLUMN.search(column.name) or len(set(column.samples)) < 2:
+            continue
+        drugs = lexicon.drug_values(column.samples)
+        if drugs and len(drugs) < len(set(column.samples)):
+            values = ", ".join("'" + value.replace("'", "''") + "'" for value in drugs)
+            reason = "表里混有药品耗材以外的内容，这些取值像药品或耗材"
+            text = f"{column.name} IN ({values})"
+            proposal.hints.append(Hint(table.name, "usage_when", text, 0.7, reason))
+            found = True
+    if kind == "stock" and not found:
+        reason = "库存台账混有采购、盘点与领用，请写出哪些行是领用"
+        proposal.hints.append(Hint(table.name, "usage_when", "", 0.3, reason))

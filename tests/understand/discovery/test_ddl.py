@@ -1,0 +1,95 @@
+"""Dumps and scripts: what is read from them, and what bad ones say."""
+
+import gzip
+
+import pytest
+
+from qingfang.understand.discovery import ddl
+
+PG_DUMP = r"""
+--
+-- PostgreSQL database dump
+--
+\restrict abc
+SET standard_conforming_strings = on;
+CREATE TABLE public.outp_rx (
+    rx_no integer NOT NULL,
+    "dr Code" character varying(10) DEFAULT 'a;b,c'::character varying,
+    amt numeric(10,2),
+    CONSTRAINT positive CHECK ((amt >= (0)::numeric))
+);
+COMMENT ON TABLE public.outp_rx IS '门诊处方''主表;';
+COMMENT ON COLUMN public.outp_rx."dr Code" IS '开单医生';
+CREATE TABLE his.staff (id integer);
+CREATE VIEW public.v_rx AS
+ SELECT outp_rx.rx_no FROM public.outp_rx;
+CREATE FUNCTION public.f(a integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $_$
+begin return (select 1; ); end;
+$_$;
+ALTER TABLE ONLY public.outp_rx
+    ADD CONSTRAINT outp_rx_pkey PRIMARY KEY (rx_no);
+ALTER TABLE ONLY public.outp_rx
+    ADD CONSTRAINT "x;y" FOREIGN KEY ("dr Code") REFERENCES his.staff(id) ON DELETE SET NULL;
+"""
+
+
+def test_a_postgresql_dump():
+    schema = ddl.read(PG_DUMP, "postgres", "his")
+    rx = schema.tables["outp_rx"]
+    assert list(rx.columns) == ["rx_no", "dr Code", "amt"]
+    assert rx.columns["amt"].type.startswith("decimal")
+    assert rx.comment == "门诊处方'主表;"
+    assert rx.columns["dr Code"].comment == "开单医生"
+    assert rx.key == ("rx_no",)
+    assert [(f.columns, f.to_table, f.to_columns) for f in rx.foreign] == [
+        (("dr Code",), "his.staff", ("id",))
+    ]
+    assert schema.views == {"v_rx": "SELECT outp_rx.rx_no FROM public.outp_rx"}
+    assert schema.routines["f"].startswith("CREATE FUNCTION")
+    assert schema.routines["f"].endswith("$_$")
+    assert not schema.notes
+
+
+def test_a_table_that_sqlglot_cannot_read_keeps_its_columns():
+    text = """CREATE TABLE t (
+        a NUMBER(5,2) DEFAULT nvl(1, 2) VISIBLE WEIRD ~~ STUFF,
+        b VARCHAR2(10) COMMENT '药品编码',
+        PRIMARY KEY (a)
+    ) STRANGE ~~ OPTIONS;"""
+    schema = ddl.read(text, "oracle")
+    assert list(schema.tables["t"].columns) == ["a", "b"]
+    assert schema.tables["t"].columns["b"].comment == "药品编码"
+    assert schema.tables["t"].key == ("a",)
+    assert "1 张表" in schema.notes[0]
+
+
+def test_bodies_of_routines_stay_whole():
+    tsql = "CREATE TABLE t (a int)\nGO\nCREATE PROC p AS\nBEGIN SELECT 1; SELECT 2; END\nGO\n"
+    assert "SELECT 2; END" in ddl.read(tsql, "tsql").routines["p"]
+    mysql = "CREATE TABLE t (a int);\nDELIMITER $$\nCREATE PROCEDURE p() BEGIN SELECT 1; END$$\n"
+    mysql += "DELIMITER ;\nCREATE TABLE u (a int);\n"
+    schema = ddl.read(mysql, "mysql")
+    assert schema.routines["p"].endswith("END")
+    assert set(schema.tables) == {"t", "u"}
+    oracle = (
+        "CREATE TABLE t (a int);\nCREATE OR REPLACE PROCEDURE p IS\nBEGIN\n NULL; NULL;\nEND;\n/\n"
+    )
+    assert "NULL; NULL;" in ddl.read(oracle, "oracle").routines["p"]
+
+
+def test_a_file_without_tables_is_refused():
+    with pytest.raises(ValueError, match="CREATE TABLE"):
+        ddl.read("SELECT 1;", "postgres")
+
+
+def test_files_are_utf8_or_gb18030_and_may_be_gzipped():
+    text = "CREATE TABLE 处方 (a int);"
+    assert ddl.decode(text.encode()) == text
+    assert ddl.decode(text.encode("gb18030")) == text
+    assert ddl.decode(gzip.compress(text.encode())) == text
+    with pytest.raises(ValueError, match="损坏"):
+        ddl.decode(gzip.compress(text.encode())[:-12])
+    with pytest.raises(ValueError, match="UTF-8"):
+        ddl.decode(b"\xff\xff\xff\x00")

@@ -1,0 +1,156 @@
+"""Schemas as hospitals have them, each column annotated with the role that must be found."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from qingfang.understand.catalogue import load
+from qingfang.understand.discovery import ddl, lexicon
+from qingfang.understand.discovery.facts import Column, ForeignKey, Schema, Table
+from qingfang.understand.discovery.propose import propose
+
+FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.sql"))
+LINE = re.compile(r'^\s*(?:CREATE TABLE\s+)?(?P<name>[`"\[\]\w.]+)\s.*?(?:--\s*(?P<said>\w+)\s*)?$')
+KINDS = {"usage", "stock", "dictionary", "other"}
+
+
+def annotated(text):
+    """[(table, kind, {column: role or None})] as the fixture's trailing comments say."""
+    tables = []
+    inside = False
+    for line in text.splitlines():
+        found = LINE.match(line)
+        if line.startswith("CREATE TABLE"):
+            tables.append((ddl.name_of(found["name"]), found["said"], {}))
+            inside = True
+        elif line.startswith(")"):
+            inside = False
+        elif inside and not re.match(r"\s*(CONSTRAINT|PRIMARY KEY)", line):
+            tables[-1][2][ddl.name_of(found["name"])] = found["said"]
+    return tables
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda p: p.name)
+def test_roles_are_found(path):
+    text = path.read_text(encoding="utf-8")
+    proposal = propose(ddl.read(text, path.name.split(".")[1]))
+    expected = annotated(text)
+    assert len(expected) > 3
+    wrong = []
+    for table, kind, columns in expected:
+        assert kind in KINDS, f"{table}: {kind}"
+        if proposal.kinds[table].kind != kind:
+            wrong.append((table, kind, proposal.kinds[table]))
+        for column, role in columns.items():
+            if proposal.role(table, column) != role:
+                wrong.append((table, column, role, proposal.roles[table].get(column)))
+    assert not wrong
+    load(proposal.catalogue())
+
+
+def test_every_reading_has_a_reason_in_chinese():
+    for path in FIXTURES:
+        proposal = propose(ddl.read(path.read_text(encoding="utf-8"), path.name.split(".")[1]))
+        readings = [r for roles in proposal.roles.values() for r in roles.values()]
+        assert readings
+        for reading in [*readings, *proposal.kinds.values(), *proposal.hints]:
+            assert 0 < reading.confidence < 1
+            assert re.search(r"[\u4e00-\u9fff]", reading.reason)
+
+
+def tables(*items):
+    return Schema(tables={t.name: t for t in items})
+
+
+def table(name, *columns, key=(), foreign=()):
+    return Table(name, "", {c.name: c for c in columns}, key, list(foreign))
+
+
+def test_a_foreign_key_carries_the_role_although_the_name_says_nothing():
+    schema = tables(
+        table("doctor", Column("id", "integer"), Column("name", "varchar"), key=("id",)),
+        table(
+            "rx_line",
+            Column("id", "integer"),
+            Column("x7", "integer"),
+            Column("drug_code", "varchar"),
+            Column("qty", "numeric"),
+            Column("rx_no", "varchar"),
+            key=("id",),
+            foreign=[ForeignKey(("x7",), "doctor", ("id",))],
+        ),
+    )
+    proposal = propose(schema)
+    assert proposal.role("rx_line", "x7") == "prescriber_id"
+    assert "外键指向 doctor.id" in proposal.roles["rx_line"]["x7"].reason
+    assert proposal.role("doctor", "name") == "prescriber_name"
+    # The line's own key stands for its prescription.
+    assert proposal.role("rx_line", "id") == "prescription_id"
+
+
+def test_who_typed_it_in_is_not_who_prescribed_it():
+    schema = tables(
+        table("doctor", Column("id", "integer"), key=("id",)),
+        table(
+            "rx",
+            Column("id", "integer"),
+            Column("create_uid", "integer"),
+            key=("id",),
+            foreign=[ForeignKey(("create_uid",), "doctor", ("id",))],
+        ),
+    )
+    assert propose(schema).role("rx", "create_uid") == "operator_id"
+
+
+def test_a_flag_is_never_a_role():
+    flags = Column("drug", "boolean"), Column("patient", "timestamp"), Column("qty", "boolean")
+    proposal = propose(tables(table("rx", *flags)))
+    assert proposal.taken("rx") <= {"time"}
+
+
+def test_values_tell_names_and_identity_cards():
+    samples = ("头孢克肟胶囊", "阿莫西林片 0.25g", "氯化钠注射液")
+    schema = tables(
+        table(
+            "t_rx",
+            Column("c1", "varchar", samples=samples),
+            Column("c2", "varchar", samples=("11010119800101123X",) * 3),
+            Column("sl", "numeric"),
+        )
+    )
+    proposal = propose(schema)
+    assert proposal.role("t_rx", "c1") == "item_name"
+    assert proposal.role("t_rx", "c2") == "patient_id"
+    assert proposal.kinds["t_rx"].kind == "usage"
+
+
+def test_drugs_among_other_charges_are_asked_about_and_never_taken_unasked():
+    schema = tables(
+        table(
+            "charge_detail",
+            Column("patient_id", "varchar"),
+            Column("item_code", "varchar"),
+            Column("fee_class", "varchar", samples=("西药", "检查费", "中成药", "床位费")),
+            Column("amount", "numeric"),
+        )
+    )
+    proposal = propose(schema)
+    hint = next(h for h in proposal.hints if h.what == "usage_when")
+    assert hint.text == "fee_class IN ('中成药', '西药')"
+    assert "usage_when" not in proposal.catalogue()["tables"]["charge_detail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        ("kdysdm", ("kd", "ys", "dm")),
+        ("YPMC", ("yp", "mc")),
+        ("cfh", ("cf", "h")),
+        ("czygh", ("czy", "gh")),
+        ("hello", None),
+        ("ys1", None),
+    ],
+)
+def test_pinyin_is_cut_without_a_rest(name, cut):
+    assert lexicon.pinyin(name) == cut
