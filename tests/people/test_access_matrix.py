@@ -9,9 +9,9 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
-from tests.support.people import person
 
 from qingfang.people import policy
+from tests.support.people import person
 
 pytestmark = pytest.mark.django_db
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from tests.support.people import department, person
 
 from qingfang.people import policy, services
 from qingfang.people.models import Department, RoleAssignment
+from tests.support.people import department, person
 
 pytestmark = pytest.mark.django_db
 

@@ -7,10 +7,10 @@ import re
 
 import pytest
 from django.test import Client
-from tests.support.people import PASSWORD, person
 
 from qingfang.people import acts, signin
 from qingfang.people.models import Act, SignInGuard
+from tests.support.people import PASSWORD, person
 
 pytestmark = pytest.mark.django_db
 
