@@ -133,13 +133,13 @@ class Analyser:
         """
         chosen = dialect or self.catalogue.dialect
         reading = Reading(binds)
-        volatile = state is not None and not state.empty
+        volatile = state is not None and state.has_own
         outcomes: list[Outcome] = []
         for piece in dialects.pieces(sql, chosen):
             statement = _Statement(self, sql, chosen, reading, state, piece)
             outcomes.append(statement.outcome())
             volatile = volatile or statement.walker.volatile
-        meaning = self._together(sql, outcomes, volatile or bool(state and not state.empty))
+        meaning = self._together(sql, outcomes, volatile or bool(state and state.has_own))
         scope = next((o.operator_scope for o in outcomes if o.operator is not None), "")
         return Analysis(
             meaning,
@@ -166,6 +166,7 @@ class Analyser:
             if mine > strength:
                 best, strength = meaning, mine
         operator = next((o.operator for o in outcomes if o.operator is not None), None)
+        scope = next((o.operator_scope for o in outcomes if o.operator is not None), "")
         findings = [finding for outcome in outcomes for finding in outcome.findings]
         return Meaning(
             best.disclosure,
@@ -179,6 +180,7 @@ class Analyser:
             works=tuple(work for outcome in outcomes for work in outcome.works),
             yields=tuple(f.yields for f in findings if f.yields is not None),
             operator=operator,
+            operator_scope="transaction" if scope == "transaction" else "session",
             volatile=volatile,
         )
 
@@ -386,6 +388,7 @@ class _Statement:
 
     def _insert(self, node: exp.Insert, scope: Scope) -> None:
         self._operator(node)
+        self._works(node)
         if node.args.get("returning") is not None:
             self.result.blocks(self.walker.returning(node, scope), self.reading)
         source = node.expression
@@ -467,6 +470,7 @@ class _Statement:
     def _change(self, node: exp.Expr, scope: Scope) -> None:
         """UPDATE, DELETE, MERGE: RETURNING as SELECT; figures written elsewhere are stored."""
         self._operator(node)
+        self._works(node)
         if node.args.get("returning") is not None:
             self.result.blocks(self.walker.returning(node, scope), self.reading)
             return
@@ -518,15 +522,12 @@ class _Statement:
     # -------------------------------------------------------------- who is at work
 
     def _operator(self, node: exp.Expr) -> None:
-        """A statement that names the staff member at work (`operators`, role `operator_id`), or
-        the patient, visit or prescription that is worked on."""
+        """A statement that names the staff member at work (`operators`, role `operator_id`)."""
         on = (
             "insert"
             if isinstance(node, exp.Insert)
             else "update"
             if isinstance(node, exp.Update)
-            else "delete"
-            if isinstance(node, exp.Delete)
             else "select"
             if isinstance(node, exp.Select)
             else ""
@@ -542,18 +543,7 @@ class _Statement:
         table = self.catalogue.table(_dotted(target))
         if table is None:
             return
-        if on != "select":
-            self._works(node, table)
         self._named(node, table, on)
-
-    def _works(self, node: exp.Expr, table: Table) -> None:
-        """The keys whose rows a change writes: they explain reading about the same patient."""
-        for column, role in table.columns.items():
-            if role in KEY_ROLES:
-                const = self._column_value(node, column, table)
-                if const is not None and not const.null:
-                    self.reading.free.update(const.literals)
-                    self.result.works.append(Pin(str(role), table.name, (const.value(),)))
 
     def _named(self, node: exp.Expr, table: Table, on: str) -> None:
         named = [
@@ -574,6 +564,19 @@ class _Statement:
                 self.result.operator_scope = scope
                 self.reading.free.update(const.literals)
                 return
+
+    def _works(self, node: exp.Expr) -> None:
+        """The patients, visits and prescriptions whose rows a statement writes, one by one."""
+        target = node.this.this if isinstance(node.this, exp.Schema) else node.this
+        table = self.catalogue.table(_dotted(target)) if isinstance(target, exp.Table) else None
+        if table is None:
+            return
+        for column, role in table.columns.items():
+            if role in KEY_ROLES:
+                const = self._column_value(node, column, table)
+                if const is not None and not const.null:
+                    self.result.works.append(Pin(role, table.name, (const.value(),)))
+                    self.reading.free.update(const.literals)
 
     def _column_value(self, node: exp.Expr, column: str, table: Table) -> Const | None:
         """The constant that a statement gives to, or asks of, one column."""
