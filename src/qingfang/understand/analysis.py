@@ -90,10 +90,7 @@ class Analysis(Struct, frozen=True):
 class Outcome:
     """One statement's result before it is put into a `Meaning`."""
 
-    __slots__ = (
-        *("delivery", "findings", "operator", "operator_scope", "problems", "span"),
-        "works",
-    )
+    __slots__ = ("delivery", "findings", "operator", "operator_scope", "problems", "span", "works")
 
     def __init__(self) -> None:
         self.findings: list[rules.Finding] = []
@@ -194,7 +191,9 @@ class Analyser:
             default=rules.Finding(),
         )
         reasons = list(strongest.reasons)
-        if outcome.problems and strongest.disclosure != "usage":
+        # What is not known may hold the prescriber: only what is certain at that grain outranks it.
+        certain = strongest.grain in {"prescriber", "detail"}
+        if outcome.problems and not certain:
             return Meaning(
                 "opaque",
                 delivery=outcome.delivery,
@@ -209,7 +208,7 @@ class Analyser:
             strongest.subtype,
             outcome.delivery if strongest.disclosure != "none" else "returned",
             strongest.scope,
-            reasons=tuple(reasons),
+            reasons=tuple(_whole(sql, found, outcome.span) for found in reasons),
         )
 
     def touches(self, text: str) -> tuple[Touch, ...]:
@@ -222,6 +221,16 @@ class Analyser:
                 roles = {role for name, role in table.columns.items() if name in words and role}
                 found.append(Touch(table.name, tuple(sorted(roles))))
         return tuple(found)
+
+
+def _whole(sql: str, found: Reason, statement: tuple[int, int]) -> Reason:
+    """A reason whose span ends with the brackets it opened; the statement's own when it has none."""
+    start, end = (found.start, found.end) if found.end > found.start else statement
+    missing = sql.count("(", start, end) - sql.count(")", start, end)
+    while missing > 0 and end < statement[1] and sql[end] in ") \t\n":
+        missing -= sql[end] == ")"
+        end += 1
+    return Reason(found.code, found.text, start, end)
 
 
 def _problem_reasons(outcome: Outcome) -> tuple[Reason, ...]:
@@ -376,7 +385,6 @@ class _Statement:
 
     def _insert(self, node: exp.Insert, scope: Scope) -> None:
         self._operator(node)
-        self._works(node)
         if node.args.get("returning") is not None:
             self.result.blocks(self.walker.returning(node, scope), self.reading)
         source = node.expression
@@ -458,7 +466,6 @@ class _Statement:
     def _change(self, node: exp.Expr, scope: Scope) -> None:
         """UPDATE, DELETE, MERGE: RETURNING as SELECT; figures written elsewhere are stored."""
         self._operator(node)
-        self._works(node)
         if node.args.get("returning") is not None:
             self.result.blocks(self.walker.returning(node, scope), self.reading)
             return
@@ -503,12 +510,15 @@ class _Statement:
     # -------------------------------------------------------------- who is at work
 
     def _operator(self, node: exp.Expr) -> None:
-        """A statement that names the staff member at work (`operators`, role `operator_id`)."""
+        """A statement that names the staff member at work (`operators`, role `operator_id`), or
+        the patient, visit or prescription that is worked on."""
         on = (
             "insert"
             if isinstance(node, exp.Insert)
             else "update"
             if isinstance(node, exp.Update)
+            else "delete"
+            if isinstance(node, exp.Delete)
             else "select"
             if isinstance(node, exp.Select)
             else ""
@@ -524,12 +534,26 @@ class _Statement:
         table = self.catalogue.table(_dotted(target))
         if table is None:
             return
+        if on != "select":
+            self._works(node, table)
+        self._named(node, table, on)
+
+    def _works(self, node: exp.Expr, table: Table) -> None:
+        """The keys whose rows a change writes: they explain reading about the same patient."""
+        for column, role in table.columns.items():
+            if role in KEY_ROLES:
+                const = self._column_value(node, column, table)
+                if const is not None and not const.null:
+                    self.reading.free.update(const.literals)
+                    self.result.works.append(Pin(str(role), table.name, (const.value(),)))
+
+    def _named(self, node: exp.Expr, table: Table, on: str) -> None:
         named = [
             (operator.column, operator.scope)
             for operator in self.catalogue.operators
             if operator.on == on and self.catalogue.tables[operator.table] is table
         ]
-        if on != "select":
+        if on in {"insert", "update"}:
             named.extend(
                 (column, "transaction")
                 for column, role in table.columns.items()
@@ -542,19 +566,6 @@ class _Statement:
                 self.result.operator_scope = scope
                 self.reading.free.update(const.literals)
                 return
-
-    def _works(self, node: exp.Expr) -> None:
-        """The patients, visits and prescriptions whose rows a statement writes, one by one."""
-        target = node.this.this if isinstance(node.this, exp.Schema) else node.this
-        table = self.catalogue.table(_dotted(target)) if isinstance(target, exp.Table) else None
-        if table is None:
-            return
-        for column, role in table.columns.items():
-            if role in KEY_ROLES:
-                const = self._column_value(node, column, table)
-                if const is not None and not const.null:
-                    self.result.works.append(Pin(role, table.name, (const.value(),)))
-                    self.reading.free.update(const.literals)
 
     def _column_value(self, node: exp.Expr, column: str, table: Table) -> Const | None:
         """The constant that a statement gives to, or asks of, one column."""
