@@ -133,13 +133,13 @@ class Analyser:
         """
         chosen = dialect or self.catalogue.dialect
         reading = Reading(binds)
-        volatile = state is not None and not state.empty
+        volatile = state is not None and state.has_own
         outcomes: list[Outcome] = []
         for piece in dialects.pieces(sql, chosen):
             statement = _Statement(self, sql, chosen, reading, state, piece)
             outcomes.append(statement.outcome())
             volatile = volatile or statement.walker.volatile
-        meaning = self._together(sql, outcomes, volatile or bool(state and not state.empty))
+        meaning = self._together(sql, outcomes, volatile or bool(state and state.has_own))
         scope = next((o.operator_scope for o in outcomes if o.operator is not None), "")
         return Analysis(
             meaning,
