@@ -349,7 +349,7 @@ class _Statement:
             self._insert(node, scope)
         elif isinstance(node, (exp.Update, exp.Delete, exp.Merge)):
             self._change(node, scope)
-        elif isinstance(node, exp.Query):
+        elif isinstance(node, (exp.Query, exp.Values)):
             self._query(node, scope)
         else:
             self._problem("unparsed")
@@ -357,7 +357,10 @@ class _Statement:
     def _query(self, node: exp.Expr, scope: Scope) -> None:
         for cte in _ctes(node):
             if isinstance(cte.this, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
-                self._node(cte.this, Scope(self.walker, None, scope.ctes, scope.anchor))
+                # What it returns goes to the query; what it puts elsewhere is judged here.
+                change = cte.this.copy()
+                change.set("returning", None)
+                self._node(change, Scope(self.walker, None, scope.ctes, scope.anchor))
                 self.result.delivery = "returned"
         into = node.args.get("into")
         self._operator(node)
@@ -477,22 +480,29 @@ class _Statement:
             return
         if isinstance(node, exp.Delete):
             return
-        values = [
-            part.expression for part in node.find_all(exp.EQ) if isinstance(part.parent, exp.Update)
-        ]
-        for value in values:
-            if value.find(exp.Query) is not None:
-                select = exp.Select(expressions=[value.copy()])
-                self.result.blocks(
-                    self.walker.query(select, Scope(self.walker, None, scope.ctes, None)),
-                    self.reading,
-                )
-                self.result.delivery = "stored"
+        if isinstance(node, exp.Update) and isinstance(target, exp.Table):
+            self._updated(node, target, scope)
         using = node.args.get("using")
         if isinstance(node, exp.Merge) and isinstance(using, exp.Expr):
             select = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
             self.result.blocks(self.walker.query(select, self._scope()), self.reading)
             self.result.delivery = "stored"
+
+    def _updated(self, node: exp.Update, target: exp.Table, scope: Scope) -> None:
+        """Figures written into the rows of some other table: as a SELECT of these rows with them."""
+        values = [part.expression for part in node.expressions if isinstance(part, exp.EQ)]
+        extra = node.args.get("from_")
+        if extra is None and not any(value.find(exp.Query) is not None for value in values):
+            return
+        select = exp.Select(
+            expressions=[exp.Star(), *(value.copy() for value in values)],
+            from_=exp.From(this=target.copy()),
+            joins=[exp.Join(this=extra.this.copy())] if extra is not None else [],
+            where=node.args.get("where"),
+        )
+        inner = Scope(self.walker, None, scope.ctes, scope.anchor)
+        self.result.blocks(self.walker.query(select, inner), self.reading)
+        self.result.delivery = "stored"
 
     def _free_assignments(self, node: exp.Expr, scope: Scope) -> None:
         for part in node.args.get("expressions") or []:
