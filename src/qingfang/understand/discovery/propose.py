@@ -376,6 +376,15 @@ def _ask(proposal: Proposal, table: Table, said: frozenset[str]) -> None:
                 reason = "登录记录写下谁在使用这个连接"
                 text = f"{column} insert session"
                 proposal.hints.append(Hint(table.name, "operator", text, 0.7, reason))
+    words_of = {column: set(lexicon.words(column)) for column in table.columns}
+    if any(words & {"password", "passwd", "pwd", "mm"} for words in words_of.values()):
+        for column, words in words_of.items():
+            if "login" in words or proposal.role(table.name, column) == "operator_id":
+                if words & {"uid", "by", "password"}:
+                    continue
+                reason = "登录时按账号查这张表，可知谁在使用这个连接"
+                text = f"{column} select session"
+                proposal.hints.append(Hint(table.name, "operator", text, 0.7, reason))
     if kind == "usage":
         for column in table.columns:
             if proposal.role(table.name, column) == "operator_id" and "write" not in column:
