@@ -362,7 +362,7 @@ def _broken_lists(
 
 def _groups_of(meaning: Meaning) -> list[tuple[Value, ...]]:
     """Every row of values in a meaning."""
-    groups: list[tuple[Value, ...]] = [pin.values for pin in meaning.pins]
+    groups: list[tuple[Value, ...]] = [pin.values for pin in (*meaning.pins, *meaning.works)]
     groups += [fixed.values for y in meaning.yields for fixed in y.fixed]
     scope = meaning.scope
     if scope is not None:
@@ -403,7 +403,8 @@ class _Substitution:
             meaning,
             scope=self.scope(meaning.scope),
             reasons=tuple([self.reason(reason) for reason in meaning.reasons]),
-            pins=tuple([Pin(p.role, p.table, self.values(p.values)) for p in meaning.pins]),
+            pins=self.pins(meaning.pins),
+            works=self.pins(meaning.works),
             yields=tuple(
                 [replace(y, fixed=tuple([self.fixed(f) for f in y.fixed])) for y in meaning.yields]
             ),
@@ -430,6 +431,9 @@ class _Substitution:
         if selection is None or not selection.values:
             return selection
         return Selection(selection.kind, self.values(selection.values))
+
+    def pins(self, pins: tuple[Pin, ...]) -> tuple[Pin, ...]:
+        return tuple([Pin(p.role, p.table, self.values(p.values)) for p in pins])
 
     def fixed(self, fixed: Fixed) -> Fixed:
         if not fixed.values:
