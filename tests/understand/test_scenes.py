@@ -1,9 +1,9 @@
 """Every fixture: the statement means what stands below it."""
 
 import pytest
-from tests.understand.scenes import Scene, all_scenes, catalogue, said
 
 from qingfang.understand.analysis import Analyser, SessionState
+from tests.understand.scenes import Scene, all_scenes, catalogue, said
 
 ANALYSERS = {name: Analyser(catalogue(name)) for name in ("small", "his")}
 SCENES = all_scenes()

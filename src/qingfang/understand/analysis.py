@@ -25,9 +25,9 @@ from msgspec import Struct
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from qingfang.events import Delivery, Grain, Meaning, Reason, Touch, Value
+from qingfang.events import Delivery, Grain, Meaning, Pin, Reason, Touch, Value
 from qingfang.understand import dialects, rules
-from qingfang.understand.catalogue import Catalogue, Table, split_name
+from qingfang.understand.catalogue import KEY_ROLES, Catalogue, Table, split_name
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
 from qingfang.understand.predicates import Condition, Const, Reading, fold, holds
@@ -90,7 +90,7 @@ class Analysis(Struct, frozen=True):
 class Outcome:
     """One statement's result before it is put into a `Meaning`."""
 
-    __slots__ = ("delivery", "findings", "operator", "operator_scope", "problems", "span")
+    __slots__ = ("delivery", "findings", "operator", "operator_scope", "problems", "span", "works")
 
     def __init__(self) -> None:
         self.findings: list[rules.Finding] = []
@@ -98,6 +98,7 @@ class Outcome:
         self.delivery: Delivery = "returned"
         self.operator: Value | None = None
         self.operator_scope = ""
+        self.works: list[Pin] = []
         self.span: tuple[int, int] = (0, 0)
 
     def blocks(self, blocks: Sequence[Block], reading: Reading) -> None:
@@ -175,6 +176,7 @@ class Analyser:
             best.touches,
             best.reasons,
             pins=tuple(pin for finding in findings for pin in finding.pins),
+            works=tuple(work for outcome in outcomes for work in outcome.works),
             yields=tuple(f.yields for f in findings if f.yields is not None),
             operator=operator,
             volatile=volatile,
@@ -187,7 +189,9 @@ class Analyser:
             default=rules.Finding(),
         )
         reasons = list(strongest.reasons)
-        if outcome.problems and strongest.disclosure != "usage":
+        # What is not known may hold the prescriber: only what is certain at that grain outranks it.
+        certain = strongest.grain in {"prescriber", "detail"}
+        if outcome.problems and not certain:
             return Meaning(
                 "opaque",
                 delivery=outcome.delivery,
@@ -202,7 +206,7 @@ class Analyser:
             strongest.subtype,
             outcome.delivery if strongest.disclosure != "none" else "returned",
             strongest.scope,
-            reasons=tuple(reasons),
+            reasons=tuple(_whole(sql, found, outcome.span) for found in reasons),
         )
 
     def touches(self, text: str) -> tuple[Touch, ...]:
@@ -215,6 +219,16 @@ class Analyser:
                 roles = {role for name, role in table.columns.items() if name in words and role}
                 found.append(Touch(table.name, tuple(sorted(roles))))
         return tuple(found)
+
+
+def _whole(sql: str, found: Reason, statement: tuple[int, int]) -> Reason:
+    """A reason whose span ends with the brackets it opened; the statement's own when it has none."""
+    start, end = (found.start, found.end) if found.end > found.start else statement
+    missing = sql.count("(", start, end) - sql.count(")", start, end)
+    while missing > 0 and end < statement[1] and sql[end] in ") \t\n":
+        missing -= sql[end] == ")"
+        end += 1
+    return Reason(found.code, found.text, start, end)
 
 
 def _problem_reasons(outcome: Outcome) -> tuple[Reason, ...]:
@@ -494,12 +508,15 @@ class _Statement:
     # -------------------------------------------------------------- who is at work
 
     def _operator(self, node: exp.Expr) -> None:
-        """A statement that names the staff member at work (`operators`, role `operator_id`)."""
+        """A statement that names the staff member at work (`operators`, role `operator_id`), or
+        the patient, visit or prescription that is worked on."""
         on = (
             "insert"
             if isinstance(node, exp.Insert)
             else "update"
             if isinstance(node, exp.Update)
+            else "delete"
+            if isinstance(node, exp.Delete)
             else "select"
             if isinstance(node, exp.Select)
             else ""
@@ -515,12 +532,26 @@ class _Statement:
         table = self.catalogue.table(_dotted(target))
         if table is None:
             return
+        if on != "select":
+            self._works(node, table)
+        self._named(node, table, on)
+
+    def _works(self, node: exp.Expr, table: Table) -> None:
+        """The keys whose rows a change writes: they explain reading about the same patient."""
+        for column, role in table.columns.items():
+            if role in KEY_ROLES:
+                const = self._column_value(node, column, table)
+                if const is not None and not const.null:
+                    self.reading.free.update(const.literals)
+                    self.result.works.append(Pin(str(role), table.name, (const.value(),)))
+
+    def _named(self, node: exp.Expr, table: Table, on: str) -> None:
         named = [
             (operator.column, operator.scope)
             for operator in self.catalogue.operators
             if operator.on == on and self.catalogue.tables[operator.table] is table
         ]
-        if on != "select":
+        if on in {"insert", "update"}:
             named.extend(
                 (column, "transaction")
                 for column, role in table.columns.items()
