@@ -96,6 +96,7 @@ class _Variant:
         self.free: frozenset[int] = free
         self.lists: dict[int, list[int]] = lists
         self.plain: bool = not meaning.reasons and not _values_of(meaning)
+<<<<<<< HEAD
         self.quiet: bool = (
             meaning.disclosure == "none"
             and not meaning.yields
@@ -103,6 +104,8 @@ class _Variant:
             and not meaning.works
             and meaning.operator is None
         )
+=======
+>>>>>>> discovery
 
 
 class _Layout:
@@ -123,7 +126,11 @@ class _Form:
 
 class Found:
     """What is known of one statement: its template, what is disclosed, and on demand its meaning
+<<<<<<< HEAD
     and literals. `quiet`: nobody learns or does anything that matters, now or later."""
+=======
+    and literals."""
+>>>>>>> discovery
 
     def __init__(
         self,
@@ -136,7 +143,10 @@ class Found:
     ) -> None:
         self.template: Template = template
         self.disclosure: str = variant.meaning.disclosure
+<<<<<<< HEAD
         self.quiet: bool = variant.quiet
+=======
+>>>>>>> discovery
         self._variant: _Variant = variant
         self._sql: str = sql
         self._seen: Scan = seen
