@@ -520,15 +520,12 @@ class _Statement:
     # -------------------------------------------------------------- who is at work
 
     def _operator(self, node: exp.Expr) -> None:
-        """A statement that names the staff member at work (`operators`, role `operator_id`), or
-        the patient, visit or prescription that is worked on."""
+        """A statement that names the staff member at work (`operators`, role `operator_id`)."""
         on = (
             "insert"
             if isinstance(node, exp.Insert)
             else "update"
             if isinstance(node, exp.Update)
-            else "delete"
-            if isinstance(node, exp.Delete)
             else "select"
             if isinstance(node, exp.Select)
             else ""
@@ -544,18 +541,7 @@ class _Statement:
         table = self.catalogue.table(_dotted(target))
         if table is None:
             return
-        if on != "select":
-            self._works(node, table)
         self._named(node, table, on)
-
-    def _works(self, node: exp.Expr, table: Table) -> None:
-        """The keys whose rows a change writes: they explain reading about the same patient."""
-        for column, role in table.columns.items():
-            if role in KEY_ROLES:
-                const = self._column_value(node, column, table)
-                if const is not None and not const.null:
-                    self.reading.free.update(const.literals)
-                    self.result.works.append(Pin(str(role), table.name, (const.value(),)))
 
     def _named(self, node: exp.Expr, table: Table, on: str) -> None:
         named = [
