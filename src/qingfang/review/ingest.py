@@ -222,7 +222,7 @@ def _alert(log: str, event: Event, known: _Known) -> Alert | None:
     return Alert(
         log=log,
         seq=event.seq,
-        number=event.alert or f"{log[:40]}-{event.seq}",
+        number=event.alert or f"{log.rsplit('/', 1)[-1][:40]}-{event.seq}",
         at=dt.datetime.fromisoformat(event.at),
         verdict=event.verdict,
         would=event.would or "",
