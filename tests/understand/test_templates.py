@@ -249,8 +249,6 @@ def test_dialects_do_not_share_an_answer():
     templates.judge(text, "postgres", lambda: analyser.analyse(text))
     assert templates.look(text, "mysql") is None
     assert templates.look(text, "postgres") is not None
-<<<<<<< HEAD
-=======
 
 
 @pytest.mark.parametrize(
@@ -274,4 +272,3 @@ def test_literals_of_every_dialect_keep_their_own_value(dialect, one, two):
         found = templates.judge(sql, dialect, lambda sql=sql: analyser.analyse(sql, dialect))
         assert found.meaning == analyser.analyse(sql, dialect).meaning
         assert found.meaning.pins
->>>>>>> discovery
