@@ -27,7 +27,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.events import Delivery, Grain, Meaning, Pin, Reason, Touch, Value
 from qingfang.understand import dialects, rules
-from qingfang.understand.catalogue import KEY_ROLES, Catalogue, Table, split_name
+from qingfang.understand.catalogue import Catalogue, Table, split_name
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
 from qingfang.understand.predicates import Condition, Const, Reading, fold, holds
@@ -391,7 +391,6 @@ class _Statement:
 
     def _insert(self, node: exp.Insert, scope: Scope) -> None:
         self._operator(node)
-        self._works(node)
         if node.args.get("returning") is not None:
             self.result.blocks(self.walker.returning(node, scope), self.reading)
         source = node.expression
@@ -473,7 +472,6 @@ class _Statement:
     def _change(self, node: exp.Expr, scope: Scope) -> None:
         """UPDATE, DELETE, MERGE: RETURNING as SELECT; figures written elsewhere are stored."""
         self._operator(node)
-        self._works(node)
         if node.args.get("returning") is not None:
             self.result.blocks(self.walker.returning(node, scope), self.reading)
             return
@@ -571,19 +569,6 @@ class _Statement:
                 self.result.operator_scope = scope
                 self.reading.free.update(const.literals)
                 return
-
-    def _works(self, node: exp.Expr) -> None:
-        """The patients, visits and prescriptions whose rows a statement writes, one by one."""
-        target = node.this.this if isinstance(node.this, exp.Schema) else node.this
-        table = self.catalogue.table(_dotted(target)) if isinstance(target, exp.Table) else None
-        if table is None:
-            return
-        for column, role in table.columns.items():
-            if role in KEY_ROLES:
-                const = self._column_value(node, column, table)
-                if const is not None and not const.null:
-                    self.result.works.append(Pin(role, table.name, (const.value(),)))
-                    self.reading.free.update(const.literals)
 
     def _column_value(self, node: exp.Expr, column: str, table: Table) -> Const | None:
         """The constant that a statement gives to, or asks of, one column."""

@@ -178,7 +178,7 @@ class Fact:
 _TEXT_FUNCTIONS = (exp.Upper, exp.Lower, exp.Trim, exp.Reverse)
 _PASS_FIRST = (
     *(exp.Cast, exp.TryCast, exp.Paren, exp.TsOrDsToDate, exp.StrToDate, exp.StrToTime),
-    *(exp.Date, exp.Timestamp, exp.TsOrDsToTimestamp, exp.National, exp.Collate),
+    *(exp.Date, exp.Timestamp, exp.TsOrDsToTimestamp, exp.Collate),
 )
 DAY_UNITS = frozenset({"DAY", "DD", "DDD", "J"})
 _NOW_NAMES = frozenset({"clock_timestamp", "sysdate", "now", "statement_timestamp", "getdate"})
@@ -198,7 +198,7 @@ def fold(node: exp.Expr, reading: Reading, own: bool, depth: int = 0) -> Const |
     """
     if depth > 40:
         return None
-    if isinstance(node, exp.Literal):
+    if isinstance(node, (exp.Literal, exp.National)):
         return Const(str(node.this), _offset(node, own))
     if isinstance(node, (exp.RawString, exp.ByteString, exp.UnicodeString)):
         return _fixed(Const(_decoded(node), _offset(node, own)), reading)
