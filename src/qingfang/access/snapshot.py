@@ -16,7 +16,7 @@ import contextlib
 import datetime as dt
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -44,40 +44,48 @@ def micros(moment: dt.datetime) -> int:
     return round(moment.timestamp() * 1_000_000)
 
 
-def _allowed(codes: list[str], kind: str = "list") -> form.Allowed:
+def _allowed(codes: list[str], kind: str = "list", members: Iterable[str] = ()) -> form.Allowed:
     if not codes:
         return form.Allowed()
-    return form.Allowed(kind="class" if kind == "class" else "list", values=tuple(codes))
+    if kind == "class":
+        return form.Allowed(kind="class", values=tuple(codes), members=tuple(members))
+    return form.Allowed(kind="list", values=tuple(codes))
 
 
 def _grants(now: dt.datetime) -> tuple[form.Grant, ...]:
     rows = Grant.objects.filter(status=Grant.Status.FILED, valid_to__gt=now)
-    return tuple(
-        form.Grant(
-            id=grant.number,
-            person=grant.person.staff_number,
-            terminals=tuple(sorted(t.name for t in grant.terminals.all())),
-            scope=msgspec.convert(
-                {
-                    "grain": grant.grain,
-                    "items": msgspec.to_builtins(_allowed(grant.items, grant.item_kind)),
-                    "prescribers": msgspec.to_builtins(_allowed(grant.prescribers)),
-                    "departments": msgspec.to_builtins(_allowed(grant.departments)),
-                    "period": {
-                        "from_day": grant.period_from.isoformat() if grant.period_from else None,
-                        "to_day": grant.period_to.isoformat() if grant.period_to else None,
-                    },
-                    "stored": grant.stored,
-                },
-                form.Scope,
+    rows = rows.select_related("person").prefetch_related("terminals").order_by("number")
+    made = []
+    for grant in rows:
+        terminals = tuple(sorted(t.name for t in grant.terminals.all() if t.active))
+        if not terminals or not grant.person.is_active:
+            continue  # it can be used nowhere or by nobody, and must not hold up the others
+        scope = {
+            "grain": grant.grain,
+            "items": msgspec.to_builtins(
+                _allowed(grant.items, grant.item_kind, grant.item_members)
             ),
-            valid=form.Span(from_us=micros(grant.valid_from), to_us=micros(grant.valid_to)),
-            max_runs=grant.max_runs,
-            filed_number=grant.filed_number,
-            filed_us=micros(grant.filed_at) if grant.filed_at else None,
+            "prescribers": msgspec.to_builtins(_allowed(grant.prescribers)),
+            "departments": msgspec.to_builtins(_allowed(grant.departments)),
+            "period": {
+                "from_day": grant.period_from.isoformat() if grant.period_from else None,
+                "to_day": grant.period_to.isoformat() if grant.period_to else None,
+            },
+            "stored": grant.stored,
+        }
+        made.append(
+            form.Grant(
+                id=grant.number,
+                person=grant.person.staff_number,
+                terminals=terminals,
+                scope=msgspec.convert(scope, form.Scope),
+                valid=form.Span(from_us=micros(grant.valid_from), to_us=micros(grant.valid_to)),
+                max_runs=grant.max_runs,
+                filed_number=grant.filed_number,
+                filed_us=micros(grant.filed_at) if grant.filed_at else None,
+            )
         )
-        for grant in rows.select_related("person").prefetch_related("terminals").order_by("number")
-    )
+    return tuple(made)
 
 
 def _persons() -> tuple[form.Person, ...]:
@@ -112,7 +120,7 @@ def _terminals() -> tuple[form.Terminal, ...]:
                 "id": terminal.name,
                 "addresses": [terminal.address],
                 "mac": terminal.mac,
-                "name": terminal.name,
+                "name": terminal.label or terminal.name,
                 "room": str(terminal.location) if terminal.location else "",
                 "unit": terminal.department.code if terminal.department else "",
                 "role": terminal.role,

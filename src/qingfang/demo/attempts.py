@@ -30,7 +30,7 @@ import psycopg
 from msgspec import Struct
 
 from qingfang.demo.client import Driver, Failure, Pace, Target, connected, filled
-from qingfang.demo.hospital import Department, Drug, Facts, Staff
+from qingfang.demo.hospital import Drug, Facts, Staff, popular
 from qingfang.demo.people import Cast, Terminal
 
 ROUND_SECONDS = 480.0  # how far the attempts of one plan are spread when the day has no end
@@ -76,11 +76,16 @@ class _Draw:
         self.c, self.m, self.x = first, second, third
 
     def drug(self) -> Drug:
-        """One that is prescribed often enough to be worth asking for."""
-        return self.rng.choice([d for d in self.facts.drugs if d.group in _WANTED])
+        """One that sells well somewhere: nobody asks for the others."""
+        busy = sorted(self.facts.clinics, key=lambda d: -d.weight)[:8]
+        return self.rng.choice(popular(self.facts, self.rng.choice(busy), 8))
 
-    def clinic(self) -> Department:
-        return self.rng.choice(self.facts.clinics)
+    def campaign(self, count: int) -> tuple[Drug, list[Staff]]:
+        """A drug that one clinic prescribes much of, and up to `count` of its doctors."""
+        clinic = self.rng.choice(sorted(self.facts.clinics, key=lambda d: -d.weight)[:8])
+        doctors = self.facts.doctors(clinic.code)
+        chosen = self.rng.sample(doctors, min(count, len(doctors)))
+        return self.rng.choice(popular(self.facts, clinic, 6)), chosen
 
     def doctors(self, count: int) -> list[Staff]:
         """Doctors of the busiest clinics."""
@@ -147,7 +152,7 @@ class _Draw:
 
 
 _ALIASES = ("a", "b", "c", "d", "m", "t", "t1", "t2", "x", "y", "cf", "mx", "p", "q", "zb", "mxb")
-_WANTED = ("心血管", "抗菌药物", "消化", "内分泌", "中成药", "镇痛抗炎", "呼吸")
+_BRID = "@brid"
 _REMARKS = ("月报", "核对", "查询", "report", "2", "临时")
 _KEYWORDS = re.compile(
     r"\b(SELECT|FROM|WHERE|GROUP BY|ORDER BY|HAVING|JOIN|INNER|ON|AND|SUM|COUNT|DISTINCT|AS|DESC"
@@ -195,6 +200,13 @@ def _t05(d: _Draw) -> tuple[Step, ...]:
     )
 
 
+def _t06(d: _Draw) -> tuple[Step, ...]:
+    keys = d.columns(f"{d.c}.ksdm", f"{d.c}.ysdm", f"{d.m}.ypdm")
+    form = d.rng.choice((f"ROLLUP ({keys})", f"CUBE ({keys})", f"GROUPING SETS (({keys}), ())"))
+    body = d.joined(d.period(f"{d.c}.kf_time"))
+    return d.query(f"SELECT {keys}, SUM({d.m}.sl) {body} GROUP BY {form}")
+
+
 def _t07(d: _Draw) -> tuple[Step, ...]:
     sums = ", ".join(
         f"SUM(CASE WHEN {d.c}.ysdm = '{who.number}' THEN {d.m}.sl ELSE 0 END) AS n{n}"
@@ -208,6 +220,14 @@ def _t08(d: _Draw) -> tuple[Step, ...]:
     return d.query(
         f"SELECT {d.x}.ygxm, (SELECT SUM({d.m}.sl) {body}) AS sl FROM gy_ygdm {d.x}"
         f" WHERE {d.x}.cfq = 1"
+    )
+
+
+def _t09(d: _Draw) -> tuple[Step, ...]:
+    c, m = d.c, d.m
+    body = d.joined(d.period(f"{c}.kf_time"))
+    return d.query(
+        f"SELECT DISTINCT {c}.ysdm, {m}.ypdm, SUM({m}.sl) OVER (PARTITION BY {c}.ysdm, {m}.ypdm) {body}"
     )
 
 
@@ -295,11 +315,41 @@ def _t19(d: _Draw) -> tuple[Step, ...]:
     return d.query(f"SELECT {columns} {body} ORDER BY {d.c}.ysdm")
 
 
+def _t21(d: _Draw) -> tuple[Step, ...]:
+    first, second = f"{d.header} WHERE kf_time >= '{d.since()}'", d.detail
+    halves = [
+        Step(d.dress(f"SELECT cfh, ysdm FROM {first}")),
+        Step(d.dress(f"SELECT cfh, ypdm, sl FROM {second}")),
+    ]
+    d.rng.shuffle(halves)
+    return tuple(halves)
+
+
 def _t22(d: _Draw) -> tuple[Step, ...]:
-    item = d.drug().code
-    body = d.joined(f"{d.c}.ysdm = '@'", f"{d.m}.ypdm = '{item}'")
+    item, doctors = d.campaign(d.rng.randrange(6, 12))
+    body = d.joined(f"{d.c}.ysdm = '@'", f"{d.m}.ypdm = '{item.code}'")
     text = d.dress(f"SELECT SUM({d.m}.sl) {body}")
-    return tuple(Step(text.replace("@", who.number)) for who in d.doctors(d.rng.randrange(6, 12)))
+    return tuple(Step(text.replace("@", who.number)) for who in doctors)
+
+
+def _t23(d: _Draw) -> tuple[Step, ...]:
+    """One patient after the other, in the order of their numbers."""
+    columns = d.columns(f"{d.c}.ysdm", f"{d.m}.ypdm", f"{d.m}.sl")
+    text = d.dress(f"SELECT {columns} {d.joined(f'{d.c}.brid = {_BRID}')}")
+    start = d.rng.randrange(400)
+    return tuple(
+        Step(text.replace(_BRID, f"'B{number:08d}'"))
+        for number in range(start, start + d.rng.randrange(28, 36))
+    )
+
+
+def _t24(d: _Draw) -> tuple[Step, ...]:
+    size = d.rng.choice((100, 200, 500))
+    columns = d.columns(f"{d.c}.ysdm", f"{d.m}.ypdm", f"{d.m}.sl")
+    text = d.dress(f"SELECT {columns} {d.joined()} ORDER BY {d.m}.mxid")
+    return tuple(
+        Step(f"{text} LIMIT {size} OFFSET {size * n}") for n in range(d.rng.randrange(3, 6))
+    )
 
 
 def _t29(d: _Draw) -> tuple[Step, ...]:
@@ -307,6 +357,13 @@ def _t29(d: _Draw) -> tuple[Step, ...]:
     columns = d.rng.choice(("*", f"{d.c}.*, {d.m}.*"))
     body = d.joined(f"{d.c}.kf_time::text LIKE '{month}%'")
     return d.query(f"SELECT {columns} {body}")
+
+
+def _t31(d: _Draw) -> tuple[Step, ...]:
+    body = d.joined(d.period(f"{d.c}.kf_time"))
+    return d.query(
+        f"SELECT {d.c}.zsh, {d.m}.ypdm, SUM({d.m}.sl) {body} GROUP BY {d.c}.zsh, {d.m}.ypdm"
+    )
 
 
 def _t33(d: _Draw) -> tuple[Step, ...]:
@@ -350,9 +407,9 @@ def _t40(d: _Draw) -> tuple[Step, ...]:
 
 
 def _t49(d: _Draw) -> tuple[Step, ...]:
+    item, doctors = d.campaign(d.rng.randrange(8, 16))
     text = d.dress(f"SELECT SUM({d.m}.sl) {d.joined(f'{d.c}.ysdm = $1', f'{d.m}.ypdm = $2')}")
-    item = d.drug().code
-    return tuple(Step(text, (who.number, item)) for who in d.doctors(d.rng.randrange(8, 16)))
+    return tuple(Step(text, (who.number, item.code)) for who in doctors)
 
 
 def _t55(d: _Draw) -> tuple[Step, ...]:
@@ -377,6 +434,19 @@ def _t62(d: _Draw) -> tuple[Step, ...]:
         "SELECT order_dr, drug_code, SUM(qty) FROM (SELECT dr_code AS order_dr, rx_no FROM rpt.outp_rx"
         f" WHERE rx_time >= '{d.since()}') {d.c} JOIN rpt.outp_rx_item USING (rx_no) GROUP BY 1, 2"
     )
+
+
+def _t63(d: _Draw) -> tuple[Step, ...]:
+    code = d.drug().code
+    hidden = d.rng.choice(
+        (
+            f"chr({ord(code[0])}) || '{code[1:]}'",
+            f"'{code[:3]}' || '{code[3:]}'",
+            f"concat('{code[:4]}', '{code[4:]}')",
+        )
+    )
+    body = d.joined(f"{d.m}.ypdm = {hidden}")
+    return (Step(f"SELECT {d.c}.ysdm, SUM({d.m}.sl) {body} GROUP BY {d.c}.ysdm"),)
 
 
 def _t70(d: _Draw) -> tuple[Step, ...]:
@@ -406,10 +476,11 @@ def _t95(d: _Draw) -> tuple[Step, ...]:
 
 
 ATTEMPTS: dict[str, Maker] = {
-    "T01": _t01, "T02": _t02, "T03": _t03, "T04": _t04, "T05": _t05, "T07": _t07, "T08": _t08,
-    "T10": _t10, "T11": _t11, "T12": _t12, "T13": _t13, "T14": _t14, "T15": _t15, "T16": _t16,
-    "T17": _t17, "T18": _t18, "T19": _t19, "T22": _t22, "T29": _t29, "T33": _t33, "T35": _t35,
-    "T39": _t39, "T40": _t40, "T49": _t49, "T55": _t55, "T61": _t61, "T62": _t62, "T70": _t70,
+    "T01": _t01, "T02": _t02, "T03": _t03, "T04": _t04, "T05": _t05, "T06": _t06, "T07": _t07,
+    "T08": _t08, "T09": _t09, "T10": _t10, "T11": _t11, "T12": _t12, "T13": _t13, "T14": _t14,
+    "T15": _t15, "T16": _t16, "T17": _t17, "T18": _t18, "T19": _t19, "T21": _t21, "T22": _t22,
+    "T23": _t23, "T24": _t24, "T29": _t29, "T31": _t31, "T33": _t33, "T35": _t35, "T39": _t39,
+    "T40": _t40, "T49": _t49, "T55": _t55, "T61": _t61, "T62": _t62, "T63": _t63, "T70": _t70,
     "T71": _t71, "T79": _t79, "T95": _t95,
 }  # fmt: skip
 
@@ -524,7 +595,8 @@ def plan(
         post = draw.rng.choices([p for p, _w in _ACTORS], [w for _p, w in _ACTORS])[0]
         free = [s for s in pool if s.number not in used]
         actor = draw.rng.choice([s for s in free if s.post == post] or free)
-        spot = draw.rng.choice([t for t in _spots(actor, cast) if t.id not in used])
+        spots = [t for t in _spots(actor, cast) if t.id not in used]
+        spot = draw.rng.choice(spots or [t for t in _spare(cast) if t.id not in used])
         used |= {actor.number, spot.id}
         drivers: tuple[Driver, ...] = ("asyncpg", "psycopg", "literal")
         if technique == "T49":

@@ -65,8 +65,8 @@ class Department(models.Model):
         PHARMACY = "pharmacy", _("药学")
         DISCIPLINE = "discipline", _("纪检监察")
         CLINICAL = "clinical", _("临床")
-        TECHNICAL = "technical", _("医技")
-        FUNCTIONAL = "functional", _("职能")
+        TECHNICAL = "medtech", _("医技")
+        FUNCTIONAL = "office", _("职能")
         FINANCE = "finance", _("财务与医保")
         SUPPLY = "supply", _("设备与物资")
         OTHER = "other", _("其他")
@@ -123,7 +123,7 @@ class Person(AbstractBaseUser):
     objects = PersonManager()
 
     def __str__(self) -> str:
-        return f"{self.name}（{self.staff_number}）"
+        return f"{self.name} {self.staff_number}"
 
 
 class Location(models.Model):
@@ -151,7 +151,8 @@ class Terminal(models.Model):
         SERVER = "server", _("服务器")
         VENDOR = "vendor", _("厂商运维")
 
-    name = models.CharField(_("名称"), max_length=64, unique=True)
+    name = models.CharField(_("编号"), max_length=64, unique=True)
+    label = models.CharField(_("名称"), max_length=100, blank=True)
     address = models.GenericIPAddressField(_("IP 地址"), unique=True)
     mac = models.CharField(_("MAC 地址"), max_length=17, blank=True)
     role = models.CharField(_("用途"), max_length=16, choices=Role.choices, default=Role.CLINICAL)

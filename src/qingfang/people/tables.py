@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from qingfang.people import policy
-from qingfang.people.models import Department, Person, Terminal
+from qingfang.people.models import Act, Department, Person, Terminal
 from qingfang.ui.tables import Column, Filter, Table, choices, day
 
 KINDS = {
@@ -29,6 +29,7 @@ KINDS = {
     "role.given": _("授予角色"),
     "role.taken": _("收回角色"),
     "terminal.saved": _("登记终端"),
+    "directory.loaded": _("导入名册"),
     "export": _("导出"),
     "alert.read": _("查看告警"),
     "alert.assigned": _("指派查证"),
@@ -102,7 +103,8 @@ class TerminalTable(Table):
     file_name = "terminals"
     order = "name"
     columns = (
-        Column("name", _("名称"), lambda t: t.name, order="name"),
+        Column("name", _("编号"), lambda t: t.name, order="name"),
+        Column("label", _("名称"), lambda t: t.label),
         Column("address", _("IP 地址"), lambda t: t.address, order="address"),
         Column("mac", _("MAC 地址"), lambda t: t.mac, hidden=True),
         Column("role", _("用途"), lambda t: t.get_role_display(), order="role"),
@@ -117,7 +119,9 @@ class TerminalTable(Table):
         Filter(
             "q",
             forms.CharField(label=_("名称或地址")),
-            lambda qs, v: qs.filter(Q(name__icontains=v) | Q(address__startswith=v)),
+            lambda qs, v: qs.filter(
+                Q(name__icontains=v) | Q(label__icontains=v) | Q(address__startswith=v)
+            ),
         ),
         Filter(
             "role",
@@ -129,6 +133,12 @@ class TerminalTable(Table):
     empty_hint = _("登记后，告警才能说出是哪一台电脑、在哪个房间、由谁负责。")
 
 
+def _actor(act: Act) -> str:
+    if act.actor:
+        return act.actor
+    return str(_("未登录") if act.kind.startswith("sign-in") else _("系统"))
+
+
 class ActTable(Table):
     id = "acts"
     caption = _("操作记录")
@@ -136,7 +146,7 @@ class ActTable(Table):
     order = "-at"
     columns = (
         Column("at", _("时间"), lambda a: a.at, order="at", template="people/cell_moment.html"),
-        Column("actor", _("工号"), lambda a: a.actor or _("未登录")),
+        Column("actor", _("工号"), _actor),
         Column("kind", _("行为"), lambda a: KINDS.get(a.kind, a.kind)),
         Column("target", _("对象"), lambda a: a.target),
         Column("address", _("来源地址"), lambda a: a.address),

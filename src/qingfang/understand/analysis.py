@@ -133,13 +133,13 @@ class Analyser:
         """
         chosen = dialect or self.catalogue.dialect
         reading = Reading(binds)
-        volatile = state is not None and not state.empty
+        volatile = state is not None and state.has_own
         outcomes: list[Outcome] = []
         for piece in dialects.pieces(sql, chosen):
             statement = _Statement(self, sql, chosen, reading, state, piece)
             outcomes.append(statement.outcome())
             volatile = volatile or statement.walker.volatile
-        meaning = self._together(sql, outcomes, volatile or bool(state and not state.empty))
+        meaning = self._together(sql, outcomes, volatile or bool(state and state.has_own))
         scope = next((o.operator_scope for o in outcomes if o.operator is not None), "")
         return Analysis(
             meaning,
@@ -166,6 +166,7 @@ class Analyser:
             if mine > strength:
                 best, strength = meaning, mine
         operator = next((o.operator for o in outcomes if o.operator is not None), None)
+        scope = next((o.operator_scope for o in outcomes if o.operator is not None), "")
         findings = [finding for outcome in outcomes for finding in outcome.findings]
         return Meaning(
             best.disclosure,
@@ -179,6 +180,7 @@ class Analyser:
             works=tuple(work for outcome in outcomes for work in outcome.works),
             yields=tuple(f.yields for f in findings if f.yields is not None),
             operator=operator,
+            operator_scope="transaction" if scope == "transaction" else "session",
             volatile=volatile,
         )
 
@@ -347,7 +349,7 @@ class _Statement:
             self._insert(node, scope)
         elif isinstance(node, (exp.Update, exp.Delete, exp.Merge)):
             self._change(node, scope)
-        elif isinstance(node, exp.Query):
+        elif isinstance(node, (exp.Query, exp.Values)):
             self._query(node, scope)
         else:
             self._problem("unparsed")
@@ -355,7 +357,10 @@ class _Statement:
     def _query(self, node: exp.Expr, scope: Scope) -> None:
         for cte in _ctes(node):
             if isinstance(cte.this, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
-                self._node(cte.this, Scope(self.walker, None, scope.ctes, scope.anchor))
+                # What it returns goes to the query; what it puts elsewhere is judged here.
+                change = cte.this.copy()
+                change.set("returning", None)
+                self._node(change, Scope(self.walker, None, scope.ctes, scope.anchor))
                 self.result.delivery = "returned"
         into = node.args.get("into")
         self._operator(node)
@@ -475,22 +480,29 @@ class _Statement:
             return
         if isinstance(node, exp.Delete):
             return
-        values = [
-            part.expression for part in node.find_all(exp.EQ) if isinstance(part.parent, exp.Update)
-        ]
-        for value in values:
-            if value.find(exp.Query) is not None:
-                select = exp.Select(expressions=[value.copy()])
-                self.result.blocks(
-                    self.walker.query(select, Scope(self.walker, None, scope.ctes, None)),
-                    self.reading,
-                )
-                self.result.delivery = "stored"
+        if isinstance(node, exp.Update) and isinstance(target, exp.Table):
+            self._updated(node, target, scope)
         using = node.args.get("using")
         if isinstance(node, exp.Merge) and isinstance(using, exp.Expr):
             select = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
             self.result.blocks(self.walker.query(select, self._scope()), self.reading)
             self.result.delivery = "stored"
+
+    def _updated(self, node: exp.Update, target: exp.Table, scope: Scope) -> None:
+        """Figures written into the rows of some other table: as a SELECT of these rows with them."""
+        values = [part.expression for part in node.expressions if isinstance(part, exp.EQ)]
+        extra = node.args.get("from_")
+        if extra is None and not any(value.find(exp.Query) is not None for value in values):
+            return
+        select = exp.Select(
+            expressions=[exp.Star(), *(value.copy() for value in values)],
+            from_=exp.From(this=target.copy()),
+            joins=[exp.Join(this=extra.this.copy())] if extra is not None else [],
+            where=node.args.get("where"),
+        )
+        inner = Scope(self.walker, None, scope.ctes, scope.anchor)
+        self.result.blocks(self.walker.query(select, inner), self.reading)
+        self.result.delivery = "stored"
 
     def _free_assignments(self, node: exp.Expr, scope: Scope) -> None:
         for part in node.args.get("expressions") or []:
@@ -508,15 +520,12 @@ class _Statement:
     # -------------------------------------------------------------- who is at work
 
     def _operator(self, node: exp.Expr) -> None:
-        """A statement that names the staff member at work (`operators`, role `operator_id`), or
-        the patient, visit or prescription that is worked on."""
+        """A statement that names the staff member at work (`operators`, role `operator_id`)."""
         on = (
             "insert"
             if isinstance(node, exp.Insert)
             else "update"
             if isinstance(node, exp.Update)
-            else "delete"
-            if isinstance(node, exp.Delete)
             else "select"
             if isinstance(node, exp.Select)
             else ""
@@ -532,18 +541,7 @@ class _Statement:
         table = self.catalogue.table(_dotted(target))
         if table is None:
             return
-        if on != "select":
-            self._works(node, table)
         self._named(node, table, on)
-
-    def _works(self, node: exp.Expr, table: Table) -> None:
-        """The keys whose rows a change writes: they explain reading about the same patient."""
-        for column, role in table.columns.items():
-            if role in KEY_ROLES:
-                const = self._column_value(node, column, table)
-                if const is not None and not const.null:
-                    self.reading.free.update(const.literals)
-                    self.result.works.append(Pin(str(role), table.name, (const.value(),)))
 
     def _named(self, node: exp.Expr, table: Table, on: str) -> None:
         named = [

@@ -72,6 +72,11 @@ class SessionState:
             or self.shared.functions
         )
 
+    @property
+    def has_own(self) -> bool:
+        """Whether the session itself (not all sessions) has built something."""
+        return bool(self.objects or self.prepared or self.cursors)
+
     def made(self, name: str) -> Made | None:
         key = _key(name)
         return self.objects.get(key) or self.shared.objects.get(key)

@@ -107,6 +107,13 @@ class _Variant:
         self.free: frozenset[int] = free
         self.lists: dict[int, list[int]] = lists
         self.plain: bool = not meaning.reasons and not _values_of(meaning)
+        self.quiet: bool = (
+            meaning.disclosure == "none"
+            and not meaning.yields
+            and not meaning.pins
+            and not meaning.works
+            and meaning.operator is None
+        )
         self.place_of: dict[int, int] = {start: i for i, start in enumerate(seen.starts)}
         self.inside: dict[int, tuple[int, int]] = {
             start: (place, n) for place, starts in lists.items() for n, start in enumerate(starts)
@@ -131,7 +138,7 @@ class _Form:
 
 class Found:
     """What is known of one statement: its template, what is disclosed, and on demand its meaning
-    and literals."""
+    and literals. `quiet`: nobody learns or does anything that matters, now or later."""
 
     def __init__(
         self,
@@ -144,6 +151,7 @@ class Found:
     ) -> None:
         self.template: Template = template
         self.disclosure: str = variant.meaning.disclosure
+        self.quiet: bool = variant.quiet
         self._variant: _Variant = variant
         self._sql: str = sql
         self._seen: Scan = seen

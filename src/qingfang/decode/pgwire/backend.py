@@ -86,6 +86,10 @@ class Backend:
             self._kept = b""
         self._walk(data, pos)
 
+    @property
+    def between_frames(self) -> bool:
+        return self._skip == 0 and self._body is None
+
     def lose(self) -> None:
         """Forget the frame in progress (passive, after lost bytes)."""
         self._skip = 0

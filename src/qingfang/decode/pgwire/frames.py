@@ -190,9 +190,10 @@ def is_server_kind(kind: int) -> bool:
 def find_boundary(data: bytes, from_client: bool) -> int:
     """The first offset from which `data` reads as a chain of frames, -1 when there is none.
 
-    A chain is plausible when it ends exactly with `data`, or holds at least three frames, each of
-    a known kind and a length that this kind can have. Used after lost bytes and when a stream is
-    joined in its middle; packets mostly begin with a frame, so offset 0 is tried first.
+    A chain is plausible when each frame is of a known kind and a length that this kind can have,
+    and it ends exactly with `data` or holds at least three. Packets mostly begin with a frame, so at
+    offset 0 two are enough, or one that begins a long statement. Used after lost bytes and when a
+    stream is joined in its middle.
     """
     for start in range(min(len(data), 65_536)):
         frames = 0
@@ -208,7 +209,9 @@ def find_boundary(data: bytes, from_client: bool) -> int:
             pos += 1 + length
             if frames == 3 and pos <= len(data):
                 return start
-        if frames > 0 and (pos == len(data) or (start == 0 and _begins_text(data, from_client))):
+        if frames > 0 and pos == len(data):
+            return start
+        if start == 0 and (frames > 1 or (frames == 1 and _begins_text(data, from_client))):
             return start
     return -1
 

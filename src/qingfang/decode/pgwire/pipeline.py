@@ -32,7 +32,7 @@ from qingfang.decode.pgwire.frames import (
     QUERY,
     SYNC,
 )
-from qingfang.decode.pgwire.text import codec_of, decode
+from qingfang.decode.pgwire.text import codec_of, decode, program_name
 from qingfang.events import Outcome, SessionFact, Statement
 
 End = Literal["complete", "suspended", "failed", "denied", "skipped", "lost"]
@@ -167,6 +167,7 @@ class Conversation:
         self.status: int = 0x49
         self.statements: dict[str, Prepared] = {}
         self.portals: dict[str, Portal] = {}
+        self.dismissed: bool = False  # the server has said that it ends the connection
         self.denials: int = 0
         self.mismatches: int = 0
         self._owed: deque[Entry] = deque()
@@ -215,7 +216,9 @@ class Conversation:
             stage=stage,
             account=account,
             database=self.start_up.get("database", account),
-            program=self.start_up.get("application_name", "") if program is None else program,
+            program=self.start_up.get("application_name", "")
+            if program is None
+            else program_name(program, self.codec),
             tls=self.tls,
             pid=self.pid,
             parameters=tuple(self.parameters.items()),
@@ -302,7 +305,7 @@ class Conversation:
             self.mismatches += 1
             return
         head = self._owed[0]
-        if head.kind not in {QUERY, EXECUTE}:
+        if head.kind != QUERY and head.kind != EXECUTE:
             self.mismatches += 1
             return
         if head.copying:
@@ -334,6 +337,8 @@ class Conversation:
     def failed(self, body: bytes, sqlstate: str, message: bytes) -> bytes:
         """ErrorResponse. Returns the frame to send in its place, empty to leave it as it is."""
         self._copy_in = False
+        if self.phase != READY or b"\x00VFATAL\x00" in body or b"\x00VPANIC\x00" in body:
+            self.dismissed = True
         if self.phase != READY:
             if self.phase != BLIND:
                 self.events.append(self._refused(sqlstate, message))
@@ -374,7 +379,8 @@ class Conversation:
             return
         while self._owed:
             entry = self._owed.popleft()
-            if entry.kind in {SYNC, QUERY, FUNCTION_CALL}:
+            kind = entry.kind
+            if kind == SYNC or kind == QUERY or kind == FUNCTION_CALL:
                 self.done += 1
                 if entry.number:
                     self._ended(entry)
@@ -461,7 +467,7 @@ class Conversation:
     def _finish(self, entry: Entry, end: End) -> None:
         if entry.token:
             self.denials -= 1
-        unseen = end in {"lost", "skipped"}
+        unseen = end == "lost" or end == "skipped"
         self.events.append(
             Outcome(
                 number=entry.number,

@@ -24,10 +24,16 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from qingfang.decode.pgwire.backend import Backend
-from qingfang.decode.pgwire.frames import ClientBroke, ServerBroke, error_response, find_boundary
+from qingfang.decode.pgwire.frames import (
+    SSL_REQUEST_PACKET,
+    ClientBroke,
+    ServerBroke,
+    error_response,
+    find_boundary,
+)
 from qingfang.decode.pgwire.frontend import Frontend
 from qingfang.decode.pgwire.pipeline import BLIND, READY, SIGNING_IN, Conversation
 from qingfang.events import Outcome, SessionFact, Statement
@@ -37,7 +43,9 @@ MAX_SQL: Final = 16 * 1024 * 1024
 
 class Inline:
     """Between client and server. `function_calls` and `replication` let through what bypasses SQL
-    and is refused otherwise."""
+    and is refused otherwise. `tls_request` asks a server for encryption; it answers `S` or `N`."""
+
+    tls_request: ClassVar[bytes] = SSL_REQUEST_PACKET
 
     def __init__(
         self, max_sql: int = MAX_SQL, function_calls: bool = False, replication: bool = False
@@ -100,6 +108,21 @@ class Inline:
     def idle(self) -> bool:
         """Whether the server owes nothing and no transaction is open."""
         return self._talk.owed == 0 and (self._talk.phase != READY or self._talk.status == 0x49)
+
+    @property
+    def between_answers(self) -> bool:
+        """Whether the client has only whole frames, so that one of ours may follow."""
+        return self._back.between_frames
+
+    @property
+    def dismissed(self) -> bool:
+        """Whether the server has told the client that it ends the connection."""
+        return self._talk.dismissed
+
+    @property
+    def mismatches(self) -> int:
+        """Answers of the server that fitted no message of the client; 0 if both are sound."""
+        return self._talk.mismatches
 
     @property
     def terminated(self) -> bool:

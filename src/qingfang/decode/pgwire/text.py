@@ -68,6 +68,17 @@ def decode(raw: bytes, codec: str) -> str:
     return raw.decode(codec, "surrogateescape")
 
 
+_ESCAPES: Final = re.compile(r"(?:\\x[0-9a-f]{2})+")
+
+
+def program_name(reported: str, codec: str) -> str:
+    """application_name as the client set it: the server reports bytes outside ASCII as `\\xe9`
+    (`pg_clean_ascii`)."""
+    return _ESCAPES.sub(
+        lambda found: decode(bytes.fromhex(found.group().replace("\\x", "")), codec), reported
+    )
+
+
 _GAP: Final = r"\s*(?:/\*.*?\*/\s*|--[^\n]*\n\s*)*"
 _PLAIN: Final = r"'(?:[^']|'')*(?:'|\Z)(?:\s*\n\s*'(?:[^']|'')*(?:'|\Z))*"
 _ESCAPED: Final = r"'(?:[^'\\]|''|\\.)*(?:'|\Z)"
