@@ -268,6 +268,9 @@ class _Statement:
             self._dispatch()
         except (OverBudget, RecursionError):
             self._problem("too_deep")
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            # A tree of a shape that was not foreseen: it is not read, so it is not harmless.
+            self._problem("unparsed")
         self.result.problems.extend(self.walker.problems)
         return self.result
 

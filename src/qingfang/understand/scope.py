@@ -322,10 +322,11 @@ class Walker:
         table = Instance(None, "values", scope.span(node))
         block.instances.append(table)
         rows = [
-            list(row.expressions) if isinstance(row, (exp.Tuple, exp.Paren)) else [row]
+            list(row.expressions)
+            if isinstance(row, exp.Tuple)
+            else [row.this if isinstance(row, exp.Paren) else row]
             for row in node.expressions
         ]
-        rows = [[row[0].this] if len(row) == 0 else row for row in rows]
         for at in range(len(rows[0]) if rows else 0):
             source = Source(table, f"column{at + 1}", None, None)
             cells = [row[at] for row in rows if at < len(row)]
