@@ -27,7 +27,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.events import Delivery, Grain, Meaning, Pin, Reason, Touch, Value
 from qingfang.understand import dialects, rules
-from qingfang.understand.catalogue import KEY_ROLES, Catalogue, Table, split_name
+from qingfang.understand.catalogue import Catalogue, Table, split_name
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
 from qingfang.understand.predicates import Condition, Const, Reading, fold, holds
