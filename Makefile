@@ -67,7 +67,7 @@ check: $(VENV)/dev
 	$(BIN)/pyright
 
 # Debian packages some tests need. Installed when root, otherwise those tests are skipped and counted.
-DEBIAN := chromium fonts-noto-cjk haproxy mariadb-server pgbouncer postgresql tshark
+DEBIAN := chromium fonts-noto-cjk haproxy iproute2 mariadb-server pgbouncer postgresql tshark
 debian:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  missing=$$(for p in $(DEBIAN); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \

@@ -223,6 +223,7 @@ class Meaning(Struct, frozen=True):
     accumulation, and only with what this very statement contributes to.
 
     `operator` is the staff number when the statement is a sign-in that names one.
+    `operator_scope` is how long it holds.
     `volatile` tells that the meaning rests on session state or the clock and must not be cached.
     """
 
@@ -242,6 +243,7 @@ class Meaning(Struct, frozen=True):
     gathered: tuple[Gathered, ...] = ()
     yields: tuple[Yield, ...] = ()
     operator: Value | None = None
+    operator_scope: Literal["session", "transaction"] = "session"
     volatile: bool = False
 
 

@@ -91,8 +91,8 @@ async def serve(
                 )
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # asyncio calls a handler that was cancelled at the loop's end a failure
         finally:
             for task in tasks:
                 task.cancel()

@@ -9,7 +9,14 @@ from msgspec.structs import replace
 
 from qingfang.events import Attributed, Grain, Meaning, Period, Scope, Selection, Value
 from qingfang.judge import snapshot
-from qingfang.judge.grants import day_of, grant_excess, report_covers, scope_excess, service_covers
+from qingfang.judge.grants import (
+    day_of,
+    grant_excess,
+    report_covers,
+    scope_excess,
+    service_covers,
+    service_present,
+)
 from qingfang.judge.snapshot import Allowed, Calendar, Days, Grant, Report, Service, Span, Weekly
 
 # 2026-01-20 09:00 in Shanghai, a Tuesday.
@@ -286,9 +293,6 @@ ETL = Service(
     ("change", "expected"),
     [
         ({}, True),
-        ({"tables": frozenset({"mz_cf"})}, True),
-        ({"tables": frozenset({"mz_cf", "hc_sy"})}, False),
-        ({"tables": frozenset()}, False),
         ({"program": "ETL.EXE"}, True),
         ({"program": "plsqldev.exe"}, False),
         ({"account": "his"}, False),
@@ -298,10 +302,8 @@ ETL = Service(
         ({"at_us": NINE + DAY // 4}, False),
     ],
 )
-def test_a_service_is_its_terminal_its_time_and_its_tables(change: dict, expected: bool) -> None:
+def test_a_service_is_its_terminal_its_program_and_its_time(change: dict, expected: bool) -> None:
     given = {
-        "digest": "b" * 64,
-        "tables": frozenset({"mz_cf", "mz_cfmx"}),
         "program": "etl.exe",
         "account": "etl",
         "operator": None,
@@ -309,4 +311,20 @@ def test_a_service_is_its_terminal_its_time_and_its_tables(change: dict, expecte
         "at_us": NINE,
         "calendar": CALENDAR,
     }
-    assert service_covers(ETL, **(given | change)) is expected
+    assert service_present(ETL, **(given | change)) is expected
+    named = replace(ETL, operator="P1")
+    assert not service_present(named, **(given | change))
+    assert service_present(named, **(given | change | {"operator": ME})) is expected
+
+
+def test_a_service_keeps_to_its_tables_or_its_statements() -> None:
+    both = frozenset({"mz_cf", "mz_cfmx"})
+    assert service_covers(ETL, "b" * 64, both)
+    assert service_covers(ETL, "b" * 64, frozenset({"mz_cf"}))
+    assert service_covers(ETL, "b" * 64, frozenset({"his.mz_cf"}))
+    assert not service_covers(replace(ETL, tables=("his.mz_cf",)), "b" * 64, frozenset({"x.mz_cf"}))
+    assert not service_covers(ETL, "b" * 64, both | {"hc_sy"})
+    assert not service_covers(ETL, "b" * 64, frozenset())
+    bare = replace(ETL, tables=())
+    assert not service_covers(bare, "b" * 64, both)
+    assert service_covers(replace(bare, digests=("b" * 64,)), "b" * 64, both)

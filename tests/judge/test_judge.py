@@ -4,6 +4,8 @@ context that allows it."""
 import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from qingfang.events import (
@@ -67,7 +69,7 @@ HOSPITAL = Snapshot(
     ),
     terminals=(
         Terminal(id="T-STAT", addresses=("10.0.1.1",), role="statistics", room="统计室"),
-        Terminal(id="T-WARD", addresses=("10.0.2.2",), name="WARD-PC"),
+        Terminal(id="T-WARD", addresses=("10.0.2.2",), host="WARD-PC"),
         Terminal(id="T-KIOSK", addresses=("10.0.9.9",), role="kiosk"),
         Terminal(id="T-ETL", addresses=("10.0.5.5",), role="server"),
     ),
@@ -270,8 +272,28 @@ def test_the_nightly_copy_and_its_twins() -> None:
         {"account": "his"},
     ):
         assert Scene()(copy, **(etl | change), route="strict").decision == "deny"
+    assert _on_duty(etl) is True
+    assert _on_duty(etl | {"program": "plsqldev.exe"}) is False
     elsewhere = replace(copy, yields=(Yield(("hc_sy",), ("quantity",)),))
     assert Scene()(elsewhere, **etl, route="strict").decision == "deny"
+
+
+def _on_duty(sender: dict) -> bool:
+    scene = Scene()
+    link = Connection(
+        "c",
+        "h",
+        "n",
+        "gateway",
+        "pg",
+        "s:1",
+        sender["client"],
+        0,
+        program=sender["program"],
+        account=sender["account"],
+    )
+    who = scene.attribution.who(link, Meaning("none"), scene.directory, NIGHT)
+    return scene.judge.on_duty(link, who, NIGHT)
 
 
 def test_own_figures_and_the_same_with_another_code() -> None:
@@ -439,6 +461,25 @@ def test_the_operator_is_whom_the_last_sign_in_named() -> None:
     assert found.confidence == 0.65
 
 
+def test_a_row_names_its_writer_for_the_transaction_only() -> None:
+    attribution, directory = Attribution(), Directory(HOSPITAL)
+
+    def who(meaning: Meaning, when: int = NINE) -> str | None:
+        written = replace(meaning, operator_scope="transaction")
+        found = attribution.who(connection(), written, directory, when).operator
+        return found.value if found else None
+
+    attribution.who(connection(), Meaning("none", operator=Value("YS03")), directory, NINE)
+    assert who(Meaning("none", operator=Value("TJ01"))) == "TJ01"
+    assert who(Meaning("none")) == "TJ01"
+    attribution.transaction_ended("c1")
+    assert who(Meaning("none")) == "YS03"
+    who(Meaning("none", operator=Value("TJ01")))
+    assert who(Meaning("none"), NINE + 61_000_000) == "YS03"
+    attribution.closed("c1")
+    assert who(Meaning("none")) is None
+
+
 def test_a_terminal_with_another_name_is_no_terminal_for_a_grant() -> None:
     """T73: the right address, somebody else's computer."""
     directory = Directory(HOSPITAL)
@@ -525,3 +566,66 @@ def test_the_forecast_is_what_enforcing_then_does() -> None:
     assert found.stopped == stopped == 2
     assert found.codes["no-grant"] == 3
     assert "observed" not in found.codes
+
+
+# ------------------------------------------------------------------ for any statement whatever
+
+TEXTS = st.none() | st.sampled_from(["YP007", "YS03", "D0003", "2026-01-01", "", "？"])
+SELECTED = st.none() | st.builds(
+    Selection,
+    st.sampled_from(["one", "list", "class", "all"]),
+    st.lists(TEXTS.map(Value), max_size=3).map(tuple),
+)
+FOUND = st.builds(
+    Gathered,
+    st.sampled_from(["joined", "pages"]),
+    st.just("person"),
+    st.just("合在一起"),
+    st.integers(1, 99),
+    st.sampled_from([None, "usage"]),
+    st.sampled_from([None, "institution", "department", "prescriber", "detail"]),
+)
+MEANINGS = st.builds(
+    Meaning,
+    st.sampled_from(["none", "clinical", "usage", "opaque"]),
+    st.sampled_from([None, "institution", "department", "prescriber", "detail"]),
+    st.sampled_from([None, "item", "class", "total", "pinned", "worklist"]),
+    st.sampled_from(["returned", "stored"]),
+    st.none()
+    | st.builds(Scope, SELECTED, SELECTED, SELECTED, st.none() | st.just(Period(Value(None)))),
+    touches=st.lists(
+        st.builds(Touch, st.just("mz_cf"), st.sampled_from([(), ("item_id",)])), max_size=2
+    ).map(tuple),
+    gathered=st.lists(FOUND, max_size=2).map(tuple),
+)
+SENDERS = st.fixed_dictionaries(
+    {
+        "operator": st.sampled_from([None, "YS03", "TJ01", "X"]),
+        "client": st.sampled_from(["10.0.1.1:1", "10.0.2.2:1", "10.0.9.9:1", "[::1]:1", "", "?"]),
+        "when": st.integers(min_value=0, max_value=YEAR.to_us * 2),
+        "template": st.sampled_from([TEMPLATE, REPORT_TEMPLATE, b""]),
+        "rows": st.none() | st.integers(0, 10**9),
+        "program": st.sampled_from(["", "HIS.exe", "Excel", "etl"]),
+    }
+)
+
+
+@given(MEANINGS, SENDERS)
+def test_any_statement_gets_a_verdict_that_keeps_the_promises(meaning: Meaning, sender) -> None:
+    watched = Scene()(meaning, **sender)
+    strict = Scene()(meaning, **sender, route="strict")
+    assert len(watched.reasons) == len(watched.codes)
+    assert 0 <= watched.severity <= 3
+    assert watched.decision not in ("mask", "deny"), "observing only looks"
+    assert (watched.would or watched.decision) == strict.decision, "the forecast is what happens"
+    assert strict.would is None
+    reveals = meaning.disclosure == "usage" or any(
+        g.disclosure == "usage" for g in meaning.gathered
+    )
+    grounds = {"by-grant", "by-report", "by-service", "by-self", "by-designated"}
+    if reveals:
+        assert strict.decision != "pass"
+        if not grounds & set(strict.codes):
+            assert strict.decision in ("alert", "deny")
+    elif meaning.disclosure in ("none", "clinical"):
+        assert strict == Verdict("pass")

@@ -187,6 +187,85 @@ async def test_room_again_is_found_without_a_restart(tmp_path: Path) -> None:
 
 
 @in_loop
+async def test_a_disk_that_fails_ends_the_ledger_and_loses_nothing(tmp_path: Path) -> None:
+    worn = LedgerProcess(tmp_path, good_syncs=7)
+    worn.start()
+    recorder = Recorder(worn.socket, "test")
+    await recorder.start()
+    told = [await recorder.record(event(n)) for n in range(1, 4)]
+    waiting = []
+    for n in range(4, 40):
+        waiting.append(asyncio.create_task(recorder.record(event(n))))
+        recorder.note(brief(n), CONNECTION, TEMPLATE)
+        await asyncio.sleep(0.002)
+    assert await asyncio.to_thread(worn.wait) == 1
+    with LedgerProcess(tmp_path) as sound:
+        told += await asyncio.gather(*waiting)
+        await recorder.close()
+        assert (recorder.stored, recorder.lost) == (recorder.seen, 0)
+        alerts = {
+            e.seq: e.value.sql
+            for e in reading.records(sound.folder, briefs=False)
+            if isinstance(e.value, Event)
+        }
+        assert [alerts.pop(seq) for seq in told] == [event(n).sql for n in range(1, 40)]
+        assert not alerts
+        assert verify(sound.folder).ok
+
+
+@in_loop
+async def test_whoever_stops_waiting_gives_up_the_answer_not_the_record(tmp_path: Path) -> None:
+    ledger = LedgerProcess(tmp_path)
+    recorder = Recorder(ledger.socket, "test")
+    await recorder.start()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await recorder.record(event(1))
+    with ledger:
+        await recorder.close(20)
+        assert (recorder.stored, recorder.lost) == (1, 0)
+        assert len(list(reading.records(ledger.folder))) == 1
+
+
+@in_loop
+async def test_what_a_full_queue_keeps_out_becomes_a_record(tmp_path: Path) -> None:
+    ledger = LedgerProcess(tmp_path)
+    recorder = Recorder(ledger.socket, "tap/main", queue=600)
+    await recorder.start()
+    for n in range(1000):
+        recorder.note(brief(n), CONNECTION, TEMPLATE)
+    for n in range(70):
+        recorder.later(event(n))
+    with pytest.raises(NotStored):
+        await recorder.record(event(99))
+    recorder.report_loss("packet", 12, "网卡丢包")
+    assert recorder.lost == 400 + 11
+    with ledger:
+        await recorder.close(20)
+        losses = [e.value for e in reading.records(ledger.folder) if isinstance(e.value, Loss)]
+        assert [(loss.source, loss.kinds) for loss in losses] == [
+            ("tap/main", {"brief": 400, "event": 11}),
+            ("tap/main", {"packet": 12}),
+        ]
+        assert recorder.stored == 660
+        counted = (await asyncio.to_thread(client.stat, ledger.socket)).sources["tap/main"]
+        assert (counted.seen, counted.stored, counted.lost) == (1071, 660, 411)
+
+
+@in_loop
+async def test_what_never_could_be_told_is_counted_at_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(tmp_path / "ledger.sock", "test")
+    await recorder.start()
+    recorder.later(event(1))
+    recorder.note(brief(1), CONNECTION, TEMPLATE)
+    await recorder.close(0.05)
+    assert (recorder.seen, recorder.stored, recorder.lost) == (2, 0, 2)
+    assert "2 records not stored" in caplog.text
+
+
+@in_loop
 async def test_the_same_batch_twice_is_stored_once(tmp_path: Path) -> None:
     with LedgerProcess(tmp_path) as ledger:
         recorder = BlockingRecorder(ledger.socket, "console")

@@ -209,7 +209,7 @@ def test_a_damaged_start_with_records_behind_it_is_not_overwritten(tmp_path: Pat
 
 @pytest.mark.parametrize("seed", range(8))
 def test_power_loss(memory: Path, seed: int) -> None:
-    """Several hundred states of the disk after the power went, each read by a new writer: every
+    """Three hundred states of the disk after the power went, each read by a new writer: every
     acknowledged record is there, in order, and none that was not sent."""
     chance = random.Random(seed)
     disk = RecordingDisk()
@@ -225,7 +225,7 @@ def test_power_loss(memory: Path, seed: int) -> None:
         number += len(batch)
         disk.mark("acknowledged", number)
     one.close()
-    for state in range(400):
+    for state in range(300):
         cut = chance.randrange(1, len(disk.operations) + 1)
         sent = acknowledged = 0
         for operation in disk.operations[:cut]:

@@ -47,6 +47,7 @@ def event(
     rows: int | None = 37,
     after: float = 0,
     program: str = "Navicat",
+    alert_number: str = "",
     **more: object,
 ) -> Event:
     answered = {"deny": "denied", "mask": "masked"}.get(verdict, "forwarded")
@@ -72,7 +73,7 @@ def event(
         bytes=None if verdict == "deny" or rows is None else rows * 40,
         meaning=meaning if meaning is not None else (usage() if alarming else Meaning("none")),
         reasons=("看到了按医生统计的单品种用量，没有备案授权",) if alarming else (),
-        alert=f"A-{seq}" if alarming else None,
+        alert=(alert_number or f"A-{seq}") if alarming else None,
         answered_as=answered,  # type: ignore[arg-type]
         **more,  # type: ignore[arg-type]
     )

@@ -52,32 +52,36 @@ def _allowed(codes: list[str], kind: str = "list") -> form.Allowed:
 
 def _grants(now: dt.datetime) -> tuple[form.Grant, ...]:
     rows = Grant.objects.filter(status=Grant.Status.FILED, valid_to__gt=now)
-    return tuple(
-        form.Grant(
-            id=grant.number,
-            person=grant.person.staff_number,
-            terminals=tuple(sorted(t.name for t in grant.terminals.all())),
-            scope=msgspec.convert(
-                {
-                    "grain": grant.grain,
-                    "items": msgspec.to_builtins(_allowed(grant.items, grant.item_kind)),
-                    "prescribers": msgspec.to_builtins(_allowed(grant.prescribers)),
-                    "departments": msgspec.to_builtins(_allowed(grant.departments)),
-                    "period": {
-                        "from_day": grant.period_from.isoformat() if grant.period_from else None,
-                        "to_day": grant.period_to.isoformat() if grant.period_to else None,
-                    },
-                    "stored": grant.stored,
-                },
-                form.Scope,
-            ),
-            valid=form.Span(from_us=micros(grant.valid_from), to_us=micros(grant.valid_to)),
-            max_runs=grant.max_runs,
-            filed_number=grant.filed_number,
-            filed_us=micros(grant.filed_at) if grant.filed_at else None,
+    rows = rows.select_related("person").prefetch_related("terminals").order_by("number")
+    made = []
+    for grant in rows:
+        terminals = tuple(sorted(t.name for t in grant.terminals.all() if t.active))
+        if not terminals or not grant.person.is_active:
+            continue  # it can be used nowhere or by nobody, and must not hold up the others
+        scope = {
+            "grain": grant.grain,
+            "items": msgspec.to_builtins(_allowed(grant.items, grant.item_kind)),
+            "prescribers": msgspec.to_builtins(_allowed(grant.prescribers)),
+            "departments": msgspec.to_builtins(_allowed(grant.departments)),
+            "period": {
+                "from_day": grant.period_from.isoformat() if grant.period_from else None,
+                "to_day": grant.period_to.isoformat() if grant.period_to else None,
+            },
+            "stored": grant.stored,
+        }
+        made.append(
+            form.Grant(
+                id=grant.number,
+                person=grant.person.staff_number,
+                terminals=terminals,
+                scope=msgspec.convert(scope, form.Scope),
+                valid=form.Span(from_us=micros(grant.valid_from), to_us=micros(grant.valid_to)),
+                max_runs=grant.max_runs,
+                filed_number=grant.filed_number,
+                filed_us=micros(grant.filed_at) if grant.filed_at else None,
+            )
         )
-        for grant in rows.select_related("person").prefetch_related("terminals").order_by("number")
-    )
+    return tuple(made)
 
 
 def _persons() -> tuple[form.Person, ...]:

@@ -43,8 +43,8 @@ def command(file: str, ports: tuple[int, ...], protocol: str, json_summary: bool
     out = sys.stdout.buffer
     shown = sys.stderr.isatty()
 
-    def progress(packets: int, statements: int) -> None:
-        text = _("已读 {:,} 个报文，{:,} 条语句").format(packets, statements)
+    def progress(statements: int) -> None:
+        text = _("已回放 {:,} 条语句").format(statements)
         click.echo(f"\r{text}", err=True, nl=False)
 
     try:

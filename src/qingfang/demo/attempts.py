@@ -30,7 +30,7 @@ import psycopg
 from msgspec import Struct
 
 from qingfang.demo.client import Driver, Failure, Pace, Target, connected, filled
-from qingfang.demo.hospital import Department, Drug, Facts, Staff
+from qingfang.demo.hospital import Drug, Facts, Staff, popular
 from qingfang.demo.people import Cast, Terminal
 
 ROUND_SECONDS = 480.0  # how far the attempts of one plan are spread when the day has no end
@@ -76,11 +76,16 @@ class _Draw:
         self.c, self.m, self.x = first, second, third
 
     def drug(self) -> Drug:
-        """One that is prescribed often enough to be worth asking for."""
-        return self.rng.choice([d for d in self.facts.drugs if d.group in _WANTED])
+        """One that sells well somewhere: nobody asks for the others."""
+        busy = sorted(self.facts.clinics, key=lambda d: -d.weight)[:8]
+        return self.rng.choice(popular(self.facts, self.rng.choice(busy), 8))
 
-    def clinic(self) -> Department:
-        return self.rng.choice(self.facts.clinics)
+    def campaign(self, count: int) -> tuple[Drug, list[Staff]]:
+        """A drug that one clinic prescribes much of, and up to `count` of its doctors."""
+        clinic = self.rng.choice(sorted(self.facts.clinics, key=lambda d: -d.weight)[:8])
+        doctors = self.facts.doctors(clinic.code)
+        chosen = self.rng.sample(doctors, min(count, len(doctors)))
+        return self.rng.choice(popular(self.facts, clinic, 6)), chosen
 
     def doctors(self, count: int) -> list[Staff]:
         """Doctors of the busiest clinics."""
@@ -147,7 +152,6 @@ class _Draw:
 
 
 _ALIASES = ("a", "b", "c", "d", "m", "t", "t1", "t2", "x", "y", "cf", "mx", "p", "q", "zb", "mxb")
-_WANTED = ("心血管", "抗菌药物", "消化", "内分泌", "中成药", "镇痛抗炎", "呼吸")
 _REMARKS = ("月报", "核对", "查询", "report", "2", "临时")
 _KEYWORDS = re.compile(
     r"\b(SELECT|FROM|WHERE|GROUP BY|ORDER BY|HAVING|JOIN|INNER|ON|AND|SUM|COUNT|DISTINCT|AS|DESC"
@@ -296,10 +300,10 @@ def _t19(d: _Draw) -> tuple[Step, ...]:
 
 
 def _t22(d: _Draw) -> tuple[Step, ...]:
-    item = d.drug().code
-    body = d.joined(f"{d.c}.ysdm = '@'", f"{d.m}.ypdm = '{item}'")
+    item, doctors = d.campaign(d.rng.randrange(6, 12))
+    body = d.joined(f"{d.c}.ysdm = '@'", f"{d.m}.ypdm = '{item.code}'")
     text = d.dress(f"SELECT SUM({d.m}.sl) {body}")
-    return tuple(Step(text.replace("@", who.number)) for who in d.doctors(d.rng.randrange(6, 12)))
+    return tuple(Step(text.replace("@", who.number)) for who in doctors)
 
 
 def _t29(d: _Draw) -> tuple[Step, ...]:
@@ -350,9 +354,9 @@ def _t40(d: _Draw) -> tuple[Step, ...]:
 
 
 def _t49(d: _Draw) -> tuple[Step, ...]:
+    item, doctors = d.campaign(d.rng.randrange(8, 16))
     text = d.dress(f"SELECT SUM({d.m}.sl) {d.joined(f'{d.c}.ysdm = $1', f'{d.m}.ypdm = $2')}")
-    item = d.drug().code
-    return tuple(Step(text, (who.number, item)) for who in d.doctors(d.rng.randrange(8, 16)))
+    return tuple(Step(text, (who.number, item.code)) for who in doctors)
 
 
 def _t55(d: _Draw) -> tuple[Step, ...]:
@@ -524,7 +528,8 @@ def plan(
         post = draw.rng.choices([p for p, _w in _ACTORS], [w for _p, w in _ACTORS])[0]
         free = [s for s in pool if s.number not in used]
         actor = draw.rng.choice([s for s in free if s.post == post] or free)
-        spot = draw.rng.choice([t for t in _spots(actor, cast) if t.id not in used])
+        spots = [t for t in _spots(actor, cast) if t.id not in used]
+        spot = draw.rng.choice(spots or [t for t in _spare(cast) if t.id not in used])
         used |= {actor.number, spot.id}
         drivers: tuple[Driver, ...] = ("asyncpg", "psycopg", "literal")
         if technique == "T49":

@@ -325,6 +325,38 @@ def _fields(record: Struct) -> dict[str, object]:
     return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
+def weights(facts: Facts, department: Department, day: int) -> list[float]:
+    """How likely each drug is to be prescribed in this department on this day (0 is the first)."""
+    rng = random.Random(f"taste {department.code}")
+    share: dict[str, float] = {}
+    for group, weight in department.classes:
+        share[group] = share.get(group, 0.0) + weight
+    rank: dict[str, list[float]] = {}
+    result = []
+    for drug in facts.drugs:
+        if drug.group not in rank:
+            count = names.CLASSES[drug.group][3]
+            ranks = [1 / (k + 1) ** 1.05 for k in range(count)]
+            total = sum(ranks)
+            ranks = [r / total for r in ranks]
+            rng.shuffle(ranks)
+            rank[drug.group] = ranks
+        base = rank[drug.group].pop() * share.get(drug.group, 0.03)
+        if drug.launched:
+            # A new drug: nothing before its launch, then a steady climb.
+            climbed = max(0, day - drug.launched) / 50
+            base = share.get(drug.group, 0.0) * 0.15 * min(1.0, climbed)
+        result.append(base)
+    return result
+
+
+def popular(facts: Facts, department: Department, count: int) -> list[Drug]:
+    """The drugs this department prescribes most in the end, most first."""
+    share = weights(facts, department, DAYS)
+    order = sorted(range(len(share)), key=lambda n: -share[n])
+    return [facts.drugs[n] for n in order[:count]]
+
+
 def money(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02d}"
 
@@ -579,35 +611,11 @@ class _Generator:
                 f"\t{names.telephone(rng)}\t{card}\t{self._first} 08:00:00\n"
             )
 
-    def _weights(self, department: Department, day: int) -> list[float]:
-        """How likely each drug is in this department on this day."""
-        rng = random.Random(f"taste {department.code}")
-        share: dict[str, float] = {}
-        for group, weight in department.classes:
-            share[group] = share.get(group, 0.0) + weight
-        rank: dict[str, list[float]] = {}
-        result = []
-        for drug in self._facts.drugs:
-            if drug.group not in rank:
-                count = names.CLASSES[drug.group][3]
-                ranks = [1 / (k + 1) ** 1.05 for k in range(count)]
-                total = sum(ranks)
-                ranks = [r / total for r in ranks]
-                rng.shuffle(ranks)
-                rank[drug.group] = ranks
-            base = rank[drug.group].pop() * share.get(drug.group, 0.03)
-            if drug.launched:
-                # A new drug: nothing before its launch, then a steady climb.
-                climbed = max(0, day - drug.launched) / 50
-                base = share.get(drug.group, 0.0) * 0.15 * min(1.0, climbed)
-            result.append(base)
-        return result
-
     def _day(self, number: int, day: datetime.date, out: dict[str, list[str]]) -> None:
         rng, facts = self._rng, self._facts
         random_, clock = rng.random, self._clock
         if number % 7 == 0:
-            self._picks = [_spread(self._weights(d, number)) for d in facts.clinics]
+            self._picks = [_spread(weights(facts, d, number)) for d in facts.clinics]
         history = number < DAYS - CURRENT_DAYS
         cf_out = out["mz_cf_his" if history else "mz_cf"]
         mx_out = out["mz_cfmx_his" if history else "mz_cfmx"]
@@ -707,14 +715,14 @@ class _Generator:
         stays: list[str] = []
         orders: list[str] = []
         implants: list[str] = []
-        beds = max(2, round(16 * self._scale))
+        beds = max(1, round(16 * self._scale))
         care = [(f.code, f.cents) for f in facts.fees if f.subject in ("HL", "CW")]
         tests = [(f.code, f.cents) for f in facts.fees if f.subject == "HY"]
         minor = [c for c in facts.consumables if not c.high_value]
         major = [c for c in facts.consumables if c.high_value]
         for ward in facts.wards:
             doctors = facts.doctors(ward.code)
-            picks = _spread(self._weights(ward, DAYS), 1024)
+            picks = _spread(weights(facts, ward, DAYS), 1024)
             cuts = "外科" in ward.name or ward.name in ("骨科", "心血管内科", "眼科", "泌尿外科")
             taste = random.Random(f"implants {ward.code}").sample(major, 20)
             for bed in range(1, beds + 1):

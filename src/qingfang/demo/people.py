@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from qingfang.demo.hospital import Facts
+from qingfang.demo.hospital import Facts, popular
 
 ZONE = ZoneInfo("Asia/Shanghai")
 KINDS = {"临床": "clinical", "医技": "medtech", "药学": "pharmacy", "职能": "office"}
@@ -59,7 +59,7 @@ class Service(Struct, frozen=True):
     terminals: tuple[str, ...]
     program: str
     operator: str
-    tables: tuple[str, ...] = ()
+    tables: tuple[str, ...]
 
 
 class Allowed(Struct, frozen=True):
@@ -148,10 +148,20 @@ def cast(facts: Facts, today: datetime.date) -> Cast:
         ),
         services=(
             Service(
-                "FW-YB", "医保逐单上传", ("FW-01",), "YBUpload", facts.post("服务账号")[0].number
+                "FW-YB",
+                "医保逐单上传",
+                ("FW-01",),
+                "YBUpload",
+                facts.post("服务账号")[0].number,
+                ("his.yb_scmx",),
             ),
             Service(
-                "FW-YJ", "夜间归档与日结", ("FW-02",), "NightJob", facts.post("服务账号")[1].number
+                "FW-YJ",
+                "夜间归档",
+                ("FW-02",),
+                "NightJob",
+                facts.post("服务账号")[1].number,
+                ("his.mz_cf", "his.mz_cfmx", "his.mz_cf_his", "his.mz_cfmx_his"),
             ),
         ),
         grants=tuple(_grants(facts, today, month)),
@@ -269,8 +279,9 @@ def _grants(
     quality = facts.post("质控干事")[0]
     insurance = facts.post("医保专员")[0]
     research = facts.post("科研助理")[0]
-    named = tuple(s.number for s in facts.prescribers[10:14])
-    asked = tuple(d.code for d in facts.drugs if d.group == "抗肿瘤")[3:6]
+    oncology = next(d for d in facts.departments if d.name == "肿瘤科")
+    named = tuple(s.number for s in facts.doctors(oncology.code)[:4])
+    asked = tuple(d.code for d in popular(facts, oncology, 3))
     one_class = tuple(d.code for d in facts.drugs if d.group == "内分泌")
     rows = (
         (pharmacist.number, "TJ-01", Scope("department", antibacterials, everything, everything, days), "科室抗菌药物使用强度"),

@@ -53,9 +53,11 @@ def folders(config: Config) -> None:
         Path(name).mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
-async def run(config: Config, file: Path, stopping: asyncio.Event) -> None:
-    """Start everything and keep it running until `stopping` is set. Raises `supervisor.Failed`
-    when a process cannot be started at all."""
+async def run(
+    config: Config, file: Path, stopping: asyncio.Event, up: asyncio.Event | None = None
+) -> None:
+    """Start everything and keep it running until `stopping` is set; `up` is set when everything
+    runs. Raises `supervisor.Failed` when a process cannot be started at all."""
     folders(config)
     status = Status(config, now_us)
     server = await ipc.serve(Path(config.paths.run) / "status.sock", status.answer)
@@ -63,6 +65,8 @@ async def run(config: Config, file: Path, stopping: asyncio.Event) -> None:
     try:
         for service in services(config, file):
             await boss.start(service)
+        if up is not None:
+            up.set()
         await stopping.wait()
     finally:
         await boss.stop()

@@ -18,13 +18,14 @@ import msgspec
 from msgspec import Struct
 
 from qingfang.events import Connection, Meaning, Verdict, Who
-from qingfang.judge import grants, policy
+from qingfang.judge import policy
 from qingfang.judge.attribution import Attribution, address
 from qingfang.judge.judge import History, Judge
 from qingfang.judge.snapshot import Directory, Head, Holder, Snapshot
 from qingfang.understand.accumulate import Learner, Memory
 
 VERSION = 1
+_CARRIED = frozenset({"by-grant", "by-report", "by-service"})
 
 
 class Told(Struct, frozen=True):
@@ -97,20 +98,18 @@ class Judging:
     ) -> Told:
         """The verdict on one execution; learned at once unless it is denied."""
         who = self._attribution.who(connection, meaning, self._directory, at_us)
-        learner = self._learner(connection, who, meaning, template, at_us)
+        learner = self._learner(connection, who, at_us)
         whole = self._memory.consider(meaning, learner, at_us, template, rows)
         verdict = self._judge.judge(whole, connection, who, at_us, template, rows)
         if verdict.decision != "deny":
-            carried = verdict.grant is not None or learner.service
+            carried = not _CARRIED.isdisjoint(verdict.codes)
             self._memory.learn(meaning, learner, at_us, template, rows, carried=carried)
         return Told(verdict, whole, who)
 
     def closed(self, connection: str) -> None:
         self._attribution.closed(connection)
 
-    def _learner(
-        self, connection: Connection, who: Who, meaning: Meaning, template: bytes, at_us: int
-    ) -> Learner:
+    def _learner(self, connection: Connection, who: Who, at_us: int) -> Learner:
         directory = self._directory
         groups: list[str] = []
         own: tuple[str, ...] = ()
@@ -135,32 +134,11 @@ class Judging:
             person=name,
             groups=tuple(groups),
             own=own,
-            service=self._serves(connection, who, meaning, template, at_us),
+            service=self._serves(connection, who, at_us),
         )
 
-    def _serves(
-        self, connection: Connection, who: Who, meaning: Meaning, template: bytes, at_us: int
-    ) -> bool:
-        if self._is_service(connection, who):
-            return True
-        snapshot = self._directory.snapshot
-        if not snapshot.services:
-            return False
-        tables = frozenset(t.casefold() for y in meaning.yields for t in y.tables)
-        return any(
-            grants.service_covers(
-                service,
-                digest=template.hex(),
-                tables=tables,
-                program=connection.program,
-                account=connection.account,
-                operator=who.operator,
-                terminal=who.terminal,
-                at_us=at_us,
-                calendar=snapshot.calendar,
-            )
-            for service in snapshot.services
-        )
+    def _serves(self, connection: Connection, who: Who, at_us: int) -> bool:
+        return self._is_service(connection, who) or self._judge.on_duty(connection, who, at_us)
 
     # -------------------------------------------------------------- over a restart
 

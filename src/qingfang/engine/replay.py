@@ -36,7 +36,7 @@ from qingfang.sense.tap.pcapfile import CaptureFile
 from qingfang.understand.fingerprint import fingerprint
 
 MAX_WAITING: Final = 100_000
-_PROGRESS: Final = 50_000
+_PROGRESS: Final = 10_000
 
 
 class Judgement(Struct, frozen=True):
@@ -130,8 +130,14 @@ class _Waiting:
 class Replay:
     """The `Listener` that judges and writes; `write` gets each event, or None writes nothing."""
 
-    def __init__(self, decide: Decide, write: Callable[[Event], None] | None) -> None:
+    def __init__(
+        self,
+        decide: Decide,
+        write: Callable[[Event], None] | None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
         self._decide = decide
+        self._progress = progress
         self._write = write
         self._queue: deque[_Waiting] = deque()
         self._open: dict[tuple[str, int], _Waiting] = {}
@@ -179,6 +185,8 @@ class Replay:
         self.statements += 1
         self.rows += max(outcome.rows, 0)
         self.verdicts[judgement.verdict.decision] += 1
+        if self._progress is not None and not self.statements % _PROGRESS:
+            self._progress(self.statements)
         if self._write is not None:
             self._write(event_of(connection, statement, outcome, judgement))
 
@@ -261,18 +269,13 @@ def run(
     protocol: str,
     decide: Decide,
     write: Callable[[Event], None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Summary:
-    """Replays the whole file. `progress` is told packets and statements now and then."""
-    replay = Replay(decide, write)
+    """Replays the whole file. `progress` is told the number of statements now and then."""
+    replay = Replay(decide, write, progress)
     decoding = Decoding(replay)
     flows = Flows(dict.fromkeys(ports, protocol), decoding, source="replay", prefix="c")
-    at_us = 0
-    for at_us, link, wire, data in file:
-        flows.frame(at_us, link, wire, data)
-        if progress is not None and not flows.packets % _PROGRESS:
-            progress(flows.packets, replay.statements)
-    flows.finish(at_us)
+    flows.read(file)
     counts = flows.counts()
     return Summary(
         packets=counts.packets,

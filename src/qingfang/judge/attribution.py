@@ -2,8 +2,10 @@
 
 Rules this module keeps:
 
-1. The operator is whom the last sign-in statement on this connection named; else an operating
-   system user or account that is a staff number; never a guess from the terminal's custodian.
+1. The operator is whom the transaction under way names (a row that carries the writer's number);
+   else whom the last sign-in statement on this connection named; else an operating system user or
+   account that is a staff number; never a guess from the terminal's custodian. A transaction's name
+   ends with it, or after a minute: pooled connections serve the next person then.
 2. The terminal is the one declared at the client's address. An address in a declared network, or
    one whose computer gives itself another name, is not sure enough to be used in anybody's favour
    (`grants.SURE`), but still says where.
@@ -15,6 +17,7 @@ Rules this module keeps:
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +29,9 @@ VERSION = 1
 _CONNECTIONS = 100_000
 _OPERATORS = 50_000
 _TERMINALS = 16
+_TRANSACTION_US = 60_000_000
+
+_T = TypeVar("_T")
 
 
 class _State(Struct):
@@ -40,17 +46,23 @@ class Attribution:
     def __init__(self) -> None:
         self._signed_in: OrderedDict[str, str] = OrderedDict()
         self._seen: OrderedDict[str, dict[str, int]] = OrderedDict()
+        self._writing: OrderedDict[str, tuple[str, int]] = OrderedDict()
 
     def who(
-        self, connection: Connection, meaning: Meaning, directory: Directory, at_us: int
+        self,
+        connection: Connection,
+        meaning: Meaning,
+        directory: Directory,
+        at_us: int,
     ) -> Who:
-        """Who sends this statement. A sign-in counts from itself on."""
+        """Who sends this statement. A name counts from its own statement on."""
         if meaning.operator is not None and meaning.operator.text:
-            self._signed_in[connection.id] = meaning.operator.text.strip()
-            self._signed_in.move_to_end(connection.id)
-            if len(self._signed_in) > _CONNECTIONS:
-                self._signed_in.popitem(last=False)
-        operator = self._operator(connection, directory)
+            name = meaning.operator.text.strip()
+            if meaning.operator_scope == "session":
+                _put(self._signed_in, connection.id, name)
+            else:
+                _put(self._writing, connection.id, (name, at_us))
+        operator = self._operator(connection, directory, at_us)
         terminal, place = _terminal(connection, directory)
         if operator is not None:
             where = terminal.value if terminal is not None else address(connection.client)
@@ -65,17 +77,22 @@ class Attribution:
     def closed(self, connection: str) -> None:
         """The connection ended; its sign-in with it."""
         self._signed_in.pop(connection, None)
+        self._writing.pop(connection, None)
 
-    def _operator(self, connection: Connection, directory: Directory) -> Attributed | None:
+    def transaction_ended(self, connection: str) -> None:
+        """Whom its rows named no longer counts."""
+        self._writing.pop(connection, None)
+
+    def _operator(
+        self, connection: Connection, directory: Directory, at_us: int
+    ) -> Attributed | None:
+        written = self._writing.get(connection.id)
+        if written is not None and at_us - written[1] <= _TRANSACTION_US:
+            return _named(written[0], "同一事务写入的记录写明了工号", directory)
         number = self._signed_in.get(connection.id)
         if number is not None:
             self._signed_in.move_to_end(connection.id)
-            person = directory.person(number)
-            if person is not None:
-                return Attributed(person.number, 0.95, ("本连接上的登录语句写明了工号",))
-            return Attributed(
-                number, 0.6, ("本连接上的登录语句写明了工号", "人员名册里没有这个工号")
-            )
+            return _named(number, "本连接上的登录语句写明了工号", directory)
         for name, said in (
             (connection.os_user, "操作系统用户名就是工号"),
             (connection.account, "数据库账号就是工号"),
@@ -115,6 +132,20 @@ class Attribution:
         self._seen = OrderedDict(state.seen)
 
 
+def _put(table: OrderedDict[str, _T], name: str, value: _T) -> None:
+    table[name] = value
+    table.move_to_end(name)
+    if len(table) > _CONNECTIONS:
+        table.popitem(last=False)
+
+
+def _named(number: str, because: str, directory: Directory) -> Attributed:
+    person = directory.person(number)
+    if person is not None:
+        return Attributed(person.number, 0.95, (because,))
+    return Attributed(number, 0.6, (because, "人员名册里没有这个工号"))
+
+
 def address(client: str) -> str:
     """The address of `address:port`, without the brackets of IPv6."""
     if client.startswith("["):
@@ -131,9 +162,9 @@ def _terminal(
     terminal, exact = found
     if not exact:
         confidence, because = 0.5, ("地址在登记的网段内，不能确定是哪一台",)
-    elif not connection.host or not terminal.name:
+    elif not connection.host or not terminal.host:
         confidence, because = 0.8, ("地址与登记的终端相同",)
-    elif connection.host.casefold() == terminal.name.casefold():
+    elif connection.host.casefold() == terminal.host.casefold():
         confidence, because = 0.95, ("地址与登记的终端相同", "电脑名也相同")
     else:
         confidence, because = 0.5, ("地址与登记的终端相同", "电脑名与登记的不同")

@@ -177,11 +177,9 @@ def report_covers(
     )
 
 
-def service_covers(
+def service_present(
     service: Service,
     *,
-    digest: str,
-    tables: frozenset[str],
     program: str,
     account: str,
     operator: Attributed | None,
@@ -189,8 +187,7 @@ def service_covers(
     at_us: int,
     calendar: Calendar,
 ) -> bool:
-    """True when a registered program does its duty: from its terminal, at its time, with one of its
-    statements or over its tables only."""
+    """True when it is this registered program that sends: from its terminal, at its time."""
     if terminal is None or terminal.confidence < SURE or terminal.value not in service.terminals:
         return False
     if service.program and service.program.casefold() != program.casefold():
@@ -199,7 +196,13 @@ def service_covers(
         return False
     if service.operator and (operator is None or operator.value != service.operator):
         return False
-    if not hours.within(service.windows, at_us, calendar.utc_offset_minutes):
-        return False
+    return hours.within(service.windows, at_us, calendar.utc_offset_minutes)
+
+
+def service_covers(service: Service, digest: str, tables: frozenset[str]) -> bool:
+    """True when the statement is one of the program's, or stays within its tables. `tables` are in
+    lower case; a registered name without a schema stands for that table of any."""
+    if digest in service.digests:
+        return True
     named = frozenset(t.casefold() for t in service.tables)
-    return digest in service.digests or (bool(tables) and tables <= named)
+    return bool(tables) and all(t in named or t.rpartition(".")[2] in named for t in tables)

@@ -30,7 +30,7 @@ from qingfang.judge import grants, hours
 from qingfang.judge.attribution import Attribution
 from qingfang.judge.policy import Basis, Case, Policy
 from qingfang.judge.reasons import DECISIONS, Said, say
-from qingfang.judge.snapshot import Directory, Grant, Mode
+from qingfang.judge.snapshot import Directory, Grant, Mode, Service
 
 VERSION = 1
 _MINUTE_US = 60_000_000
@@ -219,6 +219,25 @@ class Judge:
             would if differs else None,
         )
 
+    def on_duty(self, connection: Connection, who: Who, at_us: int) -> bool:
+        """Whether a registered service sends: then opening one patient after another is no scanning
+        (accumulation's `Learner.service`)."""
+        return any(
+            self._present(service, connection, who, at_us)
+            for service in self.directory.snapshot.services
+        )
+
+    def _present(self, service: Service, connection: Connection, who: Who, at_us: int) -> bool:
+        return grants.service_present(
+            service,
+            program=connection.program,
+            account=connection.account,
+            operator=who.operator,
+            terminal=who.terminal,
+            at_us=at_us,
+            calendar=self.directory.snapshot.calendar,
+        )
+
     def _mode(self, connection: Connection) -> Mode:
         if connection.source != "gateway":
             return "observe"
@@ -235,16 +254,8 @@ class Judge:
             t.table.casefold() for t in meaning.touches
         )
         for service in snapshot.services:
-            if grants.service_covers(
-                service,
-                digest=digest,
-                tables=tables,
-                program=connection.program,
-                account=connection.account,
-                operator=who.operator,
-                terminal=who.terminal,
-                at_us=at_us,
-                calendar=snapshot.calendar,
+            if self._present(service, connection, who, at_us) and grants.service_covers(
+                service, digest, tables
             ):
                 return Ground("service", (say("by-service", why=service.why),))
         for report in self.directory.reports.get(digest, ()):
@@ -345,8 +356,8 @@ class Judge:
                 said.append(say(f"{terminal.role}-terminal"))
             if (
                 connection.host
-                and terminal.name
-                and connection.host.casefold() != terminal.name.casefold()
+                and terminal.host
+                and connection.host.casefold() != terminal.host.casefold()
             ):
                 said.append(say("host-mismatch"))
         if who.operator is None:

@@ -13,7 +13,8 @@ Rules this module keeps:
 4. Past `expires_at_us` rules, terminals and modes stay; grants lapse. A stale snapshot must not
    allow anything, and must not make a hospital blind either.
 5. `format` is read as N and N−1; `base` names the snapshot a delta builds on. This version of the
-   format has whole snapshots only, and says so when it is offered a delta.
+   format has whole snapshots only, and says so when it is offered a delta. Fields of records that
+   have their default are left out, so the defaults below belong to the format.
 
 Times are microseconds UTC; days and hours of the calendar are local to `utc_offset_minutes`.
 """
@@ -39,7 +40,7 @@ Clock = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
-class _Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class _Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     pass
 
 
@@ -66,12 +67,15 @@ class Person(_Record, frozen=True, kw_only=True):
 
 
 class Terminal(_Record, frozen=True, kw_only=True):
-    """One declared computer. `addresses` are IP addresses or CIDR networks."""
+    """One declared computer. `addresses` are IP addresses or CIDR networks; `name` is what people
+    call it, `host` the name the computer gives itself (empty: not known, then nothing is compared).
+    """
 
     id: Number
     addresses: tuple[str, ...] = ()
     mac: str = ""
     name: str = ""
+    host: str = ""
     room: str = ""
     unit: str = ""
     role: TerminalRole = "clinical"
@@ -155,8 +159,9 @@ class Report(_Record, frozen=True, kw_only=True):
 
 class Service(_Record, frozen=True, kw_only=True):
     """A registered program whose duty is to move data (upload, nightly copy, backup). Fields left
-    out match anything, but the terminals must be named, and the statements by `digests` or
-    `tables`."""
+    out match anything, but the terminals must be named. Opening one patient after another is its
+    duty and no scanning; usage itself is carried only for the statements in `digests`, or over the
+    tables in `tables` (none named: no usage)."""
 
     id: Number
     why: str
@@ -205,7 +210,7 @@ class Duty(_Record, frozen=True, kw_only=True):
     min_severity: Annotated[int, Meta(ge=0, le=3)] = 0
 
 
-class Snapshot(_Record, frozen=True, kw_only=True):
+class Snapshot(_Record, frozen=True, kw_only=True, omit_defaults=False):
     """Everything above, at one moment. `previous` is the digest of the version before this one,
     `ancestors` the digests of earlier versions by number (as text), so that an engine that was off
     for a while can still see that its own version lies in this one's past. `programs` are the names
@@ -399,11 +404,6 @@ def check(snapshot: Snapshot) -> None:
             raise Rejected("bad-content", f"grants[{n}].valid：结束不晚于开始")
         if not grant.terminals:
             raise Rejected("bad-content", f"grants[{n}].terminals：授权必须固定终端")
-    for n, service in enumerate(snapshot.services):
-        if not service.digests and not service.tables:
-            raise Rejected(
-                "bad-content", f"services[{n}]：要写明语句（digests）或所用的表（tables）"
-            )
 
 
 def _unique(kind: str, ids: list[str]) -> frozenset[str]:

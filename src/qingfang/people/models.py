@@ -123,7 +123,7 @@ class Person(AbstractBaseUser):
     objects = PersonManager()
 
     def __str__(self) -> str:
-        return f"{self.name}（{self.staff_number}）"
+        return f"{self.name} {self.staff_number}"
 
 
 class Location(models.Model):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from qingfang.people import policy
-from qingfang.people.models import Department, Person, Terminal
+from qingfang.people.models import Act, Department, Person, Terminal
 from qingfang.ui.tables import Column, Filter, Table, choices, day
 
 KINDS = {
@@ -129,6 +129,12 @@ class TerminalTable(Table):
     empty_hint = _("登记后，告警才能说出是哪一台电脑、在哪个房间、由谁负责。")
 
 
+def _actor(act: Act) -> str:
+    if act.actor:
+        return act.actor
+    return str(_("未登录") if act.kind.startswith("sign-in") else _("系统"))
+
+
 class ActTable(Table):
     id = "acts"
     caption = _("操作记录")
@@ -136,7 +142,7 @@ class ActTable(Table):
     order = "-at"
     columns = (
         Column("at", _("时间"), lambda a: a.at, order="at", template="people/cell_moment.html"),
-        Column("actor", _("工号"), lambda a: a.actor or _("未登录")),
+        Column("actor", _("工号"), _actor),
         Column("kind", _("行为"), lambda a: KINDS.get(a.kind, a.kind)),
         Column("target", _("对象"), lambda a: a.target),
         Column("address", _("来源地址"), lambda a: a.address),

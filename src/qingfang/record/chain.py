@@ -39,10 +39,18 @@ class Chain:
 
     def take(self, frame: bytes, count: int) -> None:
         """The next frame is `frame`, with `count` records."""
+        self.link(frame, count)
+        self.absorb(frame)
+
+    def link(self, frame: bytes, count: int) -> None:
+        """Half of `take`: everything but the segment's digest."""
         self.head = leaf(frame)
-        self._sm3.update(frame)
         self.number += 1
         self.sequence += count
+
+    def absorb(self, frames: bytes) -> None:
+        """The other half, for any number of linked frames at once: one call costs less."""
+        self._sm3.update(frames)
 
     def segment_digest(self) -> bytes:
         """SM3 over the bytes of this segment so far."""

@@ -127,3 +127,12 @@ def parse(data: memoryview, offset: int, segment: int, number: int, sequence: in
         return None
     content = bytes(data[offset + HEADER_SIZE + SALT_SIZE : end])
     return Frame(number, sequence, count, kind, previous, content, offset, end)
+
+
+def is_cut_off(data: memoryview, offset: int) -> bool:
+    """Whether what stands at `offset` may be the beginning of a frame whose rest is not there."""
+    left = len(data) - offset
+    if left < HEADER_SIZE + SALT_SIZE:
+        return True
+    length = int.from_bytes(data[offset : offset + 4]) ^ MASK
+    return SALT_SIZE <= length <= MAX_CONTENT + SALT_SIZE and left < HEADER_SIZE + length

@@ -37,7 +37,8 @@ class Walk:
     the file's size when the walk began, `problem` what stopped it (None: the end of the file).
 
     `problem` is `frame` (no whole, undamaged frame of the number expected) or `chain` (a sound
-    frame that was not written after the one before it).
+    frame that was not written after the one before it). `cut_off` tells that the file ends within
+    what may be a frame.
     """
 
     def __init__(self, path: Path, segment: int, chain: Chain) -> None:
@@ -46,6 +47,7 @@ class Walk:
         self.end = 0
         self.size = 0
         self.problem: str | None = None
+        self.cut_off = False
 
     def __iter__(self) -> Iterator[Frame]:
         with self._path.open("rb") as file:
@@ -64,6 +66,7 @@ class Walk:
             found = frame.parse(data, self.end, self._segment, chain.number, chain.sequence)
             if found is None:
                 self.problem = "frame"
+                self.cut_off = frame.is_cut_off(data, self.end)
                 return
             if found.previous != chain.head:
                 self.problem = "chain"

@@ -126,7 +126,7 @@ class _Segment:
             walk = self._walk()
             if walk is None:
                 return self._closed
-            if walk.problem is None or not last or self._closed:
+            if not walk.cut_off or not last or self._closed:
                 break
             # A writer at work may have been caught in the middle of a write.
             if attempt < _TRIES - 1:

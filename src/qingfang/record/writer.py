@@ -152,6 +152,8 @@ class Writer:
         chain = self._chain.copy()
         sequences: list[int] = []
         parts: list[bytes] = []
+        salts = os.urandom(frame.SALT_SIZE * len(drafts))
+        at = 0
         for draft in drafts:
             data = frame.encode(
                 self.segment,
@@ -161,11 +163,15 @@ class Writer:
                 draft.kind,
                 chain.head,
                 draft.content,
+                salts[at : at + frame.SALT_SIZE],
             )
+            at += frame.SALT_SIZE
             sequences.append(chain.sequence)
-            chain.take(data, draft.count)
+            chain.link(data, draft.count)
             parts.append(data)
-        self._write(b"".join(parts))
+        whole = b"".join(parts)
+        chain.absorb(whole)
+        self._write(whole)
         self._chain = chain
         self._frames += len(drafts)
         for draft, sequence in zip(drafts, sequences, strict=True):

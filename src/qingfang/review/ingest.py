@@ -101,7 +101,9 @@ class Ingest:
 
     def commit(self) -> int:
         """Store what was fed since the last commit; returns the number of new alerts."""
-        alerts = [a for a in (_alert(self.log, e) for e in self._alerts) if a is not None]
+        known = _Known()
+        made = (_alert(self.log, event, known) for event in self._alerts)
+        alerts = [alert for alert in made if alert is not None]
         statements = [_statement(self.log, e) for e in self._statements.values()]
         ended = 0
         with transaction.atomic():
@@ -109,12 +111,12 @@ class Ingest:
                 Statement.objects.bulk_create(
                     statements[begin : begin + 500], ignore_conflicts=True
                 )
-            known = set(
+            there = set(
                 Alert.objects.filter(log=self.log, seq__in=[a.seq for a in alerts]).values_list(
                     "seq", flat=True
                 )
             )
-            fresh = [a for a in alerts if a.seq not in known]
+            fresh = [a for a in alerts if a.seq not in there]
             Alert.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=500)
             for end in self._ends:
                 Statement.objects.filter(log=self.log, seq=end.seq).update(
@@ -159,7 +161,34 @@ def _severity(event: Event) -> int:
     return 2 if grain == "department" else 1
 
 
-def _alert(log: str, event: Event) -> Alert | None:
+class _Known:
+    """Persons and terminals looked up for one commit."""
+
+    def __init__(self) -> None:
+        self._persons: dict[str, Person | None] = {"": None}
+        self._terminals: dict[tuple[str, str], Terminal | None] = {}
+
+    def person(self, number: str) -> Person | None:
+        if number not in self._persons:
+            found = Person.objects.select_related("department__parent")
+            self._persons[number] = found.filter(staff_number=number).first()
+        return self._persons[number]
+
+    def terminal(self, label: str, address: str) -> Terminal | None:
+        """By its name when the engine told one, else by the client's address."""
+        key = (label, address)
+        if key not in self._terminals:
+            rows = Terminal.objects.select_related("location", "department__parent")
+            found = None
+            if label:
+                found = rows.filter(name=label).first()
+            elif _is_address(address):
+                found = rows.filter(address=address).first()
+            self._terminals[key] = found
+        return self._terminals[key]
+
+
+def _alert(log: str, event: Event, known: _Known) -> Alert | None:
     """None when the event is the twin of one that has its alert: one statement, one alert."""
     if event.twin_of:
         first = Alert.objects.filter(number=event.twin_of).first()
@@ -173,20 +202,10 @@ def _alert(log: str, event: Event) -> Alert | None:
                 first.save(update_fields=["twins"])
             return None
     number = _attributed(event, "operator")
-    person = (
-        Person.objects.select_related("department__parent").filter(staff_number=number).first()
-        if number
-        else None
-    )
     label = _attributed(event, "terminal")
     address = event.client.rsplit(":", 1)[0].strip("[]")
-    terminal = (
-        Terminal.objects.select_related("location", "department__parent")
-        .filter(**({"name": label} if label else {"address": address}))
-        .first()
-        if label or _is_address(address)
-        else None
-    )
+    person = known.person(number)
+    terminal = known.terminal(label, address)
     kinds: set[str] = set()
     for department in (
         person.department if person else None,

@@ -7,6 +7,7 @@ not known is said to be unknown; nothing is guessed.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,14 +36,14 @@ def items(scope: Fields) -> str:
     if not selection or selection.get("kind") == "all":
         return _("全部药品和耗材")
     names = _values(selection)
-    listed = "、".join(names[:SHOWN])
+    listed = _("、").join(names[:SHOWN])
     if selection.get("kind") == "class":
         return _("“%(names)s”类药品") % {"names": listed} if names else _("某一类药品")
     if not names:
         return _("指定的药品或耗材")
     if len(names) > SHOWN:
         return _("%(names)s 等 %(n)d 种药品或耗材") % {"names": listed, "n": len(names)}
-    return _("药品或耗材 %(names)s") % {"names": listed}
+    return _(" %(names)s ") % {"names": listed}
 
 
 def prescribers(scope: Fields, grain: str, rows: int | None) -> str:
@@ -50,14 +51,16 @@ def prescribers(scope: Fields, grain: str, rows: int | None) -> str:
     selection = scope.get("prescribers")
     names = _values(selection) if selection else []
     if names:
-        return ngettext("%(n)d 名医生（%(names)s）", "%(n)d 名医生（%(names)s）", len(names)) % {
+        return ngettext(
+            "涉及 %(n)d 名医生：%(names)s", "涉及 %(n)d 名医生：%(names)s", len(names)
+        ) % {
             "n": len(names),
-            "names": "、".join(names[:SHOWN]),
+            "names": _("、").join(names[:SHOWN]),
         }
     if grain == "prescriber" and rows is not None:
-        return ngettext("%(n)d 行、每行一名医生", "%(n)d 行、每行一名医生", rows) % {"n": rows}
+        return ngettext("%(n)d 行，每行一名医生", "%(n)d 行，每行一名医生", rows) % {"n": rows}
     if grain in ("prescriber", "detail"):
-        return _("全部医生")
+        return _("涉及全部医生")
     return ""
 
 
@@ -66,12 +69,12 @@ def period(scope: Fields) -> str:
     first = _text(span.get("from"))
     last = _text(span.get("to"))
     if first and last:
-        return _("%(a)s 至 %(b)s") % {"a": first, "b": last}
+        return _(" %(a)s 至 %(b)s 期间的 ") % {"a": first, "b": last}
     if first:
-        return _("%(a)s 以来") % {"a": first}
+        return _(" %(a)s 以来的 ") % {"a": first}
     if last:
-        return _("截至 %(b)s") % {"b": last}
-    return _("不限时间")
+        return _("截至 %(b)s 的 ") % {"b": last}
+    return _("不限时间的")
 
 
 def _text(value: Any) -> str:
@@ -97,21 +100,21 @@ def learned(event: Fields) -> str:
     own = meaning.get("disclosure")
     grain = meaning.get("grain") or meaning.get("session_grain") or meaning.get("person_grain")
     if own == "opaque" and disclosure != "usage":
-        tables = "、".join(t.get("table", "") for t in (meaning.get("touches") or ())[:SHOWN])
+        tables = _("、").join(t.get("table", "") for t in (meaning.get("touches") or ())[:SHOWN])
         if tables:
             return _("一条系统读不懂、可能涉及 %(tables)s 的语句") % {"tables": tables}
         return _("一条系统读不懂的语句")
     scope = meaning.get("scope") or {}
     parts = [period(scope), items(scope), _grain(grain or "")]
     about = prescribers(scope, grain or "", event.get("rows"))
-    text = _("%(period)s、%(items)s、%(grain)s") % dict(
+    text = _("%(period)s%(items)s%(grain)s") % dict(
         zip(("period", "items", "grain"), parts, strict=True)
     )
     if about:
-        text = _("%(what)s（涉及%(who)s）") % {"what": text, "who": about}
+        text = _("%(what)s（%(who)s）") % {"what": text, "who": about}
     if own != "usage" and disclosure == "usage":
-        text = _("与此前的查询拼合，可得到%(what)s") % {"what": text}
-    return text
+        text = _("与此前的查询拼合后的%(what)s") % {"what": text}
+    return re.sub(" +", " ", text)
 
 
 def who(event: Fields, name: str, department: str) -> str:

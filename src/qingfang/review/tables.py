@@ -58,7 +58,9 @@ class AlertTable(Table):
         Column("who", _("谁"), _who),
         Column("department", _("科室"), lambda a: a.department, hidden=True),
         Column("where", _("在哪里"), lambda a: a.place or a.terminal or a.client.rsplit(":", 1)[0]),
-        Column("learned", _("得到了什么"), lambda a: sentences.learned(a.event), css="wrap"),
+        Column(
+            "learned", _("得到了什么"), lambda a: sentences.learned(a.event).strip(), css="wrap"
+        ),
         Column("rows", _("行数"), lambda a: a.rows, css="num"),
         Column(
             "disposition",

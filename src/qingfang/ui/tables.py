@@ -288,7 +288,7 @@ class FilterForm(forms.Form):
         for name, field in self.fields.items():
             field.required = False
             css = "form-select" if isinstance(field, forms.ChoiceField) else "form-control"
-            field.widget.attrs.setdefault("class", f"{css} form-control-sm")
+            field.widget.attrs.setdefault("class", f"{css} {css}-sm")
             field.widget.attrs["id"] = f"filter-{name}"
 
 

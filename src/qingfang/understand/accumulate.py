@@ -555,10 +555,10 @@ class Memory:
                 _remember(known.unexplained, digest, at, limits.cap)
         if listed_now and after >= limits.listed_keys:
             here.append(self._found("scan-listed", over, after, "detail"))
-        elif hour > limits.hourly_keys + allowed:
-            here.append(self._found("scan-hour", over, hour, "detail"))
         elif run >= limits.ordered_keys + allowed:
             here.append(self._found("scan-order", over, run, "detail"))
+        elif hour > limits.hourly_keys + allowed:
+            here.append(self._found("scan-hour", over, hour, "detail"))
         elif day > limits.daily_keys + allowed:
             here.append(self._found("scan-day", over, day, "detail"))
 

@@ -289,6 +289,10 @@ def _table(name: str, body: object, path: str, dialect: str) -> Table:
             parsed[key] = predicate(_text(spec[key], f"{path}.{key}"), dialect, f"{path}.{key}")
     if parsed["usage_when"] is not None and kind not in {"usage", "stock"}:
         raise CatalogueError(f"{path}.usage_when", "只有 usage 和 stock 表可以有 usage_when")
+    for tree in (*parsed.values(), *kinds.values()):
+        for column in columns_of(tree):
+            columns.setdefault(column, None)
+            spelling.setdefault(column, column)
     return Table(
         name,
         kind,

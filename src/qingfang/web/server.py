@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,8 @@ def set_up(file: Path) -> None:
     import django
     from django.core.management import call_command
 
+    # Static files are handed over whole, which Django warns of at each request: they are small.
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
     os.environ["QINGFANG_CONFIG"] = str(file.absolute())
     os.environ["DJANGO_SETTINGS_MODULE"] = "qingfang.web.settings"
     django.setup()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from qingfang.postgres import free_port
 from qingfang.sense.tap.capture import Capture, CaptureRefused, attach_filter, port_filter
 from qingfang.sense.tap.flows import Flows
 from tests.sense.tap.test_flows import Recorder
-from tests.support.frames import ethernet, ipv4, ipv6, tcp
+from tests.support.frames import Talk, ethernet, ipv4, ipv6, tcp
 from tests.support.raw import needs_raw
 
 A, B, A6, B6 = "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"
@@ -107,7 +108,6 @@ def test_live_loopback_gives_every_byte_once() -> None:
     """An echo server and ten clients on loopback; all bytes of both directions, none twice."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    assert port != free_port()
     sent = 300_000
 
     def serve() -> None:
@@ -141,3 +141,40 @@ def test_live_loopback_gives_every_byte_once() -> None:
         assert talk.client == talk.server == bytes([n + 65]) * sent
         assert talk.over
     assert flows.counts().lost_bytes == 0
+
+
+@needs_raw
+def test_a_vlan_tag_that_the_kernel_took_off_is_given_back() -> None:
+    """A mirror port's frames on one end of a cable: the other end sees them without their tag."""
+    one, two = f"qf{os.getpid()}c", f"qf{os.getpid()}d"
+    cable = ["ip", "link", "add", one, "type", "veth", "peer", "name", two]
+    try:
+        subprocess.run(cable, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"不能建立虚拟网卡（Debian 包 iproute2）：{error}")
+    try:
+        for end in (one, two):
+            subprocess.run(["ip", "link", "set", end, "up"], check=True)
+        single, double = (
+            Talk(tags=(7,)),
+            Talk(("2001:db8::10", 40000), ("2001:db8::1", 5432), tags=(8, 9)),
+        )
+        recorder = Recorder()
+        flows = Flows({5432: "pg"}, recorder, source="tap")
+        with (
+            Capture(two, [5432]) as capture,
+            socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out,
+        ):
+            out.bind((one, 0))
+            sent = [f for t in (single, double) for f in (*t.handshake(), t.client(b"SELECT 1"))]
+            for frame in sent:
+                out.send(frame)
+            seen = []
+            while len(seen) < len(sent) and (frames := capture.read(2000)):
+                seen += frames
+        assert [vlan for *_rest, vlan in seen] == [7] * 4 + [8] * 4
+        for at_us, link, wire, data, vlan in seen:
+            flows.frame(at_us, link, wire, data, vlan)
+        assert [t.client for t in recorder.talks] == [b"SELECT 1"] * 2
+    finally:
+        subprocess.run(["ip", "link", "del", one], check=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from qingfang.events import Connection
-from qingfang.sense.tap import flows as module
 from qingfang.sense.tap.encryption import SSL_REQUEST, Blind
 from qingfang.sense.tap.flows import IDLE_US, Flows
 from tests.support.frames import ACK, RST, SYN, T0, Talk, ethernet, ipv4, tcp
@@ -256,10 +255,9 @@ def test_silent_connections_end() -> None:
     assert [t.over for t in wire.talks] == [True, False]
 
 
-def test_at_most_so_many_connections(monkeypatch) -> None:
-    monkeypatch.setattr(module, "MAX_FLOWS", 20)
-    monkeypatch.setattr(module, "_EVICTED", 2)
+def test_at_most_so_many_connections() -> None:
     wire = Wire()
+    wire.flows = Flows({5432: "pg"}, wire.recorder, source="tap", max_flows=20)
     talks = [Talk(("192.0.2.10", 1000 + n)) for n in range(15)]
     for talk in talks:
         wire.see(talk.handshake(), talk.client(b"x"))

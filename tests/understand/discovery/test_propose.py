@@ -89,6 +89,27 @@ def test_a_foreign_key_carries_the_role_although_the_name_says_nothing():
     assert proposal.role("rx_line", "id") == "prescription_id"
 
 
+def test_views_and_routines_tell_what_names_do_not():
+    schema = ddl.read(
+        """
+        CREATE TABLE staff (doctor_code varchar(10) PRIMARY KEY, name varchar(20));
+        CREATE TABLE t1 (f1 varchar(20), f2 varchar(20), f3 numeric(10,2), f4 varchar(10),
+                         f5 varchar(10));
+        CREATE VIEW v AS SELECT f1 AS 处方号, f2 AS 药品编码, f3 AS 数量, f5 AS 备注 FROM t1;
+        CREATE FUNCTION report() RETURNS TABLE (n varchar) LANGUAGE sql AS $$
+            SELECT s.name FROM public.t1 x JOIN staff s ON x.f4 = s.doctor_code $$;
+        CREATE VIEW broken AS SELECT FROM WHERE;
+        """,
+        "postgres",
+    )
+    proposal = propose(schema)
+    roles = [proposal.role("t1", f"f{n}") for n in range(1, 6)]
+    assert roles == ["prescription_id", "item_id", "quantity", "prescriber_id", None]
+    assert "v 里称作「药品编码」" in proposal.roles["t1"]["f2"].reason
+    assert "report 里与 staff.doctor_code 相连" in proposal.roles["t1"]["f4"].reason
+    assert proposal.kinds["t1"].kind == "usage"
+
+
 def test_who_typed_it_in_is_not_who_prescribed_it():
     schema = tables(
         table("doctor", Column("id", "integer"), key=("id",)),

@@ -50,6 +50,7 @@ def test_what_narrows_counts_only_when_a_person_takes_the_mark_away():
 def test_a_person_overrules():
     tree = applied(
         "rx_line\tDOCTOR\t-",
+        "*\trx_no\tvisit_id",
         "rx_line\tremark\tprescriber_name",
         "login_log\t*\tother",
         "login_log\t*operator\tgh insert session",
@@ -58,6 +59,7 @@ def test_a_person_overrules():
     )
     columns = tree["tables"]["Rx_Line"]["columns"]
     assert columns["doctor"] is None
+    assert columns["rx_no"] == "visit_id"
     assert columns["remark"] == "prescriber_name"
     assert tree["operators"] == [
         {"table": "login_log", "column": "gh", "on": "insert", "scope": "session"}
@@ -70,6 +72,8 @@ def test_a_person_overrules():
     [
         ("Rx_Line doctor prescriber_id", "三栏"),
         ("nothing\t*\tusage", "没有表 nothing"),
+        ("*\tnothing\titem_id", "没有一张表有列 nothing"),
+        ("*\t*\tusage", "必须是一个列名"),
         ("Rx_Line\tnothing\titem_id", "没有列 nothing"),
         ("Rx_Line\tqty\tnumber", "不认识的角色 number"),
         ("Rx_Line\t*\tsecret", "种类"),

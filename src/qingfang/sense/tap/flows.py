@@ -10,7 +10,7 @@ Rules this module keeps:
    can send a SYN, and forgetting who signed in would be what he wants).
 3. A connection without a packet for `IDLE_US` is over: even idle ones send a keepalive every two
    hours.
-4. At most `MAX_FLOWS` are kept; beyond it some are ended, counted in `evicted`: first those that
+4. At most `max_flows` are kept; beyond it some are ended, counted in `evicted`: first those that
    carried nothing yet, then those silent longest.
 5. Nothing of an encrypted connection is reassembled; it is counted, and told once.
 """
@@ -27,11 +27,11 @@ from msgspec import Struct
 from qingfang.events import Connection, Source
 from qingfang.sense.tap.encryption import CLEAR, ENCRYPTED, Blind, Sniffer
 from qingfang.sense.tap.packets import ACK, FIN, MALFORMED, RST, SEGMENT, SYN, Packets
+from qingfang.sense.tap.pcapfile import CaptureFile
 from qingfang.sense.tap.reassembly import REORDER_US, Budget, Consumer, Conversation
 
 IDLE_US: Final = 9_000_000_000
 MAX_FLOWS: Final = 65_536
-_EVICTED: Final = 256
 _EMBRYONIC_US: Final = 60_000_000
 _FIRST_BYTES: Final = 64 * 1024
 _FAR_AWAY: Final = 16 * 1024 * 1024
@@ -171,12 +171,14 @@ class Flows:
         route: str = "",
         prefix: str = "",
         budget: Budget | None = None,
+        max_flows: int = MAX_FLOWS,
     ) -> None:
         self._ports = dict(ports)
         self._observer = observer
         self._source: Source = source
         self._site, self._node, self._route, self._prefix = site, node, route, prefix
         self._budget = budget or Budget()
+        self._max_flows = max_flows
         self._parser = Packets()
         self._from_client: dict[bytes, Flow] = {}
         self._from_server: dict[bytes, Flow] = {}
@@ -246,6 +248,13 @@ class Flows:
             self._waiting[flow.key] = flow
         if conversation.closed:
             self._close(flow)
+
+    def read(self, file: CaptureFile) -> None:
+        """Takes all frames of a file, and ends."""
+        at_us = 0
+        for at_us, link, wire, data in file:
+            self.frame(at_us, link, wire, data)
+        self.finish(at_us)
 
     def tick(self, at_us: int) -> None:
         """Settles what has waited its time, and ends what was silent too long."""
@@ -372,8 +381,9 @@ class Flows:
     def _new(
         self, from_client: bool, parser: Packets, midstream: bool, at_us: int, vlan: int
     ) -> Flow:
-        if len(self._from_client) >= MAX_FLOWS:
-            for old in heapq.nsmallest(_EVICTED, self._from_client.values(), key=_worth):
+        if len(self._from_client) >= self._max_flows:
+            some = self._max_flows // 256 + 1  # many at once: looking for them takes time
+            for old in heapq.nsmallest(some, self._from_client.values(), key=_worth):
                 self._evicted += 1
                 self._drop(old, at_us)
         source, target, back = _ends(parser.key)

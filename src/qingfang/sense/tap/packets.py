@@ -60,9 +60,6 @@ _AUTHENTICATION_HEADER: Final = 51
 _IPV6_EXTENSIONS: Final = frozenset((0, 43, 44, 51, 60, 135, 139, 140))
 _IPV6_FAMILIES: Final = frozenset((10, 24, 28, 30))
 
-# Ethernet, IPv4 without options, TCP: type; version and length, total length, fragment, protocol;
-# ports, sequence, acknowledgement, offset, flags.
-_USUAL: Final = struct.Struct("!12xHBxH2xHxB10xHHIIBB")
 _TCP: Final = struct.Struct("!HHIIBB")
 _IPV4: Final = struct.Struct("!BxHHHxB")
 
@@ -107,30 +104,32 @@ class Packets:
 
     def parse(self, link: int, frame: bytes, wire: int, at_us: int) -> int:
         """What `frame` (of `wire` bytes before it was cut) is: SEGMENT, OTHER, KEPT, MALFORMED."""
-        if link == ETHERNET and len(frame) >= 54:
-            (kind, version, total, fragment, protocol, source, target, seq, ack, offset, flags) = (
-                _USUAL.unpack_from(frame)
-            )
-            if (
-                kind == 0x0800
-                and version == 0x45
-                and protocol == _TCP_PROTOCOL
-                and not fragment & 0x3FFF
-            ):
-                start: int = 34 + (offset >> 4) * 4
-                end: int = 14 + total if total else max(wire, len(frame))
-                if start < 54 or end < start:
-                    return MALFORMED
-                self.vlan = -1
-                self.key = frame[26:38]
-                self.source_port = source
-                self.target_port = target
-                self.seq = seq
-                self.ack = ack
-                self.flags = flags
-                self.length = end - start
-                self.payload = frame[start:end] if end > start else b""
-                return SEGMENT
+        # IPv4 without options and TCP stand at fixed places.
+        if (
+            link == ETHERNET
+            and len(frame) >= 54
+            and frame[12] == 0x08
+            and frame[13] == 0x00
+            and frame[14] == 0x45
+            and frame[23] == _TCP_PROTOCOL
+            and frame[21] == 0
+            and frame[20] & 0x3F == 0
+        ):
+            total = (frame[16] << 8) | frame[17]
+            start = 34 + (frame[46] >> 4) * 4
+            end = 14 + total if total else max(wire, len(frame))
+            if start < 54 or end < start:
+                return MALFORMED
+            self.vlan = -1
+            self.key = frame[26:38]
+            self.source_port = (frame[34] << 8) | frame[35]
+            self.target_port = (frame[36] << 8) | frame[37]
+            self.seq = (frame[38] << 24) | (frame[39] << 16) | (frame[40] << 8) | frame[41]
+            self.ack = (frame[42] << 24) | (frame[43] << 16) | (frame[44] << 8) | frame[45]
+            self.flags = frame[47]
+            self.length = end - start
+            self.payload = frame[start:end] if end > start else b""
+            return SEGMENT
         return self._any(link, frame, wire, at_us)
 
     def _any(self, link: int, frame: bytes, wire: int, at_us: int) -> int:

@@ -19,11 +19,12 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from qingfang.language import _
 
 MAX_BLOCK = 16 * 1024 * 1024
+_CHUNK = 1 << 18
 
 _GZIP = b"\x1f\x8b"
 _PCAPNG = b"\x0a\x0d\x0d\x0a"
@@ -56,22 +57,26 @@ class _Interface:
 
 
 class CaptureFile:
-    """Iterate over it once for the frames; afterwards `problem` is empty, or says what is wrong.
-
-    `offset` is the count of (uncompressed) bytes taken so far.
-    """
+    """Iterate over it once for the frames; afterwards `problem` is empty, or says what is wrong."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.name = name
-        self.offset = 0
         self.problem = ""
-        buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
+        self._damaged = ""
+        self._buffer = b""
+        self._next = 0
+        self._before = 0
+        buffered: io.BufferedReader[Any]
+        if isinstance(stream, io.BufferedReader):
+            buffered = stream
+        else:
+            buffered = io.BufferedReader(stream)  # type: ignore[type-var]
         if buffered.peek(2)[:2] == _GZIP:
             unzipped = gzip.GzipFile(fileobj=buffered, mode="rb")
-            self._stream: BinaryIO = io.BufferedReader(unzipped, 1 << 18)  # type: ignore[assignment]
+            self._stream: io.BufferedReader[Any] = io.BufferedReader(unzipped, _CHUNK)  # type: ignore[type-var]
         else:
             self._stream = buffered
-        self._magic = self._read(4)
+        self._magic = self._take(4)
         if self._magic not in _PCAP and self._magic != _PCAPNG:
             found = self._magic.hex(" ") or _("空文件")
             raise NotACapture(
@@ -81,27 +86,50 @@ class CaptureFile:
     def __iter__(self) -> Iterator[Frame]:
         return self._pcapng() if self._magic == _PCAPNG else self._pcap()
 
-    def _read(self, size: int) -> bytes:
-        """Up to `size` bytes; fewer only at the end or when the compressed data is damaged."""
-        parts = b""
-        while len(parts) < size:
+    @property
+    def offset(self) -> int:
+        """How many (uncompressed) bytes were taken so far."""
+        return self._before + self._next
+
+    def _has(self, size: int) -> bool:
+        """Whether `size` bytes lie in the buffer from `_next` on; reads until they do. Takes what a
+        pipe has to give, so that packets do not wait for later ones."""
+        have = len(self._buffer) - self._next
+        if have >= size:
+            return True
+        parts = [self._buffer[self._next :]]
+        while have < size:
             try:
-                part = self._stream.read(size - len(parts))
+                part = self._stream.read1(_CHUNK)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                self.problem = self._at(_("压缩数据不完整或已损坏（{}）").format(error))
+                self._damaged = str(error)
                 break
             if not part:
                 break
-            parts = parts + part if parts else part
-        self.offset += len(parts)
-        return parts
+            parts.append(part)
+            have += len(part)
+        self._before += self._next
+        self._next = 0
+        self._buffer = b"".join(parts)
+        return have >= size
+
+    def _take(self, size: int) -> bytes:
+        """The next `size` bytes; fewer only at the end or when the compressed data is damaged."""
+        self._has(size)
+        data = self._buffer[self._next : self._next + size]
+        self._next += len(data)
+        return data
 
     def _at(self, problem: str) -> str:
         return _("{}：第 {} 字节：{}；此前的报文已读出。").format(self.name, self.offset, problem)
 
     def _broken_off(self) -> None:
-        if not self.problem:
-            self.problem = self._at(_("文件在这里中断，最后一个报文不完整"))
+        self._next = len(self._buffer)
+        if self._damaged:
+            what = _("压缩数据不完整或已损坏（{}）").format(self._damaged)
+        else:
+            what = _("文件在这里中断，最后一个报文不完整")
+        self.problem = self._at(what)
 
     def _too_long(self, size: int) -> None:
         self.problem = self._at(_("长度 {} 不可信，文件已损坏").format(size))
@@ -110,43 +138,48 @@ class CaptureFile:
 
     def _pcap(self) -> Iterator[Frame]:
         order, per_us = _PCAP[self._magic]
-        header = self._read(20)
+        header = self._take(20)
         if len(header) < 20:
             self._broken_off()
             return
         # The upper bits of the link type carry the frame check sequence's length.
         link = struct.unpack(order + "I", header[16:20])[0] & 0xFFFF
-        record = struct.Struct(order + "IIII")
-        while True:
-            head = self._read(16)
-            if len(head) < 16:
-                if head or self.problem:
-                    self._broken_off()
-                return
-            seconds, fraction, kept, wire = record.unpack(head)
+        little = order == "<"
+        while self._has(16):
+            at = self._next
+            at_us = (
+                _u32(self._buffer, at, little) * 1_000_000
+                + _u32(self._buffer, at + 4, little) // per_us
+            )
+            kept = _u32(self._buffer, at + 8, little)
+            wire = _u32(self._buffer, at + 12, little)
+            self._next = at + 16
             if kept > MAX_BLOCK:
                 self._too_long(kept)
                 return
-            data = self._read(kept)
-            if len(data) < kept:
+            if not self._has(kept):
                 self._broken_off()
                 return
-            yield seconds * 1_000_000 + fraction // per_us, link, wire, data
+            start = self._next
+            self._next = start + kept
+            yield at_us, link, wire, self._buffer[start : start + kept]
+        if self._damaged or len(self._buffer) > self._next:
+            self._broken_off()
 
     # -------------------------------------------------------------- next generation
 
     def _pcapng(self) -> Iterator[Frame]:
         order = "<"
         interfaces: list[_Interface] = []
-        head = self._magic + self._read(4)
+        head = self._magic + self._take(4)
         last_us = 0
         while True:
             if len(head) < 8:
-                if head or self.problem:
+                if head or self._damaged:
                     self._broken_off()
                 return
             if head[:4] == _PCAPNG:
-                mark = self._read(4)
+                mark = self._take(4)
                 if mark == b"\x4d\x3c\x2b\x1a":
                     order = "<"
                 elif mark == b"\x1a\x2b\x3c\x4d":
@@ -162,7 +195,7 @@ class CaptureFile:
             if size < head_size + 4 or size > MAX_BLOCK or size % 4:
                 self._too_long(size)
                 return
-            body = self._read(size - head_size)
+            body = self._take(size - head_size)
             if len(body) < size - head_size:
                 self._broken_off()
                 return
@@ -195,7 +228,13 @@ class CaptureFile:
                     kept = min(kept, interfaces[0].snap)
                 # A simple packet has no time of its own.
                 yield last_us, interfaces[0].link, wire, body[4 : 4 + kept]
-            head = self._read(8)
+            head = self._take(8)
+
+
+def _u32(data: bytes, at: int, little: bool) -> int:
+    if little:
+        return data[at] | (data[at + 1] << 8) | (data[at + 2] << 16) | (data[at + 3] << 24)
+    return (data[at] << 24) | (data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]
 
 
 def _described(order: str, body: bytes) -> _Interface:

@@ -33,7 +33,7 @@ VERDICTS = {
     "pass": (_lazy("放行"), "secondary", "check"),
     "log": (_lazy("记录"), "azure", "history"),
     "review": (_lazy("待查"), "yellow", "eye"),
-    "alert": (_lazy("告警"), "orange", "bell"),
+    "alert": (_lazy("已告警"), "orange", "bell"),
     "mask": (_lazy("已遮蔽"), "purple", "eye-off"),
     "deny": (_lazy("已拦截"), "red", "ban"),
 }
@@ -75,22 +75,22 @@ def moment(value: dt.datetime | None) -> str:
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """A number of seconds in the two largest units that matter."""
+    """A number of seconds in the largest unit that fits."""
     if seconds is None:
         return ""
     if seconds < 1:
         return _("%(n)d 毫秒") % {"n": round(seconds * 1000)}
     whole = int(seconds)
-    for size, one, many in (
-        (86400, "%(n)d 天", "%(n)d 天"),
-        (3600, "%(n)d 小时", "%(n)d 小时"),
-        (60, "%(n)d 分钟", "%(n)d 分钟"),
-        (1, "%(n)d 秒", "%(n)d 秒"),
-    ):
-        if whole >= size:
-            n = whole // size
-            return ngettext(one, many, n) % {"n": n}
-    return ""
+    if whole >= 86400:
+        n = whole // 86400
+        return ngettext("%(n)d 天", "%(n)d 天", n) % {"n": n}
+    if whole >= 3600:
+        n = whole // 3600
+        return ngettext("%(n)d 小时", "%(n)d 小时", n) % {"n": n}
+    if whole >= 60:
+        n = whole // 60
+        return ngettext("%(n)d 分钟", "%(n)d 分钟", n) % {"n": n}
+    return ngettext("%(n)d 秒", "%(n)d 秒", whole) % {"n": whole}
 
 
 @register.filter
@@ -147,8 +147,9 @@ def marked_sql(sql: str, reasons: Iterable[Mapping[str, Any]]) -> SafeString:
 
 
 @register.filter
-def get(mapping: Mapping[str, object], key: str) -> object:
-    return mapping.get(key, "")
+def thousands(value: int | None) -> str:
+    """`12,345`; a dash for what is not known."""
+    return "—" if value is None else f"{value:,}"
 
 
 @register.simple_tag

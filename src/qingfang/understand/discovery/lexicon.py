@@ -76,7 +76,7 @@ _ATTRIBUTES: Final = {
 }
 _ATTRIBUTE_OF: Final = {word: a for a, words in _ATTRIBUTES.items() for word in words.split()}
 
-_QUANTITY: Final = frozenset({"qty", "quantity", "quantities"})
+_QUANTITY: Final = frozenset({"qty", "quantity", "quantities", "cnt"})
 _AMOUNT: Final = frozenset({"amount", "amt", "cost", "costs", "charge", "charges", "fee", "money"})
 _PRICE: Final = frozenset({"price", "rate", "tax"})
 _TIME: Final = frozenset({"date", "time", "datetime", "timestamp", "day"})
@@ -97,6 +97,8 @@ _PINYIN: Final = {
     "cl": ITEM,
     "wz": ITEM,
     "ys": PRESCRIBER,
+    "yg": PRESCRIBER,
+    "zs": PRESCRIBER,
     "ks": DEPARTMENT,
     "bq": UNIT,
     "yf": UNIT,
@@ -144,6 +146,13 @@ _PINYIN: Final = {
     "zb": "",
     "bz": "",
     "hj": "",
+    "kz": "",
+    "sy": "",
+    "kc": "",
+    "sc": "",
+    "yb": "",
+    "cg": "",
+    "th": "",
     "dj": "price",
 }
 _PINYIN_ZH: Final = {
@@ -155,7 +164,8 @@ _PINYIN_ZH: Final = {
     "dl": "大类", "gg": "规格", "sl": "数量", "je": "金额", "rq": "日期", "sj": "时间",
     "kd": "开单", "mz": "门诊", "zx": "执行", "sq": "申请", "sf": "收费", "fy": "费用",
     "tj": "统计", "lr": "录入", "zg": "主管", "zz": "主治", "jl": "记录", "mx": "明细",
-    "zb": "主表", "bz": "标志", "hj": "划价", "dj": "单价",
+    "zb": "主表", "bz": "标志", "hj": "划价", "yg": "员工", "zs": "诊室", "kz": "开嘱", "sy": "使用", "kc": "库存",
+    "sc": "上传", "yb": "医保", "cg": "采购", "th": "退回", "dj": "单价",
 }  # fmt: skip
 
 # Chinese, most telling first; the first that fits decides.
@@ -302,8 +312,8 @@ def _initials(cut: tuple[str, ...], name: str) -> Reading | None:
     if last == "spec":
         return Reading("item_spec", 0.8, reason)
     subjects = [m for m in meanings if m in _ID_ROLE]
-    if cut in {("xm", "dm"), ("xm", "bm")}:
-        return Reading("item_id", 0.6, f"列名 {name} 像「项目代码」的拼音首字母")
+    if cut in {("xm", "dm"), ("xm", "bm"), ("fy", "dm"), ("fy", "bm")}:
+        return Reading("item_id", 0.6, reason)
     if not subjects:
         return None
     # 工号 follows a person: ysgh is a doctor's number, not a registration.
@@ -314,6 +324,8 @@ def _initials(cut: tuple[str, ...], name: str) -> Reading | None:
     role = _role(subject, attribute) if attribute else None
     if role is None:
         return None
+    if "zs" in cut:
+        return Reading(role, 0.55, reason)  # a room stands for its doctor only where one uses it
     return Reading(role, 0.82 if last in _ATTRIBUTE_ZH else 0.65, reason)
 
 
@@ -353,7 +365,7 @@ _TABLE_PINYIN: Final = {
     "cf": "usage", "yz": "usage", "fy": "usage", "sf": "usage", "jz": VISIT, "gh": VISIT,
     "yp": ITEM, "hc": ITEM, "ks": DEPARTMENT, "ys": PRESCRIBER, "br": PATIENT, "hz": PATIENT,
     "kc": "stock", "rk": "stock", "ck": "stock", "zd": "dictionary", "dl": "signin", "mx": "detail",
-    "zg": PRESCRIBER, "yf": "", "mz": "", "zy": VISIT, "zb": "", "jl": "", "xx": "", "bm": "",
+    "yg": PRESCRIBER, "yb": "usage", "sy": "usage", "zg": PRESCRIBER, "yf": "", "mz": "", "zy": VISIT, "zb": "", "jl": "", "xx": "", "bm": "",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 Rules this module keeps:
 
-1. Evidence adds up (name, comment, values, foreign key), each with a confidence; two that agree are
+1. Evidence adds up (name, comment, values, foreign key, views and routines), each with a confidence; two that agree are
    combined as independent, of two that differ the stronger is taken and weakened by the other.
 2. A foreign key carries the role of the key it points at; a table's own key has the role of what
    the table holds one row of (its head word). Both are repeated until nothing changes.
@@ -21,7 +21,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from qingfang.understand.discovery import lexicon
+from qingfang.understand.discovery import lexicon, sources
 from qingfang.understand.discovery.facts import Column, Schema, Table
 from qingfang.understand.discovery.lexicon import Reading
 
@@ -112,8 +112,20 @@ def propose(schema: Schema) -> Proposal:
         for column in table.columns.values():
             for reading in _read(column, table):
                 _add(proposal, name, column.name, reading)
+    told = sources.read(schema)
+    for column, alias, source in told.called:
+        for reading in lexicon.read_column(alias):
+            fitted = _fit(reading, shape(schema.tables[column.table].columns[column.name].type))
+            if fitted is not None:
+                reason = f"{source} 里称作「{alias}」"
+                said_so = fitted._replace(confidence=fitted.confidence * 0.9, reason=reason)
+                _add(proposal, column.table, column.name, said_so)
     for _ in range(_ROUNDS):
-        if not _carry(proposal):
+        learned = _carry(proposal)
+        for one, other, source in told.joined:
+            learned = _joined(proposal, one, other, source) or learned
+            learned = _joined(proposal, other, one, source) or learned
+        if not learned:
             break
     for name, table in schema.tables.items():
         proposal.kinds[name] = _kind(proposal, table, said[name])
@@ -261,6 +273,22 @@ def _carry(proposal: Proposal) -> bool:
     return learned
 
 
+def _joined(proposal: Proposal, known: sources.Column, new: sources.Column, source: str) -> bool:
+    """Carry the role of a column to the one it is joined with in a view or routine; whether
+    anything was learned."""
+    reading = proposal.roles[known.table].get(known.name)
+    if reading is None or reading.confidence < TAKEN or reading.role not in _ID_ROLES:
+        return False
+    old = proposal.roles[new.table].get(new.name)
+    if old is not None and (old.role == reading.role or old.confidence >= _CARRIED):
+        return False
+    if old is not None and "相连" in old.reason:
+        return False
+    reason = f"在 {source} 里与 {known.table}.{known.name} 相连"
+    _add(proposal, new.table, new.name, Reading(reading.role, 0.75, reason))
+    return True
+
+
 def _own_key(proposal: Proposal, table: Table) -> bool:
     """Rule 3."""
     if len(table.key) != 1 or table.key[0] in proposal.roles[table.name] or _is_link(table):
@@ -375,6 +403,15 @@ def _ask(proposal: Proposal, table: Table, said: frozenset[str]) -> None:
             if (operator and not words & {"uid", "by"}) or "login" in words:
                 reason = "登录记录写下谁在使用这个连接"
                 text = f"{column} insert session"
+                proposal.hints.append(Hint(table.name, "operator", text, 0.7, reason))
+    words_of = {column: set(lexicon.words(column)) for column in table.columns}
+    if any(words & {"password", "passwd", "pwd", "mm"} for words in words_of.values()):
+        for column, words in words_of.items():
+            if "login" in words or proposal.role(table.name, column) == "operator_id":
+                if words & {"uid", "by", "password"}:
+                    continue
+                reason = "登录时按账号查这张表，可知谁在使用这个连接"
+                text = f"{column} select session"
                 proposal.hints.append(Hint(table.name, "operator", text, 0.7, reason))
     if kind == "usage":
         for column in table.columns:

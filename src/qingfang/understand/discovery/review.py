@@ -6,6 +6,7 @@ Rules this module keeps:
    which are for the reader and may be left out. `#` starts a comment line.
 2. Column `*` decides the table (`usage`, `dictionary`, `stock`, `other`); role `-` is no role.
    `*usage_when` and `*open_when` take a predicate, `*operator` takes `column on scope`.
+   Table `*` with a column means that column in every table that has it.
 3. A line read back is a person's word: it overrules whatever was proposed.
 4. What narrows stands behind `#?` and counts only when the person takes these two signs away.
 5. An error names file and line, and nothing of the file is applied.
@@ -28,7 +29,7 @@ DOUBTED: Final = 0.6
 _HEADER: Final = """\
 # 清方目录核对单：请核对下面每一行，改正后用 qingfang discover … --apply 本文件 采用。
 # 每行各栏用制表符分隔：表、列、角色、把握（0–1）、理由。后两栏只供参考，可以省略。
-# 列写 * 表示整张表，角色写 usage（用量）、dictionary（字典）、stock（库存）或 other（其他）。
+# 表写 * 表示凡有这一列的表。列写 * 表示整张表，角色写 usage（用量）、dictionary（字典）、stock（库存）或 other（其他）。
 # 角色写 - 表示没有角色。删去一行表示维持推断的结果。
 # 以 #? 开头的行需要人确认：去掉 #? 才会采用（usage_when 写错会漏掉真正的用量）。
 # 可用的角色：{roles}
@@ -110,6 +111,7 @@ def read(text: str, file: str) -> list[Decision]:
 
 def apply(proposal: Proposal, decisions: list[Decision], file: str) -> None:
     """Put a person's decisions over the proposal. Raises ReviewError before anything changes."""
+    decisions = [one for decision in decisions for one in _each(proposal.schema, decision, file)]
     kinds = {name: kind.kind for name, kind in proposal.kinds.items()}
     for decision in decisions:
         _check(proposal.schema, decision, file)
@@ -143,6 +145,18 @@ def apply(proposal: Proposal, decisions: list[Decision], file: str) -> None:
 
 
 _PREDICATES: Final = frozenset({"*usage_when", "*open_when"})
+
+
+def _each(schema: Schema, decision: Decision, file: str) -> list[Decision]:
+    """The decision for each table it is about."""
+    if decision.table != "*":
+        return [decision]
+    if decision.column.startswith("*"):
+        raise ReviewError(file, decision.line, "表写 * 时，列必须是一个列名")
+    names = [t.name for t in schema.tables.values() if _column(t, decision.column) is not None]
+    if not names:
+        raise ReviewError(file, decision.line, f"没有一张表有列 {decision.column}")
+    return [Decision(name, decision.column, decision.role, decision.line) for name in names]
 
 
 def _table(schema: Schema, decision: Decision, file: str) -> Table:

@@ -7,12 +7,12 @@ for (const place of document.querySelectorAll("[data-chart]")) {
   const draw = () => chart.setOption({
     animation: false,
     aria: { enabled: true },
-    textStyle: { color: colour(), fontFamily: "inherit" },
-    grid: { left: 40, right: 12, top: 36, bottom: 28 },
-    legend: { top: 0, textStyle: { color: colour() } },
+    textStyle: { color: colour(), fontFamily: getComputedStyle(document.body).fontFamily },
+    grid: { left: 8, right: 8, top: 36, bottom: 4, containLabel: true },
+    legend: { top: 0, itemGap: 16, textStyle: { color: colour(), fontFamily: getComputedStyle(document.body).fontFamily } },
     // Rich text: the HTML form would need inline styles, which the page forbids.
     tooltip: { trigger: "axis", renderMode: "richText" },
-    xAxis: { type: "category", data: data.days, axisLabel: { color: colour() } },
+    xAxis: { type: "category", data: data.days, axisLabel: { color: colour(), hideOverlap: true, fontFamily: getComputedStyle(document.body).fontFamily } },
     yAxis: { type: "value", minInterval: 1, axisLabel: { color: colour() } },
     series: data.series.map((s) => ({
       name: s.name, type: "bar", stack: "all", data: s.values, itemStyle: { color: s.colour }, barMaxWidth: 28,

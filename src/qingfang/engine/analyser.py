@@ -1,0 +1,201 @@
+"""The analyser's process: SQL in, meaning out. May be killed and started again at any time.
+
+Serves `paths.run`/analyser.sock: `analyse` (an `Ask` → an `Answer`), `closed` (a connection's id),
+`worlds` (a stream: a number at once and whenever what statements mean has changed for everybody: a
+catalogue, a permanent object), `ping`.
+
+Rules this module keeps:
+
+1. A catalogue that cannot be read is said once, with its place, in the log and in the ledger; the
+   one in force stays.
+2. What a session has built is remembered by connection, bounded; a session that was forgotten (or
+   whose analyser died) reads its own temporary tables as unknown objects, which are opaque.
+3. One statement may take `LONGEST_S`; then it is opaque. Memory of the process is bounded by the
+   kernel: over it the process dies and is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import resource
+import signal
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+from msgspec import Struct
+
+from qingfang import ipc
+from qingfang.config import Config, Database
+from qingfang.engine import process
+from qingfang.events import Meaning
+from qingfang.record.client import Recorder, now_us
+from qingfang.record.entries import Act
+from qingfang.understand import catalogue
+from qingfang.understand.analysis import Analyser, Analysis
+from qingfang.understand.state import SessionState, Shared
+
+log = logging.getLogger(__name__)
+
+LONGEST_S = 2.0
+MOST_MEMORY = 2 * 1024**3
+MOST_SESSIONS = 20_000
+LOOK_EVERY_S = 1.0
+
+
+class Ask(Struct, frozen=True, array_like=True):
+    """One statement of a connection to a database of the configuration."""
+
+    database: str
+    connection: str
+    sql: str
+    binds: tuple[str | None, ...] | None = None
+
+
+class Answer(Struct, frozen=True, array_like=True):
+    """`own`: the session has objects of its own by now, so its statements must be asked for every
+    time. `world`: the number of the world in which this holds."""
+
+    analysis: Analysis
+    own: bool
+    world: int
+
+
+class Overrun(BaseException):
+    """A statement took too long. Not an `Exception`, so that nothing on the way swallows it."""
+
+
+class _Sight:
+    """One database: its catalogue, and what sessions on it have in common."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
+        self.file = folder / database.catalogue
+        self.mark: tuple[int, int, int] | None = None
+        self.analyser: Analyser | None = None
+        self.shared = Shared()
+        self.print: tuple[object, ...] = ()
+
+    def fingerprint(self) -> tuple[object, ...]:
+        shared = self.shared
+        return (
+            tuple((name, id(made)) for name, made in shared.objects.items()),
+            tuple(shared.synonyms.items()),
+            tuple(shared.functions.items()),
+        )
+
+
+class Service:
+    def __init__(self, config: Config, recorder: Recorder, folder: Path) -> None:
+        self._recorder = recorder
+        self._sights = {d.name: _Sight(d, folder) for d in config.database}
+        self._sessions: OrderedDict[str, SessionState] = OrderedDict()
+        self._world = now_us()
+        self._changed = asyncio.Event()
+
+    def look(self) -> None:
+        """Read the catalogues that have changed."""
+        for sight in self._sights.values():
+            try:
+                status = sight.file.stat()
+                mark = (status.st_ino, status.st_mtime_ns, status.st_size)
+                if mark == sight.mark:
+                    continue
+                sight.mark = mark
+                sight.analyser = Analyser(catalogue.load(json.loads(sight.file.read_bytes())))
+            except (OSError, ValueError) as error:
+                if sight.analyser is None and sight.mark is None and isinstance(error, OSError):
+                    raise
+                log.error("catalogue %s: %s", sight.file, error)
+                self._say("catalogue.refused", f"{sight.file}: {error}")
+                continue
+            self._say("catalogue.in-force", str(sight.file))
+            self._turn()
+
+    def _turn(self) -> None:
+        self._world += 1
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _say(self, what: str, about: str) -> None:
+        self._recorder.later(Act(at_us=now_us(), what=what, who="analyser", about=about))
+
+    async def answer(
+        self, method: str, payload: bytes, peer: ipc.Peer
+    ) -> bytes | AsyncIterator[bytes]:
+        if method == "analyse":
+            return msgspec.msgpack.encode(self._analyse(msgspec.msgpack.decode(payload, type=Ask)))
+        if method == "closed":
+            self._sessions.pop(payload.decode(), None)
+            return b""
+        if method == "worlds":
+            return self._worlds()
+        if method == "ping":
+            return b""
+        raise ipc.Refusal(f"analyser: {method}?")
+
+    async def _worlds(self) -> AsyncIterator[bytes]:
+        while True:
+            changed = self._changed
+            yield str(self._world).encode()
+            await changed.wait()
+
+    def _analyse(self, ask: Ask) -> Answer:
+        sight = self._sights.get(ask.database)
+        if sight is None or sight.analyser is None:
+            raise ipc.Refusal(f"no catalogue for {ask.database}")
+        state = self._sessions.get(ask.connection)
+        if state is None:
+            state = SessionState(sight.shared)
+        signal.setitimer(signal.ITIMER_REAL, LONGEST_S)
+        try:
+            analysis = sight.analyser.analyse(
+                ask.sql, sight.database.dialect, binds=ask.binds, state=state
+            )
+        except Overrun:
+            analysis = Analysis(Meaning("opaque", volatile=True))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        own = state.has_own
+        if own:
+            self._sessions[ask.connection] = state
+            self._sessions.move_to_end(ask.connection)
+            if len(self._sessions) > MOST_SESSIONS:
+                self._sessions.popitem(last=False)
+        seen = sight.fingerprint()
+        if seen != sight.print:
+            sight.print = seen
+            self._turn()
+        return Answer(analysis, own, self._world)
+
+
+def _overrun(number: int, frame: FrameType | None) -> None:
+    raise Overrun
+
+
+async def run(config: Config, stopping: asyncio.Event) -> None:
+    """Serve until `stopping` is set."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    signal.signal(signal.SIGALRM, _overrun)
+    folder = Path(config.paths.run)
+    recorder = Recorder(folder / "ledger.sock", "analyser")
+    await recorder.start()
+    service = Service(config, recorder, Path(config.paths.state))
+    service.look()
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            service.look()
+
+    server = await ipc.serve(folder / "analyser.sock", service.answer)
+    looking = asyncio.create_task(look())
+    process.say_ready()
+    await stopping.wait()
+    looking.cancel()
+    server.close()
+    await recorder.close()

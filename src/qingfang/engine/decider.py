@@ -1,0 +1,402 @@
+"""What a gateway's process does with a statement: look up, else ask; record; answer.
+
+Rules this module keeps:
+
+1. A statement of a known template that tells nothing is answered at once, from this process's own
+   cache. Everything else is asked: the analyser for its meaning, the judge for its verdict.
+2. Alert and deny are synced in the ledger before the answer leaves. What passes is noted with its
+   outcome, within milliseconds; the ledger's client counts what it cannot deliver.
+3. What is only work (an INSERT) is forwarded at once and told to the judge afterwards; it can raise
+   no verdict, but it explains later reading.
+4. The cache is thrown away when the analyser says that the world has changed. A session with objects
+   of its own is never looked up.
+5. What was answered without a verdict is judged afterwards and recorded as such.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from qingfang import ipc
+from qingfang.config import Config, Route
+from qingfang.engine import analyser, happening, judge
+from qingfang.engine.judging import Told
+from qingfang.events import (
+    Brief,
+    Connection,
+    Coverage,
+    Event,
+    Meaning,
+    Outcome,
+    Statement,
+    Template,
+    Verdict,
+)
+from qingfang.language import _
+from qingfang.record.client import NotStored, Recorder, now_us
+from qingfang.record.entries import Act, Completed
+from qingfang.sense.gateway.contract import Leg, Unjudged
+from qingfang.understand.templates import Found, Templates
+
+log = logging.getLogger(__name__)
+
+PASS: Final = Verdict("pass")
+_DURABLE = frozenset({"alert", "mask", "deny"})
+_NOTABLE = frozenset({"log", "review"})
+_PAUSE_S: Final = 0.5
+
+
+class _Pending:
+    """A statement between its verdict and its outcome."""
+
+    __slots__ = ("literals", "seq", "template", "told")
+
+    def __init__(self, template: Template, literals: tuple[str, ...], told: Told | None) -> None:
+        self.template: Template = template
+        self.literals: tuple[str, ...] = literals
+        self.told: Told | None = told
+        self.seq: int = 0
+
+
+class _Session:
+    __slots__ = ("connection", "operator", "own", "pending")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection: Connection = connection
+        self.operator: str | None = None
+        self.own: bool = False
+        self.pending: dict[int, _Pending] = {}
+
+
+class Decider:
+    """The `sense.gateway.Decider` of one process of a route."""
+
+    def __init__(self, config: Config, route: Route, recorder: Recorder) -> None:
+        run = Path(config.paths.run)
+        database = next(d for d in config.database if d.name == route.database)
+        self._route = route.name
+        self._database = database.name
+        self._dialect = database.dialect
+        self._node = config.site.node
+        self._recorder = recorder
+        self._analyser = ipc.Client(run / "analyser.sock")
+        self._judge = ipc.Client(run / "judge.sock")
+        self._templates = Templates()
+        self._world = 0
+        self._sessions: dict[str, _Session] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._since_us = now_us()
+        self._statements = self._unjudged = 0
+        self._last_us: int | None = None
+
+    def start(self) -> None:
+        self._go(self._follow_worlds())
+
+    async def close(self) -> None:
+        """Let what is under way end, for a moment."""
+        _done, late = await asyncio.wait([*self._tasks, asyncio.create_task(_nothing())], timeout=1)
+        for task in late:
+            task.cancel()
+        await self._analyser.close()
+        await self._judge.close()
+
+    def coverage(self) -> Coverage:
+        """What this process has seen."""
+        return Coverage(
+            kind="route",
+            name=self._route,
+            database=self._database,
+            at_us=now_us(),
+            since_us=self._since_us,
+            node=self._node,
+            statements=self._statements,
+            connections=len(self._sessions),
+            unjudged=self._unjudged,
+            last_us=self._last_us,
+        )
+
+    # -------------------------------------------------------------- connections
+
+    def opened(self, connection: Connection, leg: Leg) -> None:
+        session = self._sessions.get(connection.id)
+        if session is not None:
+            session.connection = connection
+            return
+        self._sessions[connection.id] = _Session(connection)
+        self._act(
+            "session.opened",
+            connection,
+            {"server_side": leg.local, "server_pid": str(leg.pid), "account": connection.account},
+        )
+
+    def refused(self, connection: Connection, sqlstate: str, error: str) -> None:
+        details = {"sqlstate": sqlstate, "error": happening.readable(error)}
+        self._act("session.refused", connection, {**details, "account": connection.account})
+
+    def closed(self, connection: Connection) -> None:
+        session = self._sessions.pop(connection.id, None)
+        if session is None:
+            return
+        name = connection.id.encode()
+        if session.own:
+            self._go(self._tell(self._analyser, name))
+        self._go(self._tell(self._judge, name))
+
+    def _act(self, what: str, connection: Connection, details: dict[str, str]) -> None:
+        self._recorder.later(
+            Act(now_us(), what, "gateway", connection.id, connection.client, details)
+        )
+
+    async def _tell(self, client: ipc.Client, connection: bytes) -> None:
+        # Memories of sessions are bounded; one that is not told of an end does no harm.
+        with contextlib.suppress(ipc.Unavailable, ipc.Refusal):
+            await client.call("closed", connection)
+
+    # -------------------------------------------------------------- statements
+
+    def decide(self, connection: Connection, statement: Statement) -> Verdict | Awaitable[Verdict]:
+        session = self._sessions[connection.id]
+        self._statements += 1
+        self._last_us = statement.at_us
+        if session.own or statement.doubt or statement.cut_binds:
+            return self._decide(session, connection, statement, None)
+        found = self._templates.look(statement.sql, self._dialect, statement.binds)
+        if found is None:
+            return self._decide(session, connection, statement, None)
+        if found.quiet:
+            session.pending[statement.number] = _Pending(found.template, found.literals(), None)
+            return PASS
+        return self._decided(session, connection, statement, found)
+
+    def _decided(
+        self, session: _Session, connection: Connection, statement: Statement, found: Found
+    ) -> Verdict | Awaitable[Verdict]:
+        meaning = found.meaning
+        if _only_work(meaning):
+            session.pending[statement.number] = _Pending(found.template, found.literals(), None)
+            self._go(self._learn(session, connection, statement, found))
+            return PASS
+        return self._decide(session, connection, statement, found)
+
+    async def _decide(
+        self,
+        session: _Session,
+        connection: Connection,
+        statement: Statement,
+        found: Found | None,
+    ) -> Verdict:
+        statement = happening.written(statement)
+        if found is None:
+            found = await self._analysed(session, connection, statement)
+            if found.quiet and not statement.doubt:
+                session.pending[statement.number] = _Pending(found.template, found.literals(), None)
+                return PASS
+            if _only_work(found.meaning) and not statement.doubt:
+                await self._learn(session, connection, statement, found)
+                session.pending[statement.number] = _Pending(found.template, found.literals(), None)
+                return PASS
+        told = await self._asked(session, connection, statement, found)
+        pending = _Pending(found.template, found.literals(), told)
+        session.pending[statement.number] = pending
+        if told.verdict.decision in _DURABLE:
+            answered = "denied" if told.verdict.decision == "deny" else "forwarded"
+            event = happening.event_of(
+                connection, statement, told, found.template.digest.hex(), answered=answered
+            )
+            pending.seq = await self._recorder.record(event)
+        return told.verdict
+
+    async def _analysed(
+        self, session: _Session, connection: Connection, statement: Statement
+    ) -> Found:
+        ask = analyser.Ask(self._database, connection.id, statement.sql, statement.binds)
+        raw = await self._analyser.call("analyse", msgspec.msgpack.encode(ask))
+        answer = msgspec.msgpack.decode(raw, type=analyser.Answer)
+        session.own = answer.own
+        if answer.world != self._world:
+            self._templates, self._world = Templates(), answer.world
+        analysis = answer.analysis
+        if statement.doubt or statement.cut_binds or answer.own:
+            analysis = replace(analysis, meaning=replace(analysis.meaning, volatile=True))
+        return self._templates.learn(statement.sql, self._dialect, analysis, statement.binds)
+
+    async def _asked(
+        self, session: _Session, connection: Connection, statement: Statement, found: Found
+    ) -> Told:
+        meaning = found.meaning
+        if statement.doubt and meaning.disclosure != "usage":
+            meaning = replace(meaning, disclosure="opaque", grain=None, subtype=None)
+        ask = judge.Ask(connection, meaning, statement.at_us, found.template.digest)
+        raw = await self._judge.call("judge", msgspec.msgpack.encode(ask))
+        told = msgspec.msgpack.decode(raw, type=Told)
+        operator = told.who.operator
+        session.operator = operator.value if operator is not None else None
+        return told
+
+    async def _learn(
+        self, session: _Session, connection: Connection, statement: Statement, found: Found
+    ) -> None:
+        try:
+            await self._asked(session, connection, statement, found)
+        except (ipc.Unavailable, ipc.Refusal) as error:
+            log.warning("work could not be told to the judge: %s", error)
+
+    def completed(
+        self,
+        connection: Connection,
+        statement: Statement,
+        verdict: Verdict | None,
+        outcome: Outcome,
+    ) -> None:
+        session = self._sessions.get(connection.id)
+        pending = session.pending.pop(statement.number, None) if session is not None else None
+        if session is None or pending is None or verdict is None:
+            self._go(self._late(session or _Session(connection), connection, statement, outcome))
+            return
+        told = pending.told
+        decision = told.verdict.decision if told is not None else "pass"
+        if decision in _DURABLE:
+            self._recorder.later(
+                Completed(
+                    pending.seq,
+                    outcome.rows if outcome.rows >= 0 else None,
+                    outcome.bytes if outcome.bytes >= 0 else None,
+                    happening.error_of(outcome),
+                    happening.took_ms(statement, outcome),
+                )
+            )
+        elif told is not None and decision in _NOTABLE:
+            statement = happening.written(statement)
+            digest = pending.template.digest.hex()
+            self._recorder.later(happening.event_of(connection, statement, told, digest, outcome))
+        else:
+            self._note(session, connection, statement, pending, outcome)
+
+    def _note(
+        self,
+        session: _Session,
+        connection: Connection,
+        statement: Statement,
+        pending: _Pending,
+        outcome: Outcome,
+    ) -> None:
+        brief = Brief(
+            connection.id,
+            statement.at_us,
+            pending.template.digest,
+            statement.kind,
+            pending.literals,
+            statement.binds,
+            -1 if outcome.end == "lost" else outcome.at_us - statement.at_us,
+            outcome.rows,
+            outcome.bytes,
+            happening.error_of(outcome) if outcome.error is not None else None,
+            session.operator,
+        )
+        self._recorder.note(brief, connection, pending.template)
+
+    async def _late(
+        self, session: _Session, connection: Connection, statement: Statement, outcome: Outcome
+    ) -> None:
+        """Judge what was answered (or refused by the server) before it could be judged."""
+        statement = happening.written(statement)
+        for _attempt in range(120):
+            try:
+                found = await self._analysed(session, connection, statement)
+                told = await self._asked(session, connection, statement, found)
+                break
+            except (ipc.Unavailable, ipc.Refusal):
+                await asyncio.sleep(_PAUSE_S)
+        else:
+            self._recorder.report_loss("event", 1, _("分析或判断进程长时间不可用"))
+            return
+        if told.verdict.decision == "pass":
+            pending = _Pending(found.template, found.literals(), told)
+            self._note(session, connection, statement, pending, outcome)
+            return
+        digest = found.template.digest.hex()
+        answered = "denied" if outcome.end == "denied" else "forwarded"
+        self._recorder.later(
+            happening.event_of(connection, statement, told, digest, outcome, answered)
+        )
+
+    # -------------------------------------------------------------- blindness
+
+    def unjudged(self, interval: Unjudged) -> None:
+        """Begin and end of a time without verdicts: an alert when it begins, the counts when it
+        is over."""
+        if interval.until_us is None:
+            text = _("线路 {} 暂时不能判断语句，按线路的失败策略处理（原因：{}）").format(
+                interval.route, interval.cause
+            )
+            self._recorder.later(self._blind(interval.since_us, text))
+            return
+        count = interval.forwarded + interval.refused
+        self._unjudged += count
+        details = {
+            "from": happening.iso(interval.since_us),
+            "to": happening.iso(interval.until_us),
+            "forwarded": str(interval.forwarded),
+            "refused": str(interval.refused),
+            "cause": interval.cause,
+        }
+        self._recorder.later(
+            Act(now_us(), "route.unjudged", "gateway", interval.route, details=details)
+        )
+
+    def _blind(self, at_us: int, text: str) -> Event:
+        return Event(
+            connection="",
+            at=happening.iso(at_us),
+            source="gateway",
+            protocol="",
+            server="",
+            database=self._database,
+            account="",
+            client="",
+            sql="",
+            kind="coverage",
+            verdict="alert",
+            node=self._node,
+            reasons=(text,),
+            codes=("route-unjudged",),
+            severity=2,
+        )
+
+    # -------------------------------------------------------------- in the background
+
+    async def _follow_worlds(self) -> None:
+        while True:
+            with contextlib.suppress(ipc.Unavailable, ipc.Refusal):
+                async for world in self._analyser.stream("worlds"):
+                    if int(world) != self._world:
+                        self._templates, self._world = Templates(), int(world)
+            await asyncio.sleep(_PAUSE_S)
+
+    def _go(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, NotStored):
+            log.error("background work failed", exc_info=error)
+
+
+def _only_work(meaning: Meaning) -> bool:
+    """Nothing is read that counts; keys are written, or a person signs in."""
+    return meaning.disclosure == "none" and not meaning.yields and not meaning.pins
+
+
+async def _nothing() -> None:
+    pass

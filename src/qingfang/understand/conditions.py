@@ -1,0 +1,577 @@
+"""WHERE, ON and HAVING → facts about columns, equalities between columns, and what a threshold shows.
+
+Rules this module keeps:
+
+1. Only what every row must pass becomes a fact that fixes; a predicate under OR or NOT is kept as
+   a mention (`other`), unless all arms of the OR fix the same thing.
+2. A fact is about a column's own value. A function of a column gives a mention, except the few
+   that cut a time to its day.
+3. IN and EXISTS that every row must pass join the sub-select to the block; all other sub-selects
+   are merged without deciding which rows come.
+4. A predicate on a sum, count or rank shows it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from qingfang.understand.expressions import flow, presence
+from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
+from qingfang.understand.predicates import (
+    MAX_PINS,
+    Const,
+    Fact,
+    array_items,
+    fold,
+    is_known_bind,
+    moment,
+    same_value,
+)
+
+if TYPE_CHECKING:
+    from qingfang.understand.scope import Scope
+
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
+_FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {
+    exp.GT: exp.LT,
+    exp.GTE: exp.LTE,
+    exp.LT: exp.GT,
+    exp.LTE: exp.GTE,
+}
+_KEYS = frozenset({"patient_id", "visit_id", "prescription_id"})
+
+
+class Sink:
+    """Where the facts of one condition go. `joins` tells that its sub-selects decide which rows
+    come (they stand in AND, not under OR or in an outer join's ON)."""
+
+    __slots__ = ("edges", "facts", "joins", "scope")
+
+    def __init__(self, scope: Scope, joins: bool) -> None:
+        self.scope, self.joins = scope, joins
+        self.facts: list[Fact] = []
+        self.edges: list[Edge] = []
+
+    def show(self, shown: Flow) -> None:
+        self.scope.draft.shown = self.scope.draft.shown | shown
+
+    def fact(
+        self,
+        source: Source,
+        op: str,
+        values: tuple[Const, ...] = (),
+        *,
+        negated: bool = False,
+        low: Const | None = None,
+        high: Const | None = None,
+        high_open: bool = False,
+        node: exp.Expr,
+    ) -> None:
+        reading = self.scope.walker.reading
+        for const in (*values, low, high):
+            if const is not None:
+                reading.free.update(const.literals)
+        self.facts.append(
+            Fact(
+                source,
+                op,
+                values,
+                negated=negated,
+                low=low,
+                high=high,
+                high_open=high_open,
+                span=self.scope.span(node),
+            )
+        )
+
+    def mention(self, node: exp.Expr, shown: Flow) -> None:
+        """A predicate that fixes nothing: it names columns, and shows the sums it tests."""
+        if shown.measured:
+            self.show(shown.comparison())
+        for source in shown.raw | shown.tested:
+            self.fact(source, "other", node=node)
+
+
+def apply(node: exp.Expr, scope: Scope) -> None:
+    """A condition that every row of the scope's block passes."""
+    sink = Sink(scope, True)
+    _all(node, sink)
+    scope.draft.facts.extend(sink.facts)
+    scope.draft.edges.extend(sink.edges)
+
+
+def apply_outer(node: exp.Expr, scope: Scope, losing: set[Instance], group: int) -> None:
+    """The ON of an outer join: it decides nothing but which rows of the losing side match."""
+    sink = Sink(scope, False)
+    _all(node, sink)
+    for fact in sink.facts:
+        if fact.source.instance in losing:
+            scope.draft.facts.append(fact.loose())
+    for edge in sink.edges:
+        inside_a, inside_b = edge.a.instance in losing, edge.b.instance in losing
+        if inside_a and inside_b:
+            scope.draft.edges.append(Edge(edge.a, edge.b, edge.groups, False))
+        elif inside_b:
+            scope.draft.edges.append(Edge(edge.a, edge.b, edge.groups | {group}, False))
+        elif inside_a:
+            scope.draft.edges.append(Edge(edge.b, edge.a, edge.groups | {group}, False))
+
+
+def always(node: exp.Expr, scope: Scope) -> bool | None:
+    """The truth of a condition that reads no column: `1=1`, `:p IS NULL` with its value known."""
+    reading, own = scope.walker.reading, scope.own
+    if isinstance(node, exp.Paren):
+        return always(node.this, scope)
+    if isinstance(node, exp.Boolean):
+        return bool(node.this)
+    if isinstance(node, exp.Not):
+        inner = always(node.this, scope)
+        return None if inner is None else not inner
+    if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
+        subject = node.this
+        while isinstance(subject, (exp.Cast, exp.Paren)):
+            subject = subject.this
+        if is_known_bind(subject, reading):
+            const = fold(subject, reading, own)
+            if const is not None:
+                known = reading.condition("known", (const,), not const.null)
+                return known if node.args.get("negate") else not known
+        return None
+    if isinstance(node, (exp.EQ, exp.NEQ)):
+        left, right = fold(node.left, reading, own), fold(node.right, reading, own)
+        if left is None or right is None or left.text is None or right.text is None:
+            return None
+        reading.bind(left)
+        reading.bind(right)
+        return same_value(left.text, right.text) is isinstance(node, exp.EQ)
+    if isinstance(node, exp.Literal):
+        reading.fixed.update([node.meta["start"]] if own and "start" in node.meta else [])
+        return str(node.this) not in {"0", ""}
+    return None
+
+
+def _flat(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    """The operands of a chain of AND or OR, however deep."""
+    parts: list[exp.Expr] = []
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        bare = part.unnest() if isinstance(part, exp.Paren) else part
+        if isinstance(bare, kind) and isinstance(bare, exp.Binary):
+            waiting.extend((bare.right, bare.left))
+        else:
+            parts.append(bare)
+    return parts
+
+
+def _all(node: exp.Expr, sink: Sink) -> None:
+    for part in _flat(node, exp.And):
+        sink.scope.walker.spend()
+        if always(part, sink.scope) is None:
+            _one(part, sink)
+
+
+def _one(node: exp.Expr, sink: Sink) -> None:
+    """One conjunct."""
+    scope = sink.scope
+    if isinstance(node, exp.Or):
+        _any(node, sink)
+    elif isinstance(node, exp.Not):
+        _not(node.this.unnest() if isinstance(node.this, exp.Paren) else node.this, sink)
+    elif isinstance(node, _COMPARISONS):
+        _compared(node, sink)
+    elif isinstance(node, exp.In):
+        _in(node, sink, False)
+    elif isinstance(node, exp.Between):
+        _between(node, sink)
+    elif isinstance(node, (exp.Like, exp.ILike)):
+        _like(node, sink, bool(node.args.get("negate")))
+    elif isinstance(node, exp.Is):
+        _is(node, sink, bool(node.args.get("negate")))
+    elif isinstance(node, exp.Exists):
+        _exists(node, sink)
+    elif isinstance(node, exp.Column):
+        shown = flow(node, scope)
+        if shown.exact is not None:
+            sink.fact(shown.exact, "eq", (Const("true"),), node=node)
+        else:
+            sink.mention(node, shown)
+    else:
+        sink.mention(node, flow(node, scope))
+
+
+def _any(node: exp.Expr, sink: Sink) -> None:
+    """OR: what all its arms fix, and mentions for the rest."""
+    arms: list[exp.Expr] = []
+    for arm in _flat(node, exp.Or):
+        answer = always(arm, sink.scope)
+        if answer is True:
+            return
+        if answer is None:
+            arms.append(arm)
+    if len(arms) == 1:
+        _all(arms[0], sink)
+        return
+    found: list[list[Fact]] = []
+    for arm in arms:
+        inner = Sink(sink.scope, False)
+        _all(arm, inner)
+        found.append(inner.facts)
+    if not found:
+        return
+    _same_column(found, sink, node)
+    _same_instance(found, sink, node)
+    for facts in found:
+        for fact in facts:
+            if fact.op != "null":
+                sink.facts.append(Fact(fact.source, "other", negated=fact.negated, span=fact.span))
+
+
+def _same_column(found: list[list[Fact]], sink: Sink, node: exp.Expr) -> None:
+    """`a=1 OR a=2` as `a IN (1, 2)`."""
+    for fact in found[0]:
+        if not fact.fixes:
+            continue
+        values: list[Const] = []
+        for facts in found:
+            same = [f for f in facts if f.fixes and f.source == fact.source]
+            if not same:
+                break
+            values.extend(same[0].values)
+        else:
+            sink.fact(fact.source, "eq", tuple(values), node=node)
+
+
+def _same_instance(found: list[list[Fact]], sink: Sink, node: exp.Expr) -> None:
+    """Every arm pins the same rows, each by a key of its own: `brid='A' OR zyh='B'`."""
+    for fact in found[0]:
+        if not fact.fixes or fact.source.role not in _KEYS:
+            continue
+        values: list[Const] = []
+        columns = {fact.source.column}
+        for facts in found:
+            pins = [
+                f
+                for f in facts
+                if f.fixes and f.source.instance is fact.source.instance and f.source.role in _KEYS
+            ]
+            if not pins:
+                break
+            values.extend(pins[0].values)
+            columns.add(pins[0].source.column)
+        else:
+            if len(columns) > 1:
+                sink.fact(fact.source, "eq", tuple(values), node=node)
+
+
+def _not(node: exp.Expr, sink: Sink) -> None:
+    scope = sink.scope
+    if isinstance(node, exp.Or):
+        for part in _flat(node, exp.Or):
+            _not(part, sink)
+    elif isinstance(node, exp.Not):
+        _one(node.this, sink)
+    elif isinstance(node, exp.Is):
+        _is(node, sink, not node.args.get("negate"))
+    elif isinstance(node, exp.In):
+        _in(node, sink, True)
+    elif isinstance(node, (exp.Like, exp.ILike)):
+        _like(node, sink, not node.args.get("negate"))
+    elif isinstance(node, exp.EQ):
+        _compared(exp.NEQ(this=node.left, expression=node.right), sink)
+    elif isinstance(node, exp.Exists):
+        sink.show(presence(node.this, scope))
+    elif isinstance(node, exp.Column):
+        shown = flow(node, scope)
+        if shown.exact is not None:
+            sink.fact(shown.exact, "eq", (Const("false"),), node=node)
+    else:
+        sink.mention(node, flow(node, scope))
+
+
+def day_of(node: exp.Expr) -> exp.Expr | None:
+    """The time that an expression cuts to its day, None when it does something else."""
+    if isinstance(node, exp.Paren):
+        return day_of(node.this)
+    if isinstance(node, (exp.Cast, exp.TryCast)):
+        return node.this if node.to.this is exp.DType.DATE else None
+    if isinstance(node, (exp.Date, exp.TsOrDsToDate)):
+        return node.this
+    if isinstance(node, (exp.TimestampTrunc, exp.DateTrunc)):
+        unit = node.args.get("unit")
+        return node.this if unit is not None and unit.name.upper() == "DAY" else None
+    if isinstance(node, exp.Trunc) and node.args.get("decimals") is None:
+        return node.this
+    if isinstance(node, exp.TimeToStr):
+        form = node.args.get("format")
+        text = str(form.this) if isinstance(form, exp.Literal) else ""
+        return node.this if all(part in text for part in ("%Y", "%m", "%d")) else None
+    return None
+
+
+def _compared(node: exp.Expr, sink: Sink) -> None:
+    _scope, reading, own = sink.scope, sink.scope.walker.reading, sink.scope.own
+    left, right = node.this, node.args["expression"]
+    kind: type[exp.Expr] = type(node)
+    if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple) and kind is exp.EQ:
+        for one, other in zip(left.expressions, right.expressions, strict=False):
+            _compared(exp.EQ(this=one, expression=other), sink)
+        return
+    if isinstance(right, exp.Any) and kind is exp.EQ:
+        _any_of(left, right.this, sink, node)
+        return
+    value = fold(right, reading, own)
+    subject = left
+    if value is None:
+        value, subject = fold(left, reading, own), right
+        if value is not None:
+            kind = _FLIPPED.get(kind, kind)
+    if value is None:
+        _columns(left, right, kind, sink, node)
+        return
+    _against(subject, kind, value, sink, node)
+
+
+def _against(
+    subject: exp.Expr, kind: type[exp.Expr], value: Const, sink: Sink, node: exp.Expr
+) -> None:
+    """`subject op constant`."""
+    scope = sink.scope
+    inner = day_of(subject)
+    shown = flow(inner if inner is not None else subject, scope)
+    if shown.measured or shown.exact is None:
+        sink.mention(node, shown)
+        return
+    source = shown.exact
+    if kind in {exp.EQ, exp.NullSafeEQ}:
+        if inner is not None and source.role == "time":
+            sink.fact(source, "day", (value,), node=node)
+        elif inner is not None:
+            sink.fact(source, "other", node=node)
+        else:
+            sink.fact(source, "eq", (value,), node=node)
+    elif kind is exp.NEQ:
+        sink.fact(source, "eq", (value,), negated=True, node=node)
+    elif kind in {exp.GT, exp.GTE}:
+        sink.fact(source, "range", low=value, node=node)
+    else:
+        sink.fact(
+            source, "range", high=value, high_open=kind is exp.LT and inner is None, node=node
+        )
+
+
+def _columns(
+    left: exp.Expr, right: exp.Expr, kind: type[exp.Expr], sink: Sink, node: exp.Expr
+) -> None:
+    """A comparison of two expressions that both read columns or sub-selects."""
+    scope = sink.scope
+    if kind is exp.EQ and isinstance(right, exp.Subquery):
+        _chosen(left, right, sink, node)
+        return
+    if kind is exp.EQ and isinstance(left, exp.Subquery):
+        _chosen(right, left, sink, node)
+        return
+    one, other = flow(left, scope), flow(right, scope)
+    if kind is exp.EQ and one.exact is not None and other.exact is not None:
+        if one.exact != other.exact:
+            own = set(scope.draft.instances)
+            a, b = one.exact, other.exact
+            if a.instance in own and b.instance not in own:
+                a, b = b, a
+            sink.edges.append(Edge(a, b))
+        return
+    both = one | other
+    if both.measured:
+        sink.mention(node, both)
+
+
+def _in(node: exp.In, sink: Sink, negated: bool) -> None:
+    scope, reading, own = sink.scope, sink.scope.walker.reading, sink.scope.own
+    query = node.args.get("query")
+    if query is not None:
+        if negated or not sink.joins:
+            shown = flow(node.this, scope) if not isinstance(node.this, exp.Tuple) else NOTHING
+            for source in shown.raw:
+                sink.fact(source, "other", negated=negated, node=node)
+            sink.show(presence(query, scope))
+        else:
+            _chosen(node.this, query, sink, node)
+        return
+    if node.args.get("unnest") is not None:
+        sink.mention(node, flow(node.this, scope))
+        return
+    if isinstance(node.this, exp.Tuple) and not negated:
+        _tuples(node, sink)
+        return
+    values = [fold(item, reading, own) for item in node.expressions]
+    shown = flow(node.this, scope)
+    constants = tuple(value for value in values if value is not None)
+    inner = day_of(node.this)
+    if inner is not None and len(constants) == len(values) and not negated:
+        shown = flow(inner, scope)
+        if shown.exact is not None:
+            sink.fact(shown.exact, "day" if len(values) == 1 else "other", constants, node=node)
+            return
+    if len(constants) < len(values) or shown.exact is None or shown.measured:
+        for item in node.expressions:
+            shown = shown | flow(item, scope)
+        sink.mention(node, shown)
+        return
+    sink.fact(shown.exact, "eq", constants, negated=negated, node=node)
+
+
+def _tuples(node: exp.In, sink: Sink) -> None:
+    """`(a, b) IN ((1, 2), (3, 4))`: each column by itself."""
+    scope, reading, own = sink.scope, sink.scope.walker.reading, sink.scope.own
+    for at, part in enumerate(node.this.expressions):
+        shown = flow(part, scope)
+        values: list[Const] = []
+        for row in node.expressions:
+            cell = (
+                row.expressions[at]
+                if isinstance(row, exp.Tuple) and at < len(row.expressions)
+                else None
+            )
+            value = fold(cell, reading, own) if cell is not None else None
+            if value is None:
+                break
+            values.append(value)
+        else:
+            if shown.exact is not None:
+                sink.fact(shown.exact, "eq", tuple(values), node=node)
+                continue
+        sink.mention(node, shown)
+
+
+def _any_of(left: exp.Expr, right: exp.Expr, sink: Sink, node: exp.Expr) -> None:
+    """`x = ANY(array or sub-select)`."""
+    scope, reading = sink.scope, sink.scope.walker.reading
+    inner = right.unnest() if isinstance(right, exp.Paren) else right
+    if isinstance(inner, (exp.Subquery, exp.Query)):
+        if sink.joins:
+            _chosen(left, inner, sink, node)
+        else:
+            sink.show(presence(inner, scope))
+            sink.mention(node, flow(left, scope))
+        return
+    value = fold(inner, reading, scope.own)
+    shown = flow(left, scope)
+    if value is None or shown.exact is None or shown.measured:
+        sink.mention(node, shown | flow(inner, scope))
+        return
+    items = value.items
+    if items is None:
+        texts = array_items(value.text)
+        few = texts is not None and len(texts) <= MAX_PINS
+        if value.binds:
+            reading.condition("few", (value,), few)
+        else:
+            reading.bind(value)
+        if not few or texts is None:
+            sink.fact(shown.exact, "chosen", (value,), node=node)
+            return
+        items = tuple(Const(text, binds=value.binds) for text in texts)
+    sink.fact(shown.exact, "eq", items, node=node)
+
+
+def _between(node: exp.Between, sink: Sink) -> None:
+    scope, reading, own = sink.scope, sink.scope.walker.reading, sink.scope.own
+    low = fold(node.args["low"], reading, own)
+    high = fold(node.args["high"], reading, own)
+    inner = day_of(node.this)
+    shown = flow(inner if inner is not None else node.this, scope)
+    if shown.exact is None or shown.measured:
+        sink.mention(node, shown)
+        return
+    if low is None or high is None:
+        sink.fact(shown.exact, "other", node=node)
+        return
+    sink.fact(shown.exact, "range", low=low, high=high, node=node)
+
+
+def _like(node: exp.Expr, sink: Sink, negated: bool) -> None:
+    scope, reading = sink.scope, sink.scope.walker.reading
+    value = fold(node.args["expression"], reading, scope.own)
+    shown = flow(node.this, scope)
+    if shown.exact is None or shown.measured or value is None:
+        sink.mention(node, shown)
+        return
+    source = shown.exact
+    if source.role == "time" and not negated:
+        reading.bind(value)
+        text = (value.text or "").rstrip("%")
+        whole = moment(text[:10]) if len(text) >= 8 else None
+        if whole is not None and "_" not in text:
+            sink.fact(source, "day", (value,), node=node)
+            return
+    sink.fact(source, "like", (value,), negated=negated, node=node)
+
+
+def _is(node: exp.Expr, sink: Sink, negated: bool) -> None:
+    shown = flow(node.this, sink.scope)
+    if isinstance(node.args["expression"], exp.Null):
+        if shown.measured:
+            sink.show(shown.comparison())
+        if shown.exact is not None:
+            sink.fact(shown.exact, "null", negated=negated, node=node)
+        return
+    if isinstance(node.args["expression"], exp.Boolean) and shown.exact is not None:
+        truth = bool(node.args["expression"].this) is not negated
+        sink.fact(shown.exact, "eq", (Const("true" if truth else "false"),), node=node)
+        return
+    sink.mention(node, shown)
+
+
+def _exists(node: exp.Exists, sink: Sink) -> None:
+    scope = sink.scope
+    if not sink.joins:
+        sink.show(presence(node.this, scope))
+        return
+    blocks = scope.walker.query(node.this, scope.inside())
+    if len(blocks) == 1:
+        _join(blocks[0], sink)
+    else:
+        for block in blocks:
+            scope.draft.absorb(block, -1)
+            sink.show(Flow(counted=frozenset(block.instances)))
+
+
+def _chosen(subject: exp.Expr, query: exp.Expr, sink: Sink, node: exp.Expr) -> None:
+    """`subject IN (SELECT …)`, `subject = (SELECT …)`."""
+    scope = sink.scope
+    parts = subject.expressions if isinstance(subject, exp.Tuple) else [subject]
+    shown = [flow(part, scope) for part in parts]
+    blocks = scope.walker.query(query, scope.inside())
+    for part in shown:
+        if part.measured:
+            sink.show(part.comparison())
+        if part.exact is not None:
+            sink.fact(part.exact, "chosen", node=node)
+        else:
+            sink.mention(node, part)
+    if not sink.joins or len(blocks) != 1:
+        pinned = [scope.walker.pinned_member(block) for block in blocks]
+        for block in blocks:
+            scope.draft.absorb(block, -1)
+            sink.show(block.shown.measures_only())
+        if sink.joins and blocks and all(pinned) and shown[0].exact is not None:
+            sink.fact(shown[0].exact, "eq", (Const(),), node=node)
+        return
+    block = blocks[0]
+    _join(block, sink)
+    for part, (_name, column) in zip(shown, block.columns, strict=False):
+        if column.measured:
+            sink.show(column.comparison())
+        if part.exact is None or column.member is None:
+            continue
+        whole = column.exact is not None and not block.added and block.windowed is None
+        groups: frozenset[int] = frozenset() if whole else frozenset({-1})
+        sink.edges.append(Edge(column.member, part.exact, groups))
+
+
+def _join(block: Block, sink: Sink) -> None:
+    """Merge a semi-join's block: its predicates decide which rows come, its rows do not come."""
+    sink.scope.draft.absorb(block)
+    sink.show(block.shown.measures_only())

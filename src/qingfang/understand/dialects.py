@@ -1,0 +1,320 @@
+"""Text → statements → trees: sqlglot with its traps covered.
+
+Rules this module keeps:
+
+1. Nothing raised by the parser gets out: a statement that cannot be parsed is a `Piece` without a
+   tree, and its `problem` says why. Nothing is logged (a text may hold a name).
+2. Offsets are code points into the text as it was given, through every repair made here: repairs
+   change tokens or replace characters one for one, they never shift text.
+3. Budgets are counted, never timed: length, tokens and nesting. What is over is not parsed.
+4. Bound values have one form in the tree, `Placeholder(this="qf_bind_N")` with N from 0, whatever
+   the dialect writes (`?`, `$1`, `:1`, `:name`, `@p1`). Names are numbered by first appearance.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
+
+# The parser's warnings quote the statement, and a statement can hold a person's name.
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL + 1)
+
+MAX_LENGTH = 262_144
+MAX_TOKENS = 60_000
+MAX_NESTING = 120
+
+BIND = "qf_bind_"
+
+_OPENERS = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
+_CLOSERS = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+_OPERANDS = frozenset(
+    {
+        *(TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER),
+        *(TokenType.R_PAREN, TokenType.R_BRACKET),
+    }
+)
+_COMMANDS = frozenset(
+    {
+        *(TokenType.COMMAND, TokenType.EXECUTE, TokenType.FETCH, TokenType.SHOW),
+        *(TokenType.RENAME,),
+    }
+)
+# Objects whose body is a block of statements: their `;` do not end the statement.
+_BODIED = frozenset({"FUNCTION", "PROCEDURE", "PROC", "TRIGGER", "PACKAGE", "EVENT", "TYPE"})
+
+
+class Piece:
+    """One statement of a text: its first and last code point, its tokens, and its verb."""
+
+    __slots__ = ("end", "problem", "start", "tokens", "verb")
+
+    def __init__(self, tokens: list[Token], problem: str = "", start: int = 0, end: int = 0):
+        self.tokens, self.problem = tokens, problem
+        self.start = tokens[0].start if tokens else start
+        self.end = tokens[-1].end + 1 if tokens else end
+        self.verb = tokens[0].text.upper() if tokens else ""
+
+    def words(self, count: int) -> list[str]:
+        return [token.text.upper() for token in self.tokens[:count]]
+
+
+def pieces(sql: str, dialect: str) -> list[Piece]:
+    """The statements of a text. A text that cannot be read is one piece with a `problem`:
+    `too_long`, `too_deep` or `unparsed`."""
+    if len(sql) > MAX_LENGTH:
+        return [Piece([], "too_long", 0, len(sql))]
+    try:
+        tokens = _tokens(_without_disguise(sql, dialect), dialect, 0)
+    except (SqlglotError, RecursionError, ValueError):
+        return [Piece([], "unparsed", 0, len(sql))]
+    if len(tokens) > MAX_TOKENS:
+        return [Piece([], "too_long", 0, len(sql))]
+    if _deepest(tokens) > MAX_NESTING:
+        return [Piece([], "too_deep", 0, len(sql))]
+    return [Piece(part) for part in _split(_repaired(tokens, dialect), dialect)]
+
+
+def _tokens(sql: str, dialect: str, base: int) -> list[Token]:
+    """The words of a text whose first code point is number `base`. The tokenizer keeps what
+    follows EXECUTE, FETCH, CALL and their like as one string; here it is taken apart."""
+    tokens: list[Token] = []
+    for token in Dialect.get_or_raise(dialect).tokenize(sql):
+        if token.token_type is TokenType.STRING and tokens and tokens[-1].token_type in _COMMANDS:
+            after = tokens[-1].end + 1 - base
+            at = after + len(sql[after:]) - len(sql[after:].lstrip())
+            if token.text and sql.startswith(token.text, at):
+                tokens.extend(_tokens(token.text, dialect, base + at))
+                continue
+        if base:
+            tokens.append(_moved(token, base))
+        else:
+            tokens.append(token)
+    return tokens
+
+
+def _moved(token: Token, base: int) -> Token:
+    return Token(
+        token.token_type,
+        token.text,
+        line=token.line,
+        col=token.col,
+        start=token.start + base,
+        end=token.end + base,
+        comments=token.comments,
+    )
+
+
+def tree(piece: Piece, sql: str, dialect: str) -> exp.Expr | None:
+    """The piece's tree, None when the parser refuses it (or keeps it as mere text)."""
+    if piece.problem:
+        return None
+    return parse(piece.tokens, sql, dialect)
+
+
+def parse(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
+    """The one tree of these tokens; None when there is none or more than one."""
+    try:
+        parsed = Dialect.get_or_raise(dialect).parser().parse(tokens, sql)
+    except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, KeyError):
+        return None
+    except IndexError:
+        return None
+    if len(parsed) != 1 or parsed[0] is None or isinstance(parsed[0], exp.Command):
+        return None
+    return parsed[0]
+
+
+def span(node: exp.Expr) -> tuple[int, int] | None:
+    """First and last code point (end exclusive) of the words under a node."""
+    start, end = -1, -1
+    for part in node.walk():
+        meta = part.meta
+        if "start" in meta:
+            first, last = meta["start"], meta["end"] + 1
+            start = first if start < 0 else min(start, first)
+            end = max(end, last)
+    return None if start < 0 else (start, end)
+
+
+def names(sql: str) -> list[str]:
+    """The words of a text that could name something, quotes or not: the lexical estimate."""
+    return [found.lower() for found in re.findall(r"[^\W\d][\w$#]*", sql)]
+
+
+def _deepest(tokens: list[Token]) -> int:
+    depth = deepest = 0
+    for token in tokens:
+        if token.token_type in _OPENERS:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token.token_type in _CLOSERS or token.token_type is TokenType.END:
+            depth = max(0, depth - 1)
+    return deepest
+
+
+def _without_disguise(sql: str, dialect: str) -> str:
+    """MySQL runs what stands in `/*! … */` (and MariaDB `/*M! … */`): blank only the brackets."""
+    if dialect != "mysql" or ("/*!" not in sql and "/*M!" not in sql):
+        return sql
+    pattern = re.compile(
+        r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|/\*M?!\d*|/\*(?!M?!).*?\*/"
+        r"|#[^\n]*|--[ \t][^\n]*|\*/",
+        re.DOTALL,
+    )
+
+    def blank(found: re.Match[str]) -> str:
+        text = found[0]
+        if text.startswith(("/*!", "/*M!")) or text == "*/":
+            return " " * len(text)
+        return text
+
+    return pattern.sub(blank, sql)
+
+
+def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
+    """Bound values in one form, and `U&"…"` identifiers decoded."""
+    out: list[Token] = []
+    numbers: dict[str, int] = {}
+    marks = 0
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        after = tokens[at + 1] if at + 1 < len(tokens) else None
+        touching = after is not None and after.start == token.end + 1
+        kind = token.token_type
+        if (
+            kind is TokenType.VAR
+            and token.text in {"U", "u"}
+            and touching
+            and after is not None
+            and after.token_type is TokenType.AMP
+            and at + 2 < len(tokens)
+            and tokens[at + 2].token_type is TokenType.IDENTIFIER
+        ):
+            quoted = tokens[at + 2]
+            out.append(_token(TokenType.IDENTIFIER, _decoded(quoted.text), token, quoted))
+            at += 3
+            continue
+        if kind is TokenType.PLACEHOLDER and not (
+            dialect == "postgres" and out and out[-1].token_type in _OPERANDS
+        ):
+            out.extend(_bind(marks, token, token))
+            marks += 1
+        elif kind is TokenType.PARAMETER and touching and after is not None:
+            if token.text == "$" and after.token_type is TokenType.NUMBER:
+                out.extend(_bind(_number(after.text, 1), token, after))
+                at += 2
+                continue
+            if token.text == "@" and dialect == "tsql" and after.text.isidentifier():
+                # `@p1` or a variable: bound when it is the client's, looked up by name otherwise.
+                index = numbers.setdefault(after.text.lower(), len(numbers))
+                out.extend(_bind(index, token, after, after.text))
+                at += 2
+                continue
+            out.append(token)
+        elif kind is TokenType.COLON and touching and after is not None and _names_bind(out):
+            if after.token_type is TokenType.NUMBER and after.text.isdigit():
+                out.extend(_bind(_number(after.text, 1), token, after))
+                at += 2
+                continue
+            if after.text.isidentifier():
+                index = numbers.setdefault(after.text.lower(), len(numbers))
+                out.extend(_bind(index, token, after))
+                at += 2
+                continue
+            out.append(token)
+        else:
+            out.append(token)
+        at += 1
+    return out
+
+
+def _names_bind(before: list[Token]) -> bool:
+    """Whether a `:` here opens a bind; `a[1:2]` and `json:path` are not."""
+    return not before or before[-1].token_type not in (
+        TokenType.VAR,
+        TokenType.IDENTIFIER,
+        TokenType.NUMBER,
+        TokenType.R_PAREN,
+        TokenType.R_BRACKET,
+    )
+
+
+def _number(text: str, base: int) -> int:
+    return max(0, int(text) - base) if text.isdigit() and len(text) < 6 else 99_999
+
+
+def _bind(index: int, first: Token, last: Token, name: str = "") -> list[Token]:
+    label = f"{BIND}{index}_{name}" if name else f"{BIND}{index}"
+    return [
+        _token(TokenType.COLON, ":", first, first),
+        _token(TokenType.VAR, label, last, last),
+    ]
+
+
+def _token(kind: TokenType, text: str, first: Token, last: Token) -> Token:
+    return Token(
+        kind, text, line=first.line, col=first.col, start=first.start, end=last.end, comments=[]
+    )
+
+
+def _decoded(text: str) -> str:
+    try:
+        return re.sub(
+            r"\\(\+[0-9A-Fa-f]{6}|[0-9A-Fa-f]{4})",
+            lambda found: chr(int(found[1].lstrip("+"), 16)),
+            text,
+        )
+    except (ValueError, OverflowError):
+        return text
+
+
+def _split(tokens: list[Token], dialect: str) -> list[list[Token]]:
+    """Statements at `;` outside parentheses and outside bodies; T-SQL's `GO` line ends one too."""
+    parts: list[list[Token]] = []
+    part: list[Token] = []
+    depth = 0
+    bodied = False
+    for token in tokens:
+        kind = token.token_type
+        if dialect == "tsql" and token.text.upper() == "GO" and not depth:
+            if part:
+                parts.append(part)
+            part, bodied = [], False
+            continue
+        if kind is TokenType.SEMICOLON and not depth and not bodied:
+            if part:
+                parts.append(part)
+            part = []
+            continue
+        if kind in _OPENERS and kind is not TokenType.CASE:
+            depth += 1
+        elif kind in _CLOSERS:
+            depth = max(0, depth - 1)
+        part.append(token)
+        if len(part) <= 6 and not bodied:
+            bodied = _has_body(part, dialect)
+        elif dialect == "postgres" and bodied is False and token.text.upper() == "ATOMIC":
+            bodied = part[-2].text.upper() == "BEGIN"
+    if part:
+        parts.append(part)
+    return parts
+
+
+def _has_body(part: list[Token], dialect: str) -> bool:
+    """Whether the statement begun so holds statements of its own to its end."""
+    words = [token.text.upper() for token in part]
+    if words[0] in {"CREATE", "ALTER"} and words[-1] in _BODIED:
+        return dialect != "postgres"
+    if dialect == "oracle":
+        return words[0] in {"DECLARE", "BEGIN", "<"} and len(words) > 1
+    if dialect == "tsql":
+        return words[0] in {"IF", "WHILE"} or (
+            words[0] == "BEGIN" and len(words) > 1 and words[1] not in {"TRAN", "TRANSACTION"}
+        )
+    return False

@@ -1,0 +1,114 @@
+"""Blindness is said in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from qingfang import config as configuration
+from qingfang.events import Coverage
+from qingfang.review import coverage
+
+pytestmark = pytest.mark.django_db
+NOW = dt.datetime(2026, 3, 1, 8, tzinfo=dt.UTC)
+NOW_US = int(NOW.timestamp() * 1_000_000)
+
+CONFIG = """
+[[database]]
+name = "his"
+address = "10.0.0.5:5432"
+catalogue = "c.json"
+[[database]]
+name = "lis"
+address = "10.0.0.6:5432"
+catalogue = "c.json"
+[[route]]
+name = "clinical"
+database = "his"
+listen = "127.0.0.1:25432"
+[[tap]]
+name = "switch"
+database = "his"
+interface = "eth1"
+ports = [5432]
+"""
+
+
+def report(tmp_path: Path, *rows: Coverage, at: dt.datetime = NOW) -> coverage.Report:
+    file = tmp_path / "qingfang.toml"
+    file.write_text(CONFIG)
+    coverage.receive(rows)
+    return coverage.report(configuration.read(file), at)
+
+
+def row(kind: str, name: str, **more: object) -> Coverage:
+    known = {"statements": 10, "last_us": NOW_US, **more}
+    return Coverage(
+        kind=kind,  # type: ignore[arg-type]
+        name=name,
+        database="his",
+        at_us=NOW_US,
+        since_us=NOW_US - 1,
+        **known,  # type: ignore[arg-type]
+    )
+
+
+WELL = (row("route", "clinical"), row("tap", "switch"))
+
+
+def problems(found: coverage.Report, way: int) -> str:
+    return " ".join(found.databases[0].ways[way].problems)
+
+
+def test_all_well_and_a_database_nobody_looks_at(tmp_path: Path) -> None:
+    found = report(tmp_path, *WELL)
+    assert [(d.name, d.blind) for d in found.databases] == [("his", False), ("lis", True)]
+    assert found.blind == 1
+
+
+def test_never_heard_of(tmp_path: Path) -> None:
+    assert "从未收到" in problems(report(tmp_path, WELL[0]), 1)
+
+
+def test_silent(tmp_path: Path) -> None:
+    later = NOW + coverage.SILENT + dt.timedelta(seconds=1)
+    assert "失去联系" in problems(report(tmp_path, *WELL, at=later), 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"running": False}, "已停止"),
+        ({"encrypted": 3}, "3 个加密连接"),
+        ({"lost_packets": 7, "lost_bytes": 900}, "丢失 7 个报文、900 字节"),
+        ({"undecodable": 2}, "2 处无法解码"),
+        ({"unjudged": 5}, "5 条语句未经判断"),
+        ({"statements": 0}, "还没有见到"),
+    ],
+)
+def test_faults_are_named(tmp_path: Path, fault: dict[str, object], said: str) -> None:
+    assert said in problems(report(tmp_path, WELL[0], row("tap", "switch", **fault)), 1)
+
+
+def test_one_of_two_nodes_that_is_lost_is_blindness(tmp_path: Path) -> None:
+    late = row("route", "clinical", node="b")
+    early = Coverage(
+        kind="route",
+        name="clinical",
+        node="a",
+        database="his",
+        at_us=NOW_US - 120_000_000,
+        since_us=0,
+        statements=1,
+    )
+    found = report(tmp_path, late, early)
+    assert "失去联系" in problems(found, 0)
+    assert found.databases[0].ways[0].statements == 11
+
+
+def test_unregistered_servers_are_blind_spots(tmp_path: Path) -> None:
+    found = report(tmp_path, WELL[0], row("tap", "switch", unregistered=("10.0.0.9:1521",)))
+    assert found.unregistered == ["10.0.0.9:1521"]
+    assert found.blind == 2

@@ -1,0 +1,81 @@
+"""A whole console for a browser: its own database, a real ledger, the server as its own process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from qingfang.events import Event
+from qingfang.postgres import Server, free_port
+from qingfang.record.client import BlockingRecorder
+from tests.support.ledger import LedgerProcess
+from tests.support.people import PASSWORD
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+class Console:
+    """Started on its own folder; `url` is where it listens."""
+
+    def __init__(self, folder: Path, postgres: Server, name: str) -> None:
+        self.folder, self._postgres, self._name = folder, postgres, name
+        self.ledger = LedgerProcess(folder)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.config = folder / "qingfang.toml"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._postgres.database(self._name, template="template0")
+        dsn = self._postgres.dsn(database=self._name)
+        self.config.write_text(
+            f'[site]\nname = "合成医院"\nid = "test"\n'
+            f'[paths]\nstate = "{self.folder}/state"\nrun = "{self.folder}"\n'
+            f'[console]\nlisten = "127.0.0.1:{self.port}"\ndatabase = "{dsn}"\n'
+            '[[database]]\nname = "his"\naddress = "10.0.0.5:5432"\ncatalogue = "c.json"\n'
+            '[[route]]\nname = "his-clinical"\ndatabase = "his"\nlisten = "127.0.0.1:25432"\n',
+            encoding="utf-8",
+        )
+        self.ledger.start()
+        log = (self.folder / "console.log").open("wb")
+        command = [sys.executable, "-m", "qingfang.web.server", "--config", str(self.config)]
+        environment = {
+            k: v
+            for k, v in os.environ.items()
+            if k not in ("QINGFANG_CONFIG", "DJANGO_SETTINGS_MODULE")
+        }
+        self._process = subprocess.Popen(
+            [*command, "--parent", str(os.getpid())],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment,
+        )
+        log.close()
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline()
+        assert said == b"ready\n", (self.folder / "console.log").read_text()
+        staff = [sys.executable, "-m", "tests.support.staff", str(self.config)]
+        subprocess.run(staff, cwd=ROOT, env=environment, check=True)
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Put events into the ledger, as a gateway does."""
+        recorder = BlockingRecorder(self.ledger.socket, "gateway/test")
+        for event in events:
+            recorder.record(event)
+        recorder.close()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+        self.ledger.stop()
+        self._postgres.drop(self._name)
+
+
+__all__ = ["CHROMIUM", "PASSWORD", "Console"]

@@ -1,0 +1,59 @@
+"""Every text of the pages that has to have an English translation."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+from babel.messages.extract import extract_python
+from django.utils.translation.template import templatize
+
+import qingfang
+
+ROOT = Path(qingfang.__file__).parent
+ROOMS = ("ui", "people", "access", "review", "web")
+_FUNCTIONS = {
+    name: None if name not in ("ngettext",) else (1, 2)
+    for name in ("_", "_lazy", "_now", "gettext", "gettext_lazy", "ngettext")
+}
+# templatize turns a template's texts into calls: gettext(u"…"), ngettext(u"…", u"…", count).
+_CALL = re.compile(
+    r"""(n?)gettext\(\s*u?("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+    r"""(?:\s*,\s*u?("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))?""",
+    re.DOTALL,
+)
+_SHORT = re.compile(r"""_\(("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\)""")
+
+
+def _text(literal: str) -> str:
+    import ast
+
+    return str(ast.literal_eval(literal))
+
+
+def used() -> dict[str | tuple[str, str], str]:
+    """Each text (or pair of singular and plural) with one file that uses it."""
+    found: dict[str | tuple[str, str], str] = {}
+    for room in ROOMS:
+        for file in sorted((ROOT / room).rglob("*.py")):
+            if "migrations" in file.parts:
+                continue
+            source = io.BytesIO(file.read_bytes())
+            for _line, name, message, _notes in extract_python(source, _FUNCTIONS, [], {}):
+                if name == "ngettext":
+                    found[message[0], message[1]] = file.name
+                else:
+                    text = message if isinstance(message, str) else message[0]
+                    if text:
+                        found[text] = file.name
+        for file in sorted((ROOT / room).rglob("*.html")):
+            code = templatize(file.read_text(encoding="utf-8"), origin=str(file))
+            for plural, first, second in _CALL.findall(code):
+                if plural and second:
+                    found[_text(first), _text(second)] = file.name
+                else:
+                    found[_text(first)] = file.name
+            for literal in _SHORT.findall(code):
+                found[_text(literal)] = file.name
+    return found

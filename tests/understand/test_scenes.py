@@ -1,0 +1,20 @@
+"""Every fixture: the statement means what stands below it."""
+
+import pytest
+
+from qingfang.understand.analysis import Analyser, SessionState
+from tests.understand.scenes import Scene, all_scenes, catalogue, said
+
+ANALYSERS = {name: Analyser(catalogue(name)) for name in ("small", "his")}
+SCENES = all_scenes()
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda s: f"{s.file}:{s.line} {s.name}")
+def test_scene(scene: Scene) -> None:
+    analyser = ANALYSERS[scene.catalogue]
+    state = SessionState()
+    for step in scene.steps:
+        found = analyser.analyse(step.sql, scene.dialect, binds=step.binds, state=state)
+        assert said(found.meaning) == step.expected, (
+            f"{scene.file}:{step.line}\n{step.sql}\n{found.meaning.reasons}"
+        )

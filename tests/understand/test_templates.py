@@ -1,0 +1,251 @@
+"""The caches must never change an answer: what they give is what a fresh analysis gives."""
+
+import random
+
+import msgspec
+import pytest
+
+from qingfang.understand.analysis import Analyser
+from qingfang.understand.catalogue import load
+from qingfang.understand.fingerprint import restore, scan
+from qingfang.understand.templates import Generations, Templates
+
+CATALOGUE = load(
+    {
+        "name": "toy",
+        "dialect": "postgres",
+        "tables": {
+            "rx": {
+                "kind": "usage",
+                "open_when": "state = '0'",
+                "columns": {
+                    "rx_no": "prescription_id",
+                    "pid": "patient_id",
+                    "doctor": "prescriber_id",
+                    "dept": "department_id",
+                    "at": "time",
+                    "state": None,
+                },
+            },
+            "rx_line": {
+                "kind": "usage",
+                "columns": {
+                    "rx_no": "prescription_id",
+                    "item": "item_id",
+                    "qty": "quantity",
+                    "amt": "amount",
+                },
+            },
+            "charge": {
+                "kind": "usage",
+                "usage_when": "kind IN ('01','02')",
+                "columns": {
+                    "pid": "patient_id",
+                    "item": "item_id",
+                    "kind": None,
+                    "amt": "amount",
+                    "doctor": "prescriber_id",
+                },
+            },
+            "drug": {
+                "kind": "dictionary",
+                "columns": {"item": "item_id", "name": "item_name", "class": "item_class"},
+            },
+            "staff": {
+                "kind": "dictionary",
+                "columns": {"doctor": "prescriber_id", "name": "prescriber_name", "pw": None},
+            },
+        },
+        "operators": [{"table": "staff", "column": "doctor", "on": "select", "scope": "session"}],
+    }
+)
+
+# One template a line; its literals are varied. Each is also asked with lists of other lengths.
+STATEMENTS = """
+SELECT * FROM rx WHERE rx_no = 'R1'
+SELECT * FROM rx_line WHERE rx_no IN ('R1', 'R2', 'R3')
+SELECT * FROM rx_line WHERE rx_no IN ('1','2','3','4','5','6','7','8','9','10')
+SELECT * FROM rx_line WHERE rx_no IN ('1','2','3','4','5','6','7','8','9','10','11')
+SELECT * FROM rx_line WHERE rx_no = 'R1' OR rx_no = 'R2'
+SELECT * FROM rx_line WHERE rx_no LIKE 'R1%'
+SELECT * FROM rx_line WHERE rx_no > 'R1'
+SELECT doctor, item, sum(qty) FROM rx JOIN rx_line USING (rx_no) GROUP BY doctor, item
+SELECT doctor, sum(qty) FROM rx JOIN rx_line USING (rx_no) WHERE item = 'C1' GROUP BY doctor
+SELECT doctor, sum(qty) FROM rx JOIN rx_line USING (rx_no) WHERE item IN ('C1','C2') GROUP BY 1
+SELECT doctor, sum(qty) FROM rx JOIN rx_line USING (rx_no) WHERE item IN ('a','b','c','d','e','f','g','h','i','j','k','l') GROUP BY 1
+SELECT sum(amt) FROM rx JOIN rx_line USING (rx_no) WHERE doctor = 'D1' AND at >= '2026-11-01' AND at < '2026-12-01'
+SELECT item, sum(qty) FROM rx JOIN rx_line USING (rx_no) WHERE dept = 'N1' AND at >= '2026-11-01' AND at < '2026-11-02' GROUP BY item
+SELECT item, sum(qty) FROM rx JOIN rx_line USING (rx_no) WHERE dept = 'N1' AND at >= '2026-11-01' AND at < '2026-11-08' GROUP BY item
+SELECT pid, item, qty FROM rx JOIN rx_line USING (rx_no) WHERE dept = 'N1' AND at BETWEEN '2026-11-01 08:00' AND '2026-11-01 20:00'
+SELECT pid, item, qty FROM rx JOIN rx_line USING (rx_no) WHERE dept = 'N1' AND state = '0'
+SELECT pid, item, qty FROM rx JOIN rx_line USING (rx_no) WHERE dept = 'N1' AND state = '1'
+SELECT doctor, sum(amt) FROM charge WHERE kind = '01' GROUP BY doctor
+SELECT doctor, sum(amt) FROM charge WHERE kind = '05' GROUP BY doctor
+SELECT doctor, sum(amt) FROM charge WHERE kind IN ('01','02') GROUP BY doctor
+SELECT sum(amt) FROM charge WHERE pid = 'P1'
+SELECT name, pw FROM staff WHERE doctor = 'D1'
+SELECT * FROM drug WHERE name LIKE '%头孢%' LIMIT 20 OFFSET 40
+SELECT * FROM drug WHERE item = 5 AND 1 = 1
+SELECT * FROM rx_line WHERE rx_no = 'R1' AND 1 = 2 OR 1 = 1
+SELECT doctor, item FROM rx JOIN rx_line USING (rx_no) WHERE qty > 10 ORDER BY qty DESC LIMIT 10
+SELECT doctor FROM rx JOIN rx_line USING (rx_no) GROUP BY doctor HAVING sum(qty) > 100
+INSERT INTO rx_line (rx_no, item, qty, amt) VALUES ('R1', 'C1', 2, 3.5)
+UPDATE rx SET state = '1' WHERE rx_no = 'R1'
+SELECT * FROM unknown_table WHERE a = 1
+SELEC broken 'text' 5
+SELECT CASE WHEN item = 'C1' THEN 'x' ELSE doctor END, qty FROM rx JOIN rx_line USING (rx_no)
+SELECT -5, qty - 1 FROM rx_line WHERE rx_no = -5
+SELECT * FROM rx WHERE at = date '2026-11-01' + 1
+SELECT * FROM rx_line WHERE rx_no = 'R' || '1'
+""".strip().splitlines()
+
+STRINGS = ["'R1'", "'R2'", "''", "'01'", "'02'", "'05'", "'0'", "'1'", "'it''s'", "'%x%'"]
+STRINGS += ["'2026-11-01'", "'2026-11-02'", "'2026-11-30 23:59:59'", "'2026-10-01'", "'x y'"]
+NUMBERS = ["1", "2", "5", "0", "100", "3.5"]
+
+
+def varied(text, rng):
+    """The statement with other literals, a comment here and there, lists of other lengths."""
+    seen = scan(text, "postgres")
+    literals = []
+    for kind in seen.kinds:
+        if kind == "l":
+            literals.append(", ".join(rng.sample(STRINGS * 2, rng.randint(11, 25))))
+        else:
+            literals.append(rng.choice(STRINGS if kind == "s" else NUMBERS))
+    made = restore(seen.text, tuple(literals), "postgres")
+    return made.replace(" where ", rng.choice([" where ", "  WHERE ", " /* x */ where "]))
+
+
+def without_offsets(meaning):
+    """The meaning as builtins, every offset taken out."""
+
+    def clean(node):
+        if isinstance(node, dict):
+            return {k: clean(v) for k, v in node.items() if k not in {"start", "end"}}
+        return [clean(n) for n in node] if isinstance(node, (list, tuple)) else node
+
+    tree = msgspec.to_builtins(meaning)
+    for group in value_groups(tree):
+        for value in group:
+            value[1] = len(value[1])
+    return clean(tree)
+
+
+def value_groups(tree):
+    yield from (pin["values"] for pin in [*tree["pins"], *tree["works"]])
+    yield from (f["values"] for y in tree["yields"] for f in y["fixed"])
+    scope = tree["scope"] or {}
+    yield from (scope[k]["values"] for k in ("items", "prescribers", "departments") if scope.get(k))
+    period = scope.get("period") or {}
+    yield [period[k] for k in ("from", "to") if period.get(k)]
+    yield [tree["operator"]] if tree["operator"] else []
+
+
+@pytest.mark.parametrize("text", STATEMENTS)
+def test_a_cached_meaning_is_what_a_fresh_analysis_gives(text):
+    rng = random.Random(text)
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    for sql in [text, *(varied(text, rng) for _ in range(25)), text]:
+        found = templates.judge(sql, "postgres", lambda sql=sql: analyser.analyse(sql))
+        fresh = analyser.analyse(sql).meaning
+        assert without_offsets(found.meaning) == without_offsets(fresh), sql
+        assert found.disclosure == fresh.disclosure
+        assert found.literals() == scan(sql, "postgres").literals(sql)
+
+
+def test_offsets_are_those_of_the_statement_asked_about():
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    one = "SELECT doctor, sum(qty) FROM rx JOIN rx_line USING (rx_no) WHERE item = 'C1' GROUP BY doctor"
+    two = one.replace("'C1'", "'a much longer code'")
+    templates.judge(one, "postgres", lambda: analyser.analyse(one))
+    found = templates.look(two, "postgres")
+    assert found is not None
+    assert found.meaning == analyser.analyse(two).meaning
+
+
+def hits(text, *others):
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    templates.judge(text, "postgres", lambda: analyser.analyse(text))
+    return [templates.look(other, "postgres") is not None for other in others]
+
+
+def test_what_hits():
+    assert hits(
+        "SELECT * FROM rx_line WHERE rx_no = 'R1'",
+        "SELECT * FROM rx_line WHERE rx_no = 'R1'",
+        "select *  from RX_LINE where rx_no = 'R2' -- x",
+        "SELECT * FROM rx_line WHERE rx_no = $1",
+        "SELECT * FROM rx_line WHERE rx_no > 'R1'",
+    ) == [True, True, False, False]
+
+
+def test_a_bind_and_a_number_are_never_taken_for_each_other():
+    assert hits("SELECT * FROM drug WHERE item = 5", "SELECT * FROM drug WHERE item = ?") == [False]
+
+
+def test_a_range_that_grows_past_a_day_is_judged_again():
+    text = STATEMENTS[12]
+    assert "2026-11-02" in text
+    longer = text.replace("2026-11-02", "2026-11-09")
+    assert hits(text, longer, text.replace("11-01", "10-05").replace("11-02", "10-06")) == [
+        False,
+        True,
+    ]
+
+
+def test_bound_values_are_put_in():
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    text = "SELECT * FROM rx_line WHERE rx_no = $1"
+    for bound in (["R1"], ["R2"], [None], ["R3"], None):
+        found = templates.judge(
+            text, "postgres", lambda b=bound: analyser.analyse(text, binds=b), bound
+        )
+        assert without_offsets(found.meaning) == without_offsets(
+            analyser.analyse(text, binds=bound).meaning
+        ), bound
+    assert templates.hits >= 2
+
+
+def test_a_volatile_meaning_is_never_kept():
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    text = "SELECT * FROM rx WHERE at >= CURRENT_DATE AND dept = 'N1'"
+    analysis = analyser.analyse(text)
+    volatile = msgspec.structs.replace(
+        analysis, meaning=msgspec.structs.replace(analysis.meaning, volatile=True)
+    )
+    assert templates.learn(text, "postgres", volatile).meaning.volatile
+    assert templates.look(text, "postgres") is None
+
+
+def test_what_the_session_built_is_never_answered_from_the_cache():
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    text = "SELECT * FROM Tmp1 WHERE a = 1"
+    templates.judge(text, "postgres", lambda: analyser.analyse(text))
+    assert templates.look(text, "postgres", made={"tmp2"}) is not None
+    assert templates.look(text, "postgres", made={"tmp1"}) is None
+
+
+def test_memory_is_bounded():
+    kept = Generations(10)
+    for i in range(1_000):
+        kept.put(str(i), i)
+        assert len(kept) <= 20
+    assert kept.get("999") == 999
+    assert kept.get("1") is None
+
+
+def test_what_is_used_stays():
+    kept = Generations(10)
+    kept.put("mine", 1)
+    for i in range(1_000):
+        kept.put(str(i), i)
+        assert kept.get("mine") == 1
+
+
+def test_dialects_do_not_share_an_answer():
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    text = "SELECT * FROM rx_line WHERE rx_no = 'R1'"
+    templates.judge(text, "postgres", lambda: analyser.analyse(text))
+    assert templates.look(text, "mysql") is None
+    assert templates.look(text, "postgres") is not None

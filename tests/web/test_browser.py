@@ -1,0 +1,246 @@
+"""A person at the console, in a real browser, with a real ledger behind it.
+
+What a request to another host, an error in the browser's console, or a page wider than the screen
+would be is checked on every page that any test opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from qingfang.postgres import Server
+from tests.support.alerts import event
+from tests.support.browser import CHROMIUM, PASSWORD, Console
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian package chromium is missing"),
+]
+PHONE = {"width": 390, "height": 844}
+ALERTS = 60
+
+
+@pytest.fixture(scope="module")
+def console(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    made = Console(tmp_path_factory.mktemp("console"), postgres, "browser")
+    try:
+        made.start()
+        made.record(
+            [event(n, operator="9009", connection=f"c{n % 7}") for n in range(1, ALERTS + 1)]
+        )
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """A browser window of one person; watches what must never happen."""
+
+    def __init__(self, browser: Browser, console: Console, **options: object) -> None:
+        self.console = console
+        self.context = browser.new_context(base_url=console.url, **options)  # type: ignore[arg-type]
+        self.faults: list[str] = []
+        self.page = self.open()
+
+    def open(self) -> Page:
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.faults.append(f"error {error}"))
+        page.on(
+            "console",
+            lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None,
+        )
+        page.on("request", lambda request: self._request(request.url))
+        return page
+
+    def _request(self, url: str) -> None:
+        if not url.startswith((self.console.url, "data:")):
+            self.faults.append(f"another host: {url}")
+
+    def sign_in(self, number: str) -> Page:
+        self.page.goto("/sign-in")
+        self.page.get_by_label("工号").fill(number)
+        self.page.get_by_label("密码").fill(PASSWORD)
+        self.page.get_by_role("main").get_by_role("button", name="登录").click()
+        self.page.wait_for_url("**/")
+        return self.page
+
+    def check(self) -> None:
+        assert self.faults == []
+        wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        assert not self.page.evaluate(wider), self.page.url
+        self.context.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, console: Console) -> Iterator[Visit]:
+    made = Visit(browser, console, viewport={"width": 1366, "height": 768})
+    yield made
+    made.check()
+
+
+def test_from_sign_in_to_ruling(visit: Visit) -> None:
+    page = visit.sign_in("9001")
+    expect(page.get_by_text("最新待定性的告警")).to_be_visible()
+    page.get_by_role("link", name="告警", exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.get_by_role("link", name="下一页").click()
+    expect(page.locator("tbody tr")).to_have_count(ALERTS - 50)
+    page.get_by_role("link", name="上一页").click()
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.get_by_label("工号、姓名、终端或编号").fill("A-7")
+    page.get_by_role("button", name="查询").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.locator("tbody a").first.click()
+    expect(page.locator("#told")).to_contain_text("蒋无权")
+    expect(page.locator("mark.decisive").first).to_contain_text("SUM(l.qty)")
+    page.get_by_label("查证情况").fill("已到现场核对")
+    page.get_by_role("button", name="登记").click()
+    expect(page.get_by_text("已到现场核对")).to_be_visible()
+    page.get_by_label("理由").fill("未经审批")
+    page.get_by_label("定性").select_option("suspicious")
+    page.get_by_role("button", name="作出定性").click()
+    expect(page.get_by_text("已定性。")).to_be_visible()
+
+
+def test_a_new_alert_appears_by_itself(visit: Visit) -> None:
+    page = visit.sign_in("9001")
+    page.goto("/alerts/")
+    expect(page.locator("[data-live-state]")).to_have_class("text-secondary is-live")
+    new = event(ALERTS + 1, operator="9009", alert_number="A-LIVE", after=10_000)
+    visit.console.record([new])
+    page.get_by_role("link", name="2026-03-01 12:16:40").wait_for()
+    expect(page.locator("tbody tr").first).to_contain_text("2026-03-01 12:16:40")
+
+
+def test_while_reading_nothing_moves(visit: Visit) -> None:
+    page = visit.sign_in("9001")
+    page.goto("/alerts/")
+    expect(page.locator("[data-live-state]")).to_have_class("text-secondary is-live")
+    first = page.locator("tbody a").first
+    first.focus()
+    before = first.inner_text()
+    new = event(ALERTS + 2, operator="9009", alert_number="A-LATER", after=20_000)
+    visit.console.record([new])
+    button = page.get_by_role("button", name="批新告警，点击显示")
+    button.wait_for()
+    assert page.locator("tbody a").first.inner_text() == before
+    button.click()
+    expect(page.locator("tbody tr").first).to_contain_text("2026-03-01 15:03:20")
+
+
+def test_by_keyboard_alone(visit: Visit) -> None:
+    page = visit.page
+    page.goto("/sign-in")
+    page.keyboard.type("9001")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="跳到正文")).to_be_focused()
+    for _step in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('href')") == "/alerts/":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/alerts/")
+    for _step in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('tbody') !== null"):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/alerts/*")
+    expect(page.locator("#told")).to_be_visible()
+
+
+def test_on_a_phone(browser: Browser, console: Console) -> None:
+    visit = Visit(browser, console, viewport=PHONE, has_touch=True, is_mobile=True)
+    page = visit.sign_in("9001")
+    for path in ("/", "/alerts/", "/coverage/", "/routes/", "/grants/", "/terminals/"):
+        page.goto(path)
+        wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        assert not page.evaluate(wider), path
+    page.goto("/")
+    page.get_by_role("button", name="打开菜单").click()
+    page.get_by_role("link", name="告警", exact=True).click()
+    page.locator("tbody a").first.click()
+    expect(page.locator("#told")).to_be_visible()
+    visit.check()
+
+
+def test_english_and_back(visit: Visit) -> None:
+    page = visit.sign_in("9001")
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("What needs my attention")
+    page.goto("/alerts/")
+    expect(page.get_by_role("columnheader", name="Learned what")).to_be_visible()
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("告警")
+
+
+def test_no_role_sees_nothing(visit: Visit) -> None:
+    page = visit.sign_in("9009")
+    expect(page.get_by_text("您还没有角色")).to_be_visible()
+    assert page.get_by_role("navigation", name="主菜单").get_by_role("link").count() == 0
+
+
+def test_dark_and_light(browser: Browser, console: Console) -> None:
+    visit = Visit(browser, console, color_scheme="dark")
+    page = visit.sign_in("9001")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.get_by_role("button", name="切换深色与浅色").click()
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+    visit.check()
+
+
+def test_every_control_has_a_name(visit: Visit) -> None:
+    """Links, buttons and fields are announced by name to those who do not see the page."""
+    nameless = """() => [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea')]
+      .filter((e) => !(e.getAttribute('aria-label') || e.innerText?.trim() || e.textContent.trim()
+        || (e.labels && e.labels.length)))
+      .map((e) => e.outerHTML.slice(0, 120))"""
+    page = visit.sign_in("9001")
+    for path in ("/", "/alerts/", "/alerts/1", "/grants/", "/routes/", "/coverage/", "/password"):
+        page.goto(path)
+        assert page.evaluate(nameless) == [], path
+
+
+def test_without_javascript(browser: Browser, console: Console) -> None:
+    visit = Visit(browser, console, java_script_enabled=False)
+    page = visit.sign_in("9001")
+    page.goto("/alerts/")
+    page.locator("#filter-verdict").select_option("alert")
+    page.get_by_role("button", name="查询").click()
+    assert page.locator("tbody tr").count() == 50
+    page.locator("tbody a").first.click()
+    assert page.locator("#told").is_visible()
+    visit.context.close()
+
+
+def test_the_export_is_the_list(visit: Visit, tmp_path: Path) -> None:
+    page = visit.sign_in("9002")
+    page.goto("/alerts/?q=A-7")
+    page.get_by_text("列与导出").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="导出 CSV").click()
+    file = tmp_path / "alerts.csv"
+    download.value.save_as(file)
+    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == 2
+    page.goto("/acts/")
+    expect(page.locator("tbody tr").first).to_contain_text("导出")
