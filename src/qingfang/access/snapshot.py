@@ -16,7 +16,7 @@ import contextlib
 import datetime as dt
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -44,10 +44,12 @@ def micros(moment: dt.datetime) -> int:
     return round(moment.timestamp() * 1_000_000)
 
 
-def _allowed(codes: list[str], kind: str = "list") -> form.Allowed:
+def _allowed(codes: list[str], kind: str = "list", members: Iterable[str] = ()) -> form.Allowed:
     if not codes:
         return form.Allowed()
-    return form.Allowed(kind="class" if kind == "class" else "list", values=tuple(codes))
+    if kind == "class":
+        return form.Allowed(kind="class", values=tuple(codes), members=tuple(members))
+    return form.Allowed(kind="list", values=tuple(codes))
 
 
 def _grants(now: dt.datetime) -> tuple[form.Grant, ...]:
@@ -60,7 +62,9 @@ def _grants(now: dt.datetime) -> tuple[form.Grant, ...]:
             continue  # it can be used nowhere or by nobody, and must not hold up the others
         scope = {
             "grain": grant.grain,
-            "items": msgspec.to_builtins(_allowed(grant.items, grant.item_kind)),
+            "items": msgspec.to_builtins(
+                _allowed(grant.items, grant.item_kind, grant.item_members)
+            ),
             "prescribers": msgspec.to_builtins(_allowed(grant.prescribers)),
             "departments": msgspec.to_builtins(_allowed(grant.departments)),
             "period": {
@@ -116,7 +120,7 @@ def _terminals() -> tuple[form.Terminal, ...]:
                 "id": terminal.name,
                 "addresses": [terminal.address],
                 "mac": terminal.mac,
-                "name": terminal.name,
+                "name": terminal.label or terminal.name,
                 "room": str(terminal.location) if terminal.location else "",
                 "unit": terminal.department.code if terminal.department else "",
                 "role": terminal.role,
