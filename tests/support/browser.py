@@ -29,37 +29,53 @@ class Console:
         self.config = folder / "qingfang.toml"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def dsn(self) -> str:
+        return self._postgres.dsn(database=self._name)
+
     def start(self) -> None:
         self._postgres.database(self._name, template="template0")
-        dsn = self._postgres.dsn(database=self._name)
         self.config.write_text(
             f'[site]\nname = "合成医院"\nid = "test"\n'
             f'[paths]\nstate = "{self.folder}/state"\nrun = "{self.folder}"\n'
-            f'[console]\nlisten = "127.0.0.1:{self.port}"\ndatabase = "{dsn}"\n'
+            f'[console]\nlisten = "127.0.0.1:{self.port}"\ndatabase = "{self.dsn}"\n'
             '[[database]]\nname = "his"\naddress = "10.0.0.5:5432"\ncatalogue = "c.json"\n'
             '[[route]]\nname = "his-clinical"\ndatabase = "his"\nlisten = "127.0.0.1:25432"\n',
             encoding="utf-8",
         )
         self.ledger.start()
+        self.serve()
+        staff = [sys.executable, "-m", "tests.support.staff", str(self.config)]
+        subprocess.run(staff, cwd=ROOT, env=self._environment(), check=True)
+
+    def serve(self) -> None:
+        """Start the console's process and wait until it serves."""
         log = (self.folder / "console.log").open("wb")
         command = [sys.executable, "-m", "qingfang.web.server", "--config", str(self.config)]
-        environment = {
-            k: v
-            for k, v in os.environ.items()
-            if k not in ("QINGFANG_CONFIG", "DJANGO_SETTINGS_MODULE")
-        }
         self._process = subprocess.Popen(
             [*command, "--parent", str(os.getpid())],
             stdout=subprocess.PIPE,
             stderr=log,
-            env=environment,
+            env=self._environment(),
         )
         log.close()
         assert self._process.stdout is not None
         said = self._process.stdout.readline()
         assert said == b"ready\n", (self.folder / "console.log").read_text()
-        staff = [sys.executable, "-m", "tests.support.staff", str(self.config)]
-        subprocess.run(staff, cwd=ROOT, env=environment, check=True)
+
+    def kill(self) -> None:
+        """kill -9 of the console's process."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        ours = ("QINGFANG_CONFIG", "DJANGO_SETTINGS_MODULE")
+        return {k: v for k, v in os.environ.items() if k not in ours}
 
     def record(self, events: Sequence[Event]) -> None:
         """Put events into the ledger, as a gateway does."""
