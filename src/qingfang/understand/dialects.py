@@ -203,6 +203,10 @@ def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
         if kind is TokenType.PLACEHOLDER and not (
             dialect == "postgres" and out and out[-1].token_type in _OPERANDS
         ):
+            if touching and after is not None and after.token_type is TokenType.NUMBER:
+                out.extend(_bind(_number(after.text, 1), token, after))  # SQLite's ?1
+                at += 2
+                continue
             out.extend(_bind(marks, token, token))
             marks += 1
         elif kind is TokenType.PARAMETER and touching and after is not None:

@@ -609,6 +609,47 @@ def test_cancel_reaches_the_right_statement(postgres: Server, backend: str) -> N
         thread.join(20)
 
 
+def test_a_client_that_does_not_read_stops_the_server(postgres: Server, backend: str) -> None:
+    with running(backend) as gate, contextlib.closing(connect(gate, postgres)) as client:
+        client.pgconn.send_query(b"SELECT repeat('x', 1000) FROM generate_series(1, 300000)")
+        [relay] = gate.gateway._relays
+        for _try in range(100_000):
+            if not gate.do(lambda: relay._server_reading):
+                break
+        assert gate.do(relay._client.get_write_buffer_size) < 4 << 20
+        with socket.socket(fileno=os.dup(client.fileno())) as raw:
+            raw.setblocking(True)
+            tail = b""
+            while tail != b"Z\0\0\0\5I":
+                tail = (tail + raw.recv(1 << 20))[-6:]
+        assert gate.notes.of("SELECT repeat")[2].rows == 300_000
+
+
+def test_a_server_that_vanishes_is_told_in_the_protocol(postgres: Server) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    with running(f"127.0.0.1:{listener.getsockname()[1]}") as gate:
+
+        def hang_up() -> None:
+            listener.accept()[0].close()
+
+        gone = threading.Thread(target=hang_up)
+        gone.start()
+        with pytest.raises(psycopg.OperationalError, match="中断"):
+            connect(gate, postgres)
+        gone.join(20)
+    listener.close()
+
+
+def test_several_processes_may_share_a_port(postgres: Server, backend: str) -> None:
+    with running(backend) as one, running(backend, listen=f"127.0.0.1:{one.port}") as two:
+        clients = [connect(one, postgres) for _n in range(40)]
+        counts = [g.do(lambda g=g: g.gateway.connections) for g in (one, two)]
+        assert sum(counts) == 40
+        assert min(counts) > 0, "the kernel gives both their share"
+        for client in clients:
+            client.close()
+
+
 # ------------------------------------------------------------------ stopping and reloading
 
 

@@ -680,11 +680,15 @@ class Frontend:
         bytes are read, or what a name stands for."""
         sql = decode(raw, self.talk.codec)
         low = raw.lower()
-        self._renaming = b"prepare" in low or b"declare" in low
+        # `find`, because `in` first tries its argument as an integer, which raises and is slow.
+        self._renaming = low.find(b"prepare") >= 0 or low.find(b"declare") >= 0
         self._rereads = (
-            b"set" in low or b"discard" in low or b"encoding" in low or b"conforming" in low
+            low.find(b"set") >= 0
+            or low.find(b"discard") >= 0
+            or low.find(b"encoding") >= 0
+            or low.find(b"conforming") >= 0
         ) and _REREADS.search(sql) is not None
-        if b"password" in low:
+        if low.find(b"password") >= 0:
             return redact(sql, self.talk.standard_strings)
         return sql
 

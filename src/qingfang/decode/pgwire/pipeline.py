@@ -305,7 +305,7 @@ class Conversation:
             self.mismatches += 1
             return
         head = self._owed[0]
-        if head.kind not in {QUERY, EXECUTE}:
+        if head.kind != QUERY and head.kind != EXECUTE:
             self.mismatches += 1
             return
         if head.copying:
@@ -379,7 +379,8 @@ class Conversation:
             return
         while self._owed:
             entry = self._owed.popleft()
-            if entry.kind in {SYNC, QUERY, FUNCTION_CALL}:
+            kind = entry.kind
+            if kind == SYNC or kind == QUERY or kind == FUNCTION_CALL:
                 self.done += 1
                 if entry.number:
                     self._ended(entry)
@@ -466,7 +467,7 @@ class Conversation:
     def _finish(self, entry: Entry, end: End) -> None:
         if entry.token:
             self.denials -= 1
-        unseen = end in {"lost", "skipped"}
+        unseen = end == "lost" or end == "skipped"
         self.events.append(
             Outcome(
                 number=entry.number,

@@ -24,8 +24,8 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -69,8 +69,9 @@ def keep_alive(transport: asyncio.BaseTransport) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-class Relay(asyncio.Protocol):
-    """The client's leg, and the owner of the connection."""
+class Relay:
+    """The client's leg (an asyncio.Protocol in all but name: so it compiles to a native class), and
+    the owner of the connection."""
 
     def __init__(self, gateway: Gateway, number: int) -> None:
         self._gateway = gateway
@@ -130,6 +131,9 @@ class Relay(asyncio.Protocol):
         except Exception as error:
             self._broken(error)
 
+    def eof_received(self) -> bool:
+        return False  # close
+
     def pause_writing(self) -> None:
         self._read_server(False)
 
@@ -173,27 +177,31 @@ class Relay(asyncio.Protocol):
     def _pump(self) -> None:
         """Answer the decoder's questions and write what it hands on."""
         decoder = self._decoder
-        while decoder.asked is not None and not self._deciding:
-            self._ask(decoder.asked)
+        asked = decoder.asked
+        while asked is not None and not self._deciding:
+            self._ask(asked)
+            asked = decoder.asked
         if self._away:
             return
-        if decoder.request:
+        server, client = self._server, self._client
+        if server is not None:
+            for piece in decoder.take_to_server():
+                server.write(piece)
+        elif decoder.request:
             self._requested(decoder.request)
             return
-        if self._server is not None:
-            for piece in decoder.take_to_server():
-                self._server.write(piece)
         elif decoder.started and not self._connecting:
             self._connect()
             if self._ended:
                 return
-        if self._client is not None:
+        if client is not None:
             for piece in decoder.take_to_client():
-                self._client.write(piece)
+                client.write(piece)
         events = decoder.take_events()
         if events:
             self._tell(events)
-        self._read_client()
+        if server is None or not self._client_reading or decoder.waiting:
+            self._read_client()
         if self._gateway.draining and decoder.idle:
             self.shut()
 
@@ -300,9 +308,9 @@ class Relay(asyncio.Protocol):
             self._guard(self._decider.opened, connection, Leg(local, fact.pid))
         return connection
 
-    def _guard(self, call: object, *arguments: object) -> None:
+    def _guard(self, call: Callable[..., None], *arguments: object) -> None:
         try:
-            call(*arguments)  # type: ignore[operator]
+            call(*arguments)
         except Exception:
             log.exception("the decider failed on route %s", self._settings.route.name)
 
@@ -356,7 +364,11 @@ class Relay(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         try:
             secured = await loop.start_tls(
-                client, self, context, server_side=True, ssl_handshake_timeout=CONNECT_SECONDS
+                client,
+                cast("asyncio.Protocol", self),
+                context,
+                server_side=True,
+                ssl_handshake_timeout=CONNECT_SECONDS,
             )
         except (OSError, ssl.SSLError) as error:
             log.info("route %s: TLS handshake: %s", self._settings.route.name, error)
@@ -389,7 +401,9 @@ class Relay(asyncio.Protocol):
         settings = self._settings
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                transport = await call(ServerLeg(self), settings, self._decoder.tls_request)
+                transport = await call(
+                    cast("asyncio.Protocol", ServerLeg(self)), settings, self._decoder.tls_request
+                )
         except (OSError, TimeoutError, ssl.SSLError) as error:
             log.warning(
                 "route %s: the database cannot be reached (%s)",
@@ -478,8 +492,8 @@ class Relay(asyncio.Protocol):
                 self._guard(self._decider.closed, self._connection)
         self._gateway.left(self, self._admitted)
 
-    def _start(self, work: object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -490,8 +504,8 @@ def _look_away(task: asyncio.Future[Verdict]) -> None:
         task.exception()
 
 
-class ServerLeg(asyncio.Protocol):
-    """The leg towards the server."""
+class ServerLeg:
+    """The leg towards the server; an asyncio.Protocol as `Relay` is."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
@@ -501,6 +515,9 @@ class ServerLeg(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._relay.server_received(data)
+
+    def eof_received(self) -> bool:
+        return False  # close
 
     def pause_writing(self) -> None:
         self._relay.server_full(True)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import cast
 
 from qingfang.config import Database, Route
 from qingfang.sense.gateway.backend import Settings, split_address
@@ -69,7 +70,11 @@ class Gateway:
         host, port = split_address(self.settings.route.listen)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            self._relay, host, port, reuse_port=True, backlog=BACKLOG
+            lambda: cast("asyncio.Protocol", self._relay()),
+            host,
+            port,
+            reuse_port=True,
+            backlog=BACKLOG,
         )
 
     def reload(self, route: Route, database: Database) -> None:
