@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import re
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +19,39 @@ from tests.support.people import PASSWORD
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
+
+
+class Visitor:
+    """Somebody signed in, without a browser: one who only asks for addresses."""
+
+    def __init__(self, port: int, number: str) -> None:
+        self.port = port
+        self._cookies: dict[str, str] = {}
+        page = self.ask("/sign-in")
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+        assert token is not None
+        form = {"csrfmiddlewaretoken": token[1], "staff_number": number, "password": PASSWORD}
+        self.ask("/sign-in", form)
+
+    def open(self, path: str, form: dict[str, str] | None = None) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        headers = {
+            "Cookie": "; ".join(f"{k}={v}" for k, v in self._cookies.items()),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        body = urllib.parse.urlencode(form) if form else None
+        connection.request("POST" if form else "GET", path, body, headers)
+        answer = connection.getresponse()
+        for name, value in answer.getheaders():
+            if name.lower() == "set-cookie":
+                key, _sep, rest = value.partition("=")
+                self._cookies[key] = rest.split(";")[0]
+        return answer
+
+    def ask(self, path: str, form: dict[str, str] | None = None) -> str:
+        with self.open(path, form) as answer:
+            assert answer.status in (200, 302), (path, answer.status)
+            return answer.read().decode()
 
 
 class Console:
@@ -94,4 +130,4 @@ class Console:
         self._postgres.drop(self._name)
 
 
-__all__ = ["CHROMIUM", "PASSWORD", "Console"]
+__all__ = ["CHROMIUM", "PASSWORD", "Console", "Visitor"]

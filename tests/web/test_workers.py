@@ -12,7 +12,7 @@ from qingfang.record.client import follow_blocking
 from qingfang.record.entries import Act
 from qingfang.review.ingest import CHANNEL
 from tests.support.alerts import event
-from tests.support.browser import Console
+from tests.support.browser import Console, Visitor
 
 PATIENCE_S = 30.0
 
@@ -80,3 +80,25 @@ def test_acts_are_in_the_ledger(console: Console) -> None:
             break
     assert found[0].about == "1"
     assert len(found[0].details["digest"]) == 64
+
+
+def test_those_who_look_on_keep_no_connection_from_those_who_work(console: Console) -> None:
+    """More live lists than the pool has connections, all told of the same alert."""
+    visitor = Visitor(console.port, "9001")
+    streams = [visitor.open("/alerts/stream") for _n in range(24)]
+    for stream in streams:
+        while b"data: start" not in stream.readline():
+            pass
+    with psycopg.connect(console.dsn) as connection:
+        listening = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND query LIKE 'LISTEN \"qingfang%'"
+        ).fetchone()
+    assert listening == (1,)
+    assert "告警" in visitor.ask("/alerts/")
+    console.record([event(900, alert_number="A-900")])
+    for stream in streams:
+        while b"data: new" not in stream.readline():
+            pass
+        stream.close()
+    assert "2026-03-01 09:45:00" in visitor.ask("/alerts/?q=A-900")
