@@ -37,9 +37,9 @@ def made(applicant: Person, operator: Person) -> Grant:
 
 class Staff:
     def __init__(self) -> None:
-        self.applicant = person("1", "functional", "applicant")
+        self.applicant = person("1", "office", "applicant")
         self.operator = person("2", "it")
-        self.approver = person("3", "functional", "approver_leader")
+        self.approver = person("3", "office", "approver_leader")
         self.filer = person("4", "discipline", "filer")
 
 
@@ -75,8 +75,8 @@ def test_steps_are_not_skipped(act: str) -> None:
 @pytest.mark.parametrize("whose", ["applicant", "operator"])
 def test_nobody_approves_their_own(whose: str) -> None:
     staff = Staff()
-    staff.applicant = person("5", "functional", "applicant", "approver_leader")
-    staff.operator = person("6", "functional", "approver_leader")
+    staff.applicant = person("5", "office", "applicant", "approver_leader")
+    staff.operator = person("6", "office", "approver_leader")
     grant = made(staff.applicant, staff.operator)
     someone = staff.applicant if whose == "applicant" else staff.operator
     assert not policy.may_act(someone, grant, "approve")
@@ -101,7 +101,7 @@ def test_a_second_decision_on_the_same_application_is_refused() -> None:
 
 def test_applicants_see_only_their_own() -> None:
     staff = Staff()
-    other = person("7", "functional", "applicant")
+    other = person("7", "office", "applicant")
     grant = made(staff.applicant, staff.operator)
     assert list(policy.access_grants(staff.applicant)) == [grant]
     assert list(policy.access_grants(other)) == []

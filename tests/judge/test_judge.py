@@ -64,6 +64,7 @@ HOSPITAL = Snapshot(
         Person(number="YS03", department="K1", codes=("D0003",)),
         Person(number="TJ01", department="STAT"),
         Person(number="YP01", department="PHARM", department_kind="pharmacy"),
+        Person(number="CG01", department="PHARM"),
         Person(number="OLD9", active=False),
         Person(number="YS07", away=(Span(from_us=NINE - 1, to_us=NINE + 1),)),
     ),
@@ -73,7 +74,10 @@ HOSPITAL = Snapshot(
         Terminal(id="T-KIOSK", addresses=("10.0.9.9",), role="kiosk"),
         Terminal(id="T-ETL", addresses=("10.0.5.5",), role="server"),
     ),
-    designations=(Designation(function="statistics", persons=("TJ01",), terminals=("T-STAT",)),),
+    designations=(
+        Designation(function="statistics", persons=("TJ01",), terminals=("T-STAT",)),
+        Designation(function="store", persons=("CG01",), terminals=("T-WARD",)),
+    ),
     services=(
         Service(
             id="S1",
@@ -318,7 +322,13 @@ def test_institution_figures_by_the_designated_and_by_others() -> None:
     """N05, N37."""
     whole = usage("institution", item="YP009")
     assert Scene()(whole, **STATISTICIAN).codes == ("learned-institution", "by-designated")
-    for change in ({"client": "10.0.2.2:1"}, {"operator": "YP01"}, {"operator": None}):
+    assert Scene()(whole, operator="CG01").decision == "log"
+    for change in (
+        {"client": "10.0.2.2:1"},
+        {"operator": "CG01"},
+        {"operator": "YP01"},
+        {"operator": None},
+    ):
         found = Scene()(whole, **(STATISTICIAN | change))  # type: ignore[arg-type]
         assert found.decision == "alert"
         assert "not-designated" in found.codes

@@ -125,7 +125,7 @@ KIND = {"application_manager": "discipline", "filer": "discipline"}
 
 @pytest.mark.parametrize("role", ["", *policy.ROLES])
 def test_role(role: str) -> None:
-    someone = person("1001", KIND.get(role, "functional"), *([role] if role else []))
+    someone = person("1001", KIND.get(role, "office"), *([role] if role else []))
     client = Client()
     client.force_login(someone)
     for name in names():

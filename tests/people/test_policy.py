@@ -81,13 +81,13 @@ def test_two_that_exclude_each_other_give_nothing_when_the_data_is_wrong() -> No
 
 
 def test_nobody_gives_a_role_to_themselves() -> None:
-    someone = person("1", "functional", "security_administrator")
+    someone = person("1", "office", "security_administrator")
     with pytest.raises(services.NotAllowed, match="自己"):
         services.give_role(someone, "applicant", by=someone)
 
 
 def test_who_left_holds_nothing() -> None:
-    keeper = person("1", "functional", "security_administrator")
+    keeper = person("1", "office", "security_administrator")
     someone = person("2", "discipline", "application_manager")
     services.set_active(someone, False, by=keeper)
     assert policy.held_codes(someone) == set()

@@ -107,7 +107,7 @@ def test_a_deactivated_person_is_out_at_once(client: Client) -> None:
 
 
 def test_an_initial_password_must_be_changed_first(client: Client) -> None:
-    someone = person("1001", "functional", "applicant", password=True)
+    someone = person("1001", "office", "applicant", password=True)
     someone.must_change_password = True
     someone.save()
     attempt(client, "1001", PASSWORD)

@@ -107,7 +107,7 @@ async def test_a_full_disk_is_counted_exactly(tmp_path: Path, way: str) -> None:
             (tmp_path / "ballast").write_bytes(bytes(120_000))
             limit = None
         else:
-            limit = 60_000
+            limit = 30_000
         ledger = LedgerProcess(tmp_path, file_limit=limit)
         stack.enter_context(ledger)
         recorder = Recorder(ledger.socket, "test")

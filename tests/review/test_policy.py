@@ -40,7 +40,7 @@ def test_the_discipline_office_and_the_auditor_see_all() -> None:
     person("1001", "clinical")
     alert = alert_about("1001")
     assert status(person("1", "discipline", "application_manager"), alert) == 200
-    assert status(person("2", "functional", "auditor"), alert) == 200
+    assert status(person("2", "office", "auditor"), alert) == 200
 
 
 def test_a_verifier_sees_what_is_assigned() -> None:
@@ -56,7 +56,7 @@ def test_a_verifier_sees_what_is_assigned() -> None:
 def test_alerts_about_it_or_pharmacy_go_past_their_verifiers(kind: str) -> None:
     person("1001", kind)
     verifier = person("3", "it", "verifier")
-    outside = person("4", "functional", "verifier")
+    outside = person("4", "office", "verifier")
     manager = person("1", "discipline", "application_manager")
     alert = alert_about("1001")
     assert policy.verifiers_for(alert) == [outside]
@@ -71,7 +71,7 @@ def test_alerts_about_it_or_pharmacy_go_past_their_verifiers(kind: str) -> None:
 
 def test_a_verifier_adds_facts_and_cannot_rule() -> None:
     person("1001", "clinical")
-    verifier = person("3", "functional", "verifier")
+    verifier = person("3", "office", "verifier")
     alert = alert_about("1001")
     Alert.objects.update(assigned_to=verifier)
     client = browser(verifier)
@@ -115,7 +115,7 @@ def test_nobody_rules_on_an_alert_about_themselves() -> None:
 
 def test_the_duty_officer_sees_the_last_day() -> None:
     person("1001", "clinical")
-    officer = person("5", "functional", "duty_officer")
+    officer = person("5", "office", "duty_officer")
     alert = alert_about("1001")
     Alert.objects.update(at=timezone.now() - dt.timedelta(hours=2))
     assert status(officer, alert) == 200
@@ -134,6 +134,6 @@ def test_reading_is_recorded_each_time_and_shown_once() -> None:
 
 
 def test_an_export_is_recorded() -> None:
-    auditor = person("2", "functional", "auditor")
+    auditor = person("2", "office", "auditor")
     browser(auditor).get("/alerts/?export=csv")
     assert Act.objects.filter(kind="export", actor="2").exists()

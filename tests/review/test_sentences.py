@@ -76,6 +76,10 @@ def test_named_prescribers_are_counted() -> None:
     )
 
 
+def test_no_rows_does_not_mean_no_prescribers() -> None:
+    assert sentences.learned(built(event(1, rows=0))).endswith("（涉及全部医生）")
+
+
 def test_pieced_together() -> None:
     meaning = Meaning("none", session_disclosure="usage", session_grain="prescriber")
     assert sentences.learned(built(event(1, meaning=meaning, rows=None))).startswith(

@@ -9,9 +9,9 @@ from qingfang.web import server
 
 STAFF = (
     ("9001", "discipline", ("application_manager",), "周监察"),
-    ("9002", "functional", ("auditor",), "吴审计"),
-    ("9004", "functional", ("security_administrator",), "王安全"),
-    ("9006", "functional", ("applicant",), "陈申请"),
+    ("9002", "office", ("auditor",), "吴审计"),
+    ("9004", "office", ("security_administrator",), "王安全"),
+    ("9006", "office", ("applicant",), "陈申请"),
     ("9009", "clinical", (), "蒋无权"),
 )
 

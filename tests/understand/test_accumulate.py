@@ -150,6 +150,16 @@ def test_key_order_inside_other_reading() -> None:
     assert hits >= 40
 
 
+def test_reading_here_and_there_in_a_small_hospital_is_no_scan() -> None:
+    """Two hundred patients, a year of work: neighbours come up by chance."""
+    for seed in range(3):
+        chance = random.Random(seed)
+        memory = Memory()
+        for n in range(1000):
+            key = pinned(f"BR{chance.randrange(200):03}")
+            assert not whole(memory.take(key, CLERK, NINE + n * 30 * MINUTE)), (seed, n)
+
+
 def test_patients_in_any_order_within_an_hour() -> None:
     keys = random.Random(1).sample(range(10**6), 60)
     out = take_all(Memory(), CLERK, NINE, MINUTE // 2, [pinned(str(k)) for k in keys])

@@ -331,11 +331,11 @@ SELECT = st.tuples(
 )
 
 
-@settings(max_examples=300, deadline=None)
-@given(SELECT)
-def test_agrees_with_sqlglot_on_where_the_literals_stand(text):
-    seen = scan(text, "postgres")
-    tokens = sqlglot.tokenize(text, dialect="postgres")
+@settings(max_examples=500, deadline=None)
+@given(SELECT, DIALECT)
+def test_agrees_with_sqlglot_on_where_the_literals_stand(text, dialect):
+    seen = scan(text, dialect)
+    tokens = sqlglot.tokenize(text, dialect=dialect)
     theirs = [(t.start, t.end + 1) for t in tokens if t.token_type.name in {"STRING", "NUMBER"}]
     assert list(zip(seen.starts, seen.ends, strict=True)) == theirs
 

@@ -249,3 +249,26 @@ def test_dialects_do_not_share_an_answer():
     templates.judge(text, "postgres", lambda: analyser.analyse(text))
     assert templates.look(text, "mysql") is None
     assert templates.look(text, "postgres") is not None
+
+
+@pytest.mark.parametrize(
+    ("dialect", "one", "two"),
+    [
+        ("tsql", "N'R1'", "N'R2'"),
+        ("mysql", "'R1'", r"'it\'s'"),
+        ("mysql", '"R1"', '"R""2"'),
+        ("oracle", "q'[R1]'", "q'[R2]'"),
+        ("postgres", "E'R1'", r"E'a\nb'"),
+        ("postgres", "$$R1$$", "$$R2$$"),
+        ("postgres", "U&'\\0041'", "U&'\\0042'"),
+        ("mysql", "x'41'", "x'42'"),
+        ("sqlite", "'R1'", "'R2'"),
+    ],
+)
+def test_literals_of_every_dialect_keep_their_own_value(dialect, one, two):
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    for literal in (one, two, one):
+        sql = f"SELECT * FROM rx_line WHERE rx_no = {literal}"
+        found = templates.judge(sql, dialect, lambda sql=sql: analyser.analyse(sql, dialect))
+        assert found.meaning == analyser.analyse(sql, dialect).meaning
+        assert found.meaning.pins

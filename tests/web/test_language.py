@@ -63,9 +63,9 @@ def test_chinese_unless_chosen_otherwise() -> None:
             "discipline",
             ["/", "/alerts/", "/grants/", "/routes/", "/coverage/", "/terminals/"],
         ),
-        ("security_administrator", "functional", ["/", "/persons/", "/persons/new"]),
-        ("applicant", "functional", ["/", "/grants/", "/grants/new"]),
-        ("auditor", "functional", ["/acts/"]),
+        ("security_administrator", "office", ["/", "/persons/", "/persons/new"]),
+        ("applicant", "office", ["/", "/grants/", "/grants/new"]),
+        ("auditor", "office", ["/acts/"]),
     ],
 )
 def test_english_pages_have_no_chinese(role: str, kind: str, paths: list[str]) -> None:

@@ -57,7 +57,7 @@ def test_pages_are_not_kept_by_caches() -> None:
 
 @pytest.mark.django_db
 def test_without_the_forms_token_nothing_happens() -> None:
-    someone = person("1001", "functional", "security_administrator", password=True)
+    someone = person("1001", "office", "security_administrator", password=True)
     client = Client(enforce_csrf_checks=True)
     client.force_login(someone)
     answer = client.post("/sign-out")

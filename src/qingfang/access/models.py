@@ -42,8 +42,10 @@ class Grant(models.Model):
     terminals = models.ManyToManyField(Terminal, verbose_name=_("统计终端"))
     purpose = models.CharField(_("用途"), max_length=200)
     grain = models.CharField(_("粒度"), max_length=16, choices=Grain.choices)
-    item_kind = models.CharField(max_length=8, default="all")
+    item_kind = models.CharField(max_length=8, default="list")
     items: models.JSONField[list[str]] = models.JSONField(_("药品或耗材"), default=list, blank=True)
+    # Of a class: the items that belong to it.
+    item_members: models.JSONField[list[str]] = models.JSONField(default=list, blank=True)
     prescribers: models.JSONField[list[str]] = models.JSONField(_("医生"), default=list, blank=True)
     departments: models.JSONField[list[str]] = models.JSONField(_("科室"), default=list, blank=True)
     period_from = models.DateField(_("数据起始"), null=True, blank=True)
@@ -74,6 +76,14 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def colour(self) -> str:
+        """Of the state's badge: in force, over, or waiting for somebody."""
+        if self.status == self.Status.FILED:
+            return "green"
+        over = (self.Status.REFUSED, self.Status.REVOKED)
+        return "secondary" if self.status in over else "yellow"
 
 
 class Step(models.Model):

@@ -16,7 +16,7 @@ import contextlib
 import datetime as dt
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -44,10 +44,12 @@ def micros(moment: dt.datetime) -> int:
     return round(moment.timestamp() * 1_000_000)
 
 
-def _allowed(codes: list[str], kind: str = "list") -> form.Allowed:
+def _allowed(codes: list[str], kind: str = "list", members: Iterable[str] = ()) -> form.Allowed:
     if not codes:
         return form.Allowed()
-    return form.Allowed(kind="class" if kind == "class" else "list", values=tuple(codes))
+    if kind == "class":
+        return form.Allowed(kind="class", values=tuple(codes), members=tuple(members))
+    return form.Allowed(kind="list", values=tuple(codes))
 
 
 def _grants(now: dt.datetime) -> tuple[form.Grant, ...]:
@@ -60,7 +62,9 @@ def _grants(now: dt.datetime) -> tuple[form.Grant, ...]:
             continue  # it can be used nowhere or by nobody, and must not hold up the others
         scope = {
             "grain": grant.grain,
-            "items": msgspec.to_builtins(_allowed(grant.items, grant.item_kind)),
+            "items": msgspec.to_builtins(
+                _allowed(grant.items, grant.item_kind, grant.item_members)
+            ),
             "prescribers": msgspec.to_builtins(_allowed(grant.prescribers)),
             "departments": msgspec.to_builtins(_allowed(grant.departments)),
             "period": {
@@ -116,7 +120,7 @@ def _terminals() -> tuple[form.Terminal, ...]:
                 "id": terminal.name,
                 "addresses": [terminal.address],
                 "mac": terminal.mac,
-                "name": terminal.name,
+                "name": terminal.label or terminal.name,
                 "room": str(terminal.location) if terminal.location else "",
                 "unit": terminal.department.code if terminal.department else "",
                 "role": terminal.role,
@@ -174,7 +178,14 @@ def _calendar() -> form.Calendar:
 
 def build(site: str, now: dt.datetime) -> form.Snapshot:
     """What people decided, as version 1 of nothing: `hand_down` gives it its place."""
-    registered = list(Registered.objects.filter(active=True).order_by("code"))
+    terminals = _terminals()
+    there = {terminal.id for terminal in terminals}
+    # One that lost a terminal is left out whole: fewer terminals could read as «any terminal».
+    registered = [
+        row
+        for row in Registered.objects.filter(active=True).order_by("code")
+        if there.issuperset(row.body.get("terminals", ()))
+    ]
     contacts, duties = _duties(now)
     text = PolicyText.objects.order_by("-pk").first()
     return form.Snapshot(
@@ -183,7 +194,7 @@ def build(site: str, now: dt.datetime) -> form.Snapshot:
         made_at_us=0,
         expires_at_us=0,
         persons=_persons(),
-        terminals=_terminals(),
+        terminals=terminals,
         designations=_designations(),
         services=tuple(
             msgspec.convert(r.body, form.Service) for r in registered if r.kind == "service"

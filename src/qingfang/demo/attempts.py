@@ -152,6 +152,7 @@ class _Draw:
 
 
 _ALIASES = ("a", "b", "c", "d", "m", "t", "t1", "t2", "x", "y", "cf", "mx", "p", "q", "zb", "mxb")
+_BRID = "@brid"
 _REMARKS = ("月报", "核对", "查询", "report", "2", "临时")
 _KEYWORDS = re.compile(
     r"\b(SELECT|FROM|WHERE|GROUP BY|ORDER BY|HAVING|JOIN|INNER|ON|AND|SUM|COUNT|DISTINCT|AS|DESC"
@@ -199,6 +200,13 @@ def _t05(d: _Draw) -> tuple[Step, ...]:
     )
 
 
+def _t06(d: _Draw) -> tuple[Step, ...]:
+    keys = d.columns(f"{d.c}.ksdm", f"{d.c}.ysdm", f"{d.m}.ypdm")
+    form = d.rng.choice((f"ROLLUP ({keys})", f"CUBE ({keys})", f"GROUPING SETS (({keys}), ())"))
+    body = d.joined(d.period(f"{d.c}.kf_time"))
+    return d.query(f"SELECT {keys}, SUM({d.m}.sl) {body} GROUP BY {form}")
+
+
 def _t07(d: _Draw) -> tuple[Step, ...]:
     sums = ", ".join(
         f"SUM(CASE WHEN {d.c}.ysdm = '{who.number}' THEN {d.m}.sl ELSE 0 END) AS n{n}"
@@ -212,6 +220,14 @@ def _t08(d: _Draw) -> tuple[Step, ...]:
     return d.query(
         f"SELECT {d.x}.ygxm, (SELECT SUM({d.m}.sl) {body}) AS sl FROM gy_ygdm {d.x}"
         f" WHERE {d.x}.cfq = 1"
+    )
+
+
+def _t09(d: _Draw) -> tuple[Step, ...]:
+    c, m = d.c, d.m
+    body = d.joined(d.period(f"{c}.kf_time"))
+    return d.query(
+        f"SELECT DISTINCT {c}.ysdm, {m}.ypdm, SUM({m}.sl) OVER (PARTITION BY {c}.ysdm, {m}.ypdm) {body}"
     )
 
 
@@ -299,6 +315,16 @@ def _t19(d: _Draw) -> tuple[Step, ...]:
     return d.query(f"SELECT {columns} {body} ORDER BY {d.c}.ysdm")
 
 
+def _t21(d: _Draw) -> tuple[Step, ...]:
+    first, second = f"{d.header} WHERE kf_time >= '{d.since()}'", d.detail
+    halves = [
+        Step(d.dress(f"SELECT cfh, ysdm FROM {first}")),
+        Step(d.dress(f"SELECT cfh, ypdm, sl FROM {second}")),
+    ]
+    d.rng.shuffle(halves)
+    return tuple(halves)
+
+
 def _t22(d: _Draw) -> tuple[Step, ...]:
     item, doctors = d.campaign(d.rng.randrange(6, 12))
     body = d.joined(f"{d.c}.ysdm = '@'", f"{d.m}.ypdm = '{item.code}'")
@@ -306,11 +332,38 @@ def _t22(d: _Draw) -> tuple[Step, ...]:
     return tuple(Step(text.replace("@", who.number)) for who in doctors)
 
 
+def _t23(d: _Draw) -> tuple[Step, ...]:
+    """One patient after the other, in the order of their numbers."""
+    columns = d.columns(f"{d.c}.ysdm", f"{d.m}.ypdm", f"{d.m}.sl")
+    text = d.dress(f"SELECT {columns} {d.joined(f'{d.c}.brid = {_BRID}')}")
+    start = d.rng.randrange(400)
+    return tuple(
+        Step(text.replace(_BRID, f"'B{number:08d}'"))
+        for number in range(start, start + d.rng.randrange(28, 36))
+    )
+
+
+def _t24(d: _Draw) -> tuple[Step, ...]:
+    size = d.rng.choice((100, 200, 500))
+    columns = d.columns(f"{d.c}.ysdm", f"{d.m}.ypdm", f"{d.m}.sl")
+    text = d.dress(f"SELECT {columns} {d.joined()} ORDER BY {d.m}.mxid")
+    return tuple(
+        Step(f"{text} LIMIT {size} OFFSET {size * n}") for n in range(d.rng.randrange(3, 6))
+    )
+
+
 def _t29(d: _Draw) -> tuple[Step, ...]:
     month = d.month()[0][:7]
     columns = d.rng.choice(("*", f"{d.c}.*, {d.m}.*"))
     body = d.joined(f"{d.c}.kf_time::text LIKE '{month}%'")
     return d.query(f"SELECT {columns} {body}")
+
+
+def _t31(d: _Draw) -> tuple[Step, ...]:
+    body = d.joined(d.period(f"{d.c}.kf_time"))
+    return d.query(
+        f"SELECT {d.c}.zsh, {d.m}.ypdm, SUM({d.m}.sl) {body} GROUP BY {d.c}.zsh, {d.m}.ypdm"
+    )
 
 
 def _t33(d: _Draw) -> tuple[Step, ...]:
@@ -383,6 +436,19 @@ def _t62(d: _Draw) -> tuple[Step, ...]:
     )
 
 
+def _t63(d: _Draw) -> tuple[Step, ...]:
+    code = d.drug().code
+    hidden = d.rng.choice(
+        (
+            f"chr({ord(code[0])}) || '{code[1:]}'",
+            f"'{code[:3]}' || '{code[3:]}'",
+            f"concat('{code[:4]}', '{code[4:]}')",
+        )
+    )
+    body = d.joined(f"{d.m}.ypdm = {hidden}")
+    return (Step(f"SELECT {d.c}.ysdm, SUM({d.m}.sl) {body} GROUP BY {d.c}.ysdm"),)
+
+
 def _t70(d: _Draw) -> tuple[Step, ...]:
     columns = d.columns(f"{d.c}.ysdm", f"{d.m}.ypdm", f"{d.m}.sl")
     style = d.rng.choice(("", " WITH CSV", " WITH (FORMAT csv, HEADER)"))
@@ -410,10 +476,11 @@ def _t95(d: _Draw) -> tuple[Step, ...]:
 
 
 ATTEMPTS: dict[str, Maker] = {
-    "T01": _t01, "T02": _t02, "T03": _t03, "T04": _t04, "T05": _t05, "T07": _t07, "T08": _t08,
-    "T10": _t10, "T11": _t11, "T12": _t12, "T13": _t13, "T14": _t14, "T15": _t15, "T16": _t16,
-    "T17": _t17, "T18": _t18, "T19": _t19, "T22": _t22, "T29": _t29, "T33": _t33, "T35": _t35,
-    "T39": _t39, "T40": _t40, "T49": _t49, "T55": _t55, "T61": _t61, "T62": _t62, "T70": _t70,
+    "T01": _t01, "T02": _t02, "T03": _t03, "T04": _t04, "T05": _t05, "T06": _t06, "T07": _t07,
+    "T08": _t08, "T09": _t09, "T10": _t10, "T11": _t11, "T12": _t12, "T13": _t13, "T14": _t14,
+    "T15": _t15, "T16": _t16, "T17": _t17, "T18": _t18, "T19": _t19, "T21": _t21, "T22": _t22,
+    "T23": _t23, "T24": _t24, "T29": _t29, "T31": _t31, "T33": _t33, "T35": _t35, "T39": _t39,
+    "T40": _t40, "T49": _t49, "T55": _t55, "T61": _t61, "T62": _t62, "T63": _t63, "T70": _t70,
     "T71": _t71, "T79": _t79, "T95": _t95,
 }  # fmt: skip
 

@@ -18,7 +18,6 @@ from qingfang import config as configuration
 from qingfang.demo.hospital import Facts, facts
 from qingfang.demo.people import ZONE, Cast, cast
 
-KINDS = {"medtech": "technical", "office": "functional"}
 # role, staff number, name, department code of the console's own people
 ACCOUNTS = (
     ("system_administrator", "X001", "林工", "it"),
@@ -74,7 +73,7 @@ def _fill(known: Facts, cast: Cast, config: configuration.Config) -> list[dict[s
     hospital = Organisation.objects.create(code="SYN", name=f"{config.site.name}")
     campus = Campus.objects.create(organisation=hospital, code="main", name="本部")
     Site.objects.create(campus=campus, code=config.site.id, name=config.site.name)
-    kind_of = {p.department: KINDS.get(p.department_kind, p.department_kind) for p in cast.persons}
+    kind_of = {p.department: p.department_kind for p in cast.persons}
     departments = {
         d.code: Department.objects.create(
             organisation=hospital,
@@ -88,7 +87,7 @@ def _fill(known: Facts, cast: Cast, config: configuration.Config) -> list[dict[s
     for code, name, kind in (
         ("it", "信息科", "it"),
         ("discipline", "纪检监察室", "discipline"),
-        ("office", "院办公室", "functional"),
+        ("office", "院办公室", "office"),
     ):
         found = next((d for d in departments.values() if d.name == name), None)
         departments[code] = found or Department.objects.create(
@@ -113,10 +112,11 @@ def _fill(known: Facts, cast: Cast, config: configuration.Config) -> list[dict[s
     terminals: dict[str, Terminal] = {}
     for terminal in cast.terminals:
         place, _created = Location.objects.get_or_create(
-            campus=campus, building=terminal.room or "机房", room=terminal.name
+            campus=campus, building=terminal.room or "机房"
         )
         terminals[terminal.id] = Terminal.objects.create(
             name=terminal.id,
+            label=terminal.name,
             address=terminal.address,
             role=terminal.role,
             location=place,

@@ -72,11 +72,14 @@ class Floor:
 
     def __init__(self, facts: Facts, cast: Cast, rng: random.Random, today: datetime.date) -> None:
         self.facts, self.cast, self.rng, self.today = facts, cast, rng, today
-        self.waiting: dict[str, deque[tuple[int, str]]] = {d.code: deque() for d in facts.clinics}
-        self.unpaid: deque[Paper] = deque()
-        self.undispensed: dict[str, deque[Paper]] = {w: deque() for w in WINDOWS}
-        self.uploads: deque[int] = deque()
-        self.labs: deque[tuple[int, str]] = deque()
+        # Bounded: on a day without end some patients go home without waiting.
+        self.waiting: dict[str, deque[tuple[int, str]]] = {
+            d.code: deque(maxlen=50) for d in facts.clinics
+        }
+        self.unpaid: deque[Paper] = deque(maxlen=500)
+        self.undispensed: dict[str, deque[Paper]] = {w: deque(maxlen=100) for w in WINDOWS}
+        self.uploads: deque[int] = deque(maxlen=500)
+        self.labs: deque[tuple[int, str]] = deque(maxlen=500)
         self.patients: list[str] = []
         self._turns: dict[str, deque[Staff]] = {}
         self._busy: set[str] = set()
@@ -348,7 +351,7 @@ async def charge(c: Client, floor: Floor, who: Staff) -> None:
 
 
 async def dispense(c: Client, floor: Floor, who: Staff) -> None:
-    """A dispensing window: the queue, then one prescription handed out."""
+    """A dispensing window: the queue, then the first prescriptions of it."""
     window = c.terminal.unit
     day = datetime.datetime.combine(floor.today, datetime.time())
     await c.rows(
@@ -359,9 +362,13 @@ async def dispense(c: Client, floor: Floor, who: Staff) -> None:
         window,
         day,
     )
-    if not floor.undispensed[window]:
-        return
-    paper = floor.undispensed[window].popleft()
+    queue = floor.undispensed[window]
+    for _n in range(min(3, len(queue))):
+        await _hand_out(c, floor, who, queue.popleft())
+
+
+async def _hand_out(c: Client, floor: Floor, who: Staff, paper: Paper) -> None:
+    """One prescription leaves the pharmacy, its stock with it."""
     async with c.transaction():
         numbers = [(await c.rows("SELECT nextval('his.seq_lsh')"))[0][0] for _l in paper.lines]
         async with c.pipeline():
@@ -370,7 +377,7 @@ async def dispense(c: Client, floor: Floor, who: Staff) -> None:
                 await c.rows(
                     "INSERT INTO his.yf_fyrec (fyid, yfdm, ckh, cfh, pid, item_code, fy_sl, fy_je, pres_dr,"
                     " dept_code, fy_time, fyr) VALUES ($1, '01', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                    *(number, window, paper.prescription, paper.patient, code, count, amount),
+                    *(number, paper.window, paper.prescription, paper.patient, code, count, amount),
                     *(paper.doctor, paper.department, floor.now(), who.number),
                 )
                 await c.rows(
@@ -600,7 +607,7 @@ class Job(Struct, frozen=True):
 JOBS: tuple[Job, ...] = (
     Job("挂号", 3, ("挂号员",), "GH-", "挂号系统", ("literal", "psycopg"), register, (4, 9)),
     Job("门诊医生", 8, ("医师",), "MZ-", "门诊医生站", ("asyncpg", "psycopg", "literal"), consult, (2, 5)),
-    Job("收费", 4, ("收费员",), "SF-", "门诊收费", ("literal", "asyncpg"), charge, (4, 9)),
+    Job("收费", 5, ("收费员",), "SF-", "门诊收费", ("literal", "asyncpg"), charge, (4, 9)),
     Job("发药", 4, ("药师",), "YF-", "门诊药房", ("psycopg", "asyncpg"), dispense, (4, 9)),
     Job("护士", 4, ("护士",), "BQ-", "护士工作站", ("psycopg", "asyncpg"), nurse, (1, 3)),
     Job("病房医生", 3, ("医师",), "BQ-", "住院医生站", ("asyncpg", "literal"), ward_doctor, (2, 4)),
@@ -735,6 +742,7 @@ class Hospital:
                     await c.sign_out(who.number)
             except (*Failure, TimeoutError) as error:
                 self._fault(job.name, error)
+                await asyncio.sleep(0.5)  # nobody hammers on a system that does not answer
             finally:
                 self.floor.leave(terminal)
 

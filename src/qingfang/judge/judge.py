@@ -323,9 +323,9 @@ class Judge:
         return all(value.text is not None and value.text.strip() in own for value in asked.values)
 
     def _designated(self, who: Who) -> bool | None:
-        """Whether person and terminal are designated for statistics; None when the hospital has
-        designated nobody."""
-        named = [d for d in self.directory.snapshot.designations if d.function == "statistics"]
+        """Whether person and terminal are designated for a function (statistics, store …); None
+        when the hospital has designated nobody."""
+        named = self.directory.snapshot.designations
         if not named:
             return None
         for found in (who.operator, who.terminal):

@@ -18,7 +18,7 @@ REASONS: dict[str, str] = {
     "by-report": "这是已登记的报表「{menu}」，在登记的范围内由登记的人员和终端执行",
     "by-service": "这是已登记的程序在做本职工作：{why}",
     "by-self": "查的是本人自己的用药数据",
-    "by-designated": "由指定的统计人员在指定的终端上查询全院数字",
+    "by-designated": "由指定的人员在指定的终端上查询全院数字",
     # what is missing
     "no-grant": "没有找到覆盖这次统计的有效审批",
     "near-grant": "最接近的审批是 {grant}，但超出了它的批准范围",

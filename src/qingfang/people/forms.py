@@ -85,6 +85,7 @@ class TerminalForm(ModelForm):
         model = Terminal
         fields: ClassVar = [
             "name",
+            "label",
             "address",
             "mac",
             "role",

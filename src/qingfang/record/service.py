@@ -5,7 +5,8 @@ Rules this module keeps:
 1. Answers to `append` leave after the sync. While one sync runs, requests gather; the next commit
    takes them all (up to `_COMMIT_LIMIT`), so a busy ledger syncs seldom and an idle one at once.
 2. A record refused for want of room is counted, durably if the disk lets us, before its sender is
-   told; the counts become records as soon as there is room, before any other record.
+   told; the counts become records as soon as there is room, before any other record. Room means
+   room for a while: a disk that takes one record and refuses the next is still full.
 3. A broken writer ends the service (`Service.run` raises `Broken`): whoever starts it again reads
    the disk afresh. Senders keep what was not acknowledged and send it again under the same token.
 4. Readers are served from the files, up to what is synced, in threads of their own: no reader
@@ -33,7 +34,7 @@ from qingfang.record.disk import Disk
 from qingfang.record.emergency import Emergency
 from qingfang.record.entries import Loss, Opened
 from qingfang.record.protocol import Append, Cursor, Frames, Read, SourceCount, Stat
-from qingfang.record.writer import Draft, Full, Writer
+from qingfang.record.writer import Draft, Full, Writer, probe
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +138,8 @@ class Service:
         """Make the emergency counts records, if there are any and there is room."""
         self._tried = time.monotonic()
         try:
+            if self._full:
+                probe(self._folder, self._disk or Disk())
             if self._writer is None:
                 self._open()
             writer, emergency = self._writer, self._emergency
@@ -151,9 +154,6 @@ class Service:
                 if drafts:
                     writer.append(drafts)
                 emergency.clear()
-            elif self._full:
-                # The room that was missing may still be missing: ask the disk.
-                writer.prepare(0)
         except Full as error:
             self._full = str(error)
             return

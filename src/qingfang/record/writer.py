@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 _TORN_START: Final = 4096
 _EVERYTHING: Final = 1 << 63
 _CHUNK: Final = 1 << 20
+_ROOM: Final = 32 * 1024
 # How far back a new writer looks for batches that may be sent again.
 _BATCHES_KEPT: Final = 16_384
 _LOOK_BACK: Final = 64 * 1024 * 1024
@@ -356,6 +357,22 @@ class Writer:
             digest=sm3(torn),
         )
         log.warning("cut %d bytes of an interrupted write, kept as %s", len(torn), kept)
+
+
+def probe(folder: Path, disk: Disk) -> None:
+    """Raises `Full` unless there is room for `_ROOM` bytes."""
+    path = folder / "probe"
+    try:
+        path.unlink(missing_ok=True)
+        file = disk.create(path)
+        try:
+            disk.append(file, bytes(_ROOM))
+            disk.sync(file)
+        finally:
+            disk.close(file)
+            disk.remove(path)
+    except OSError as error:
+        raise Full(_describe(error)) from error
 
 
 def _lock(folder: Path) -> int:

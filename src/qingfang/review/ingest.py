@@ -34,6 +34,7 @@ SESSIONS = 5_000
 SQL_KEPT = 4_000
 
 ALARMING = frozenset({"alert", "mask", "deny", "review"})
+STOPPING = frozenset({"mask", "deny"})
 
 
 class Session:
@@ -69,7 +70,8 @@ class Ingest:
                 self._sessions.popitem(last=False)
         else:
             self._sessions.move_to_end(event.connection)
-        alarming = event.verdict in ALARMING
+        # What enforcing would have stopped is kept too: the forecast counts it.
+        alarming = event.verdict in ALARMING or event.would in STOPPING
         if event.seq >= self.position:
             if alarming:
                 self._alerts.append(event)
@@ -220,11 +222,12 @@ def _alert(log: str, event: Event, known: _Known) -> Alert | None:
     return Alert(
         log=log,
         seq=event.seq,
-        number=event.alert or f"{log[:40]}-{event.seq}",
+        number=event.alert or f"{log.rsplit('/', 1)[-1][:40]}-{event.seq}",
         at=dt.datetime.fromisoformat(event.at),
         verdict=event.verdict,
+        would=event.would or "",
         answered_as=event.answered_as,
-        severity=_severity(event),
+        severity=event.severity or _severity(event),
         grain=(meaning.grain if meaning else None) or "",
         disclosure=meaning.disclosure if meaning else "",
         operator=number[:64],

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from qingfang.access import routes
 from qingfang.people import policy as people
 from qingfang.people.gate import person_of
-from qingfang.review import coverage, policy
+from qingfang.review import coverage, ingest, policy
 from qingfang.review.models import Alert
 from qingfang.review.tables import told
 from qingfang.ui import attention
@@ -34,13 +34,14 @@ def _cards(request: HttpRequest) -> list[attention.Card]:
         person = person_of(request)
         visible = policy.access_alerts(person)
         url = reverse("alerts")
-        opened = visible.filter(disposition=Alert.Disposition.OPEN)
+        opened = visible.filter(disposition=Alert.Disposition.OPEN).exclude(verdict="review")
         if people.may(person, policy.SEE_ALL_ALERTS):
             cards.append(
                 attention.Card(
                     _now("待定性的告警"), opened.count(), f"{url}?disposition=open", "red", "bell"
                 )
             )
+            doubtful = visible.filter(disposition=Alert.Disposition.OPEN, verdict="review").count()
             high = opened.filter(severity=3).count()
             cards.append(
                 attention.Card(
@@ -49,6 +50,15 @@ def _cards(request: HttpRequest) -> list[attention.Card]:
                     f"{url}?disposition=open&severity=3",
                     "red",
                     "alert-triangle",
+                )
+            )
+            cards.append(
+                attention.Card(
+                    _now("读不准、待查的语句"),
+                    doubtful,
+                    f"{url}?disposition=open&verdict=review",
+                    "yellow",
+                    "search",
                 )
             )
         else:
@@ -99,9 +109,7 @@ def _forecast(server: str, span: dt.timedelta) -> routes.Forecast:
     """What enforcing would have stopped: alarms that were let through."""
     let_through = Alert.objects.filter(
         at__gte=timezone.now() - span,
-        verdict__in=("alert", "deny"),
-        answered_as="forwarded",
-        disclosure="usage",
+        would__in=ingest.STOPPING,
         server=server,
     )
     return routes.Forecast(let_through.count(), let_through.values("operator").distinct().count())

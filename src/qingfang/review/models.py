@@ -32,6 +32,8 @@ class Alert(models.Model):
     number = models.CharField(_("编号"), max_length=64, unique=True)
     at = models.DateTimeField(_("时间"))
     verdict = models.CharField(_("结论"), max_length=8)
+    # What enforcing would have decided, when it is not what was.
+    would = models.CharField(max_length=8, blank=True)
     answered_as = models.CharField(max_length=12)
     severity = models.PositiveSmallIntegerField(_("级别"))
     grain = models.CharField(max_length=16, blank=True)
@@ -75,6 +77,13 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def colour(self) -> str:
+        """Of the disposition's badge."""
+        return {"open": "yellow", "unlawful": "red", "lawful": "green"}.get(
+            self.disposition, "orange"
+        )
 
 
 class Statement(models.Model):

@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 SHOWN = 3
+# Values are set off by spaces; between two Chinese words there is none.
+_BETWEEN_HAN = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
 
 Fields = Mapping[str, Any]
 
@@ -57,7 +59,7 @@ def prescribers(scope: Fields, grain: str, rows: int | None) -> str:
             "n": len(names),
             "names": _("、").join(names[:SHOWN]),
         }
-    if grain == "prescriber" and rows is not None:
+    if grain == "prescriber" and rows:
         return ngettext("%(n)d 行，每行一名医生", "%(n)d 行，每行一名医生", rows) % {"n": rows}
     if grain in ("prescriber", "detail"):
         return _("涉及全部医生")
@@ -114,7 +116,7 @@ def learned(event: Fields) -> str:
         text = _("%(what)s（%(who)s）") % {"what": text, "who": about}
     if own != "usage" and disclosure == "usage":
         text = _("与此前的查询拼合后的%(what)s") % {"what": text}
-    return re.sub(" +", " ", text)
+    return _BETWEEN_HAN.sub("", re.sub(" +", " ", text))
 
 
 def who(event: Fields, name: str, department: str) -> str:

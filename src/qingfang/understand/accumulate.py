@@ -125,7 +125,8 @@ class Learner(Struct, frozen=True):
 class Run(Struct):
     """Keys read in key order: the last one, split for comparing, the direction (0 until known), and
     the digests of those read and not yet explained by work. A `near` run takes only keys close to
-    its last one and survives other reading in between; the other kind takes any step, unbroken."""
+    its last one and survives other reading in between (`reads` counts all since it began); the other
+    kind takes any step, unbroken."""
 
     role: str
     prefix: str
@@ -133,6 +134,7 @@ class Run(Struct):
     direction: int
     near: bool
     keys: list[int]
+    reads: int
     last_us: int
 
 
@@ -152,7 +154,7 @@ class Knowledge(Struct):
     unless said otherwise.
 
     `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and grain, packed. `unexplained`: pinned keys read, of the last day.
-    `worked`: keys written. `lists`: key role → unpinned list that carried it. `allowance`: unit →
+    `worked`: keys written. `ranges`: role and prefix → lowest and highest number read. `lists`: key role → unpinned list that carried it. `allowance`: unit →
     (rows of its work list, when). `item_days`: item → days. `held`: what joining goes over. `sums`:
     a sum → the exclusions it was asked with. `repeats`: shape → (times, when). `months`: month
     counted from year 0.
@@ -165,6 +167,7 @@ class Knowledge(Struct):
     lists: dict[str, int] = {}
     allowance: dict[int, tuple[int, int]] = {}
     runs: list[Run] = []
+    ranges: dict[str, tuple[int, int]] = {}
     prescribers: dict[int, int] = {}
     other_days: dict[int, int] = {}
     item_days: dict[int, dict[int, int]] = {}
@@ -535,8 +538,9 @@ class Memory:
         allowed = min(listed, limits.most_explained)
         run = 0
         runs = known.runs if keep else [_copy(r) for r in known.runs]
+        ranges = known.ranges if keep else dict(known.ranges)
         for key in fresh:
-            run = max(run, _advance(runs, key, at))
+            run = max(run, _advance(runs, ranges, key, at))
         new = {k.digest for k in fresh}
         hour = day = after = 0
         start = max((known.lists.get(k.role, -1) for k in fresh), default=-1)
@@ -815,23 +819,31 @@ def _copy(run: Run) -> Run:
     return msgspec.structs.replace(run, keys=list(run.keys))
 
 
-def _advance(runs: list[Run], key: Key, at_us: int) -> int:
-    """Take a key into the runs; the length of the longest run it belongs to."""
+def _advance(runs: list[Run], ranges: dict[str, tuple[int, int]], key: Key, at_us: int) -> int:
+    """Take a key into the runs; the length of the longest one it belongs to that is no chance."""
     if key.number is None:
         return 0
+    name = f"{key.role}\x1f{key.prefix}"
+    low, high = ranges.get(name, (key.number, key.number))
+    low, high = min(low, key.number), max(high, key.number)
+    if name not in ranges and len(ranges) >= 64:
+        del ranges[next(iter(ranges))]
+    ranges[name] = (low, high)
     best = 0
     for near in (True, False):
         run: Run | None = None
         for r in runs:
             if r.near == near and r.role == key.role and r.prefix == key.prefix:
+                r.reads += 1
                 step = key.number - r.number
-                if step == 0 or ((not near or abs(step) <= _NEAR) and step * r.direction >= 0):
+                if run is None and (
+                    step == 0 or ((not near or abs(step) <= _NEAR) and step * r.direction >= 0)
+                ):
                     run = r
-                    break
         if run is None:
             if not near:
                 runs[:] = [r for r in runs if r.near or r.role != key.role]
-            runs.append(Run(key.role, key.prefix, key.number, 0, near, [key.digest], at_us))
+            runs.append(Run(key.role, key.prefix, key.number, 0, near, [key.digest], 1, at_us))
             best = max(best, 1)
             mine = [r for r in runs if r.near]
             if near and len(mine) > 16:
@@ -845,7 +857,11 @@ def _advance(runs: list[Run], key: Key, at_us: int) -> int:
                 run.keys.append(key.digest)
             del run.keys[:-512]
         run.last_us = max(run.last_us, at_us)
-        best = max(best, len(run.keys))
+        # Reads here and there fall near the last key of a run by chance, the more the fewer keys
+        # there are; a scan is well above that.
+        chance = run.reads * min(1.0, _NEAR / max(1, high - low)) if near else 0.0
+        if len(run.keys) >= 4 * chance:
+            best = max(best, len(run.keys))
     return best
 
 

@@ -90,10 +90,7 @@ class Analysis(Struct, frozen=True):
 class Outcome:
     """One statement's result before it is put into a `Meaning`."""
 
-    __slots__ = (
-        *("delivery", "findings", "operator", "operator_scope", "problems", "span"),
-        "works",
-    )
+    __slots__ = ("delivery", "findings", "operator", "operator_scope", "problems", "span", "works")
 
     def __init__(self) -> None:
         self.findings: list[rules.Finding] = []
@@ -194,7 +191,9 @@ class Analyser:
             default=rules.Finding(),
         )
         reasons = list(strongest.reasons)
-        if outcome.problems and strongest.disclosure != "usage":
+        # What is not known may hold the prescriber: only what is certain at that grain outranks it.
+        certain = strongest.grain in {"prescriber", "detail"}
+        if outcome.problems and not certain:
             return Meaning(
                 "opaque",
                 delivery=outcome.delivery,
@@ -209,7 +208,7 @@ class Analyser:
             strongest.subtype,
             outcome.delivery if strongest.disclosure != "none" else "returned",
             strongest.scope,
-            reasons=tuple(reasons),
+            reasons=tuple(_whole(sql, found, outcome.span) for found in reasons),
         )
 
     def touches(self, text: str) -> tuple[Touch, ...]:
@@ -222,6 +221,16 @@ class Analyser:
                 roles = {role for name, role in table.columns.items() if name in words and role}
                 found.append(Touch(table.name, tuple(sorted(roles))))
         return tuple(found)
+
+
+def _whole(sql: str, found: Reason, statement: tuple[int, int]) -> Reason:
+    """A reason whose span ends with the brackets it opened; the statement's own when it has none."""
+    start, end = (found.start, found.end) if found.end > found.start else statement
+    missing = sql.count("(", start, end) - sql.count(")", start, end)
+    while missing > 0 and end < statement[1] and sql[end] in ") \t\n":
+        missing -= sql[end] == ")"
+        end += 1
+    return Reason(found.code, found.text, start, end)
 
 
 def _problem_reasons(outcome: Outcome) -> tuple[Reason, ...]:
@@ -259,6 +268,9 @@ class _Statement:
             self._dispatch()
         except (OverBudget, RecursionError):
             self._problem("too_deep")
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            # A tree of a shape that was not foreseen: it is not read, so it is not harmless.
+            self._problem("unparsed")
         self.result.problems.extend(self.walker.problems)
         return self.result
 
@@ -340,7 +352,7 @@ class _Statement:
             self._insert(node, scope)
         elif isinstance(node, (exp.Update, exp.Delete, exp.Merge)):
             self._change(node, scope)
-        elif isinstance(node, exp.Query):
+        elif isinstance(node, (exp.Query, exp.Values)):
             self._query(node, scope)
         else:
             self._problem("unparsed")
@@ -348,7 +360,10 @@ class _Statement:
     def _query(self, node: exp.Expr, scope: Scope) -> None:
         for cte in _ctes(node):
             if isinstance(cte.this, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
-                self._node(cte.this, Scope(self.walker, None, scope.ctes, scope.anchor))
+                # What it returns goes to the query; what it puts elsewhere is judged here.
+                change = cte.this.copy()
+                change.set("returning", None)
+                self._node(change, Scope(self.walker, None, scope.ctes, scope.anchor))
                 self.result.delivery = "returned"
         into = node.args.get("into")
         self._operator(node)
@@ -376,7 +391,6 @@ class _Statement:
 
     def _insert(self, node: exp.Insert, scope: Scope) -> None:
         self._operator(node)
-        self._works(node)
         if node.args.get("returning") is not None:
             self.result.blocks(self.walker.returning(node, scope), self.reading)
         source = node.expression
@@ -458,7 +472,6 @@ class _Statement:
     def _change(self, node: exp.Expr, scope: Scope) -> None:
         """UPDATE, DELETE, MERGE: RETURNING as SELECT; figures written elsewhere are stored."""
         self._operator(node)
-        self._works(node)
         if node.args.get("returning") is not None:
             self.result.blocks(self.walker.returning(node, scope), self.reading)
             return
@@ -467,25 +480,36 @@ class _Statement:
         kind = self.catalogue.table(_dotted(target)) if isinstance(target, exp.Table) else None
         if kind is not None and kind.kind in {"usage", "stock"}:
             self._known_objects(node, scope)
-            return
         if isinstance(node, exp.Delete):
             return
-        values = [
-            part.expression for part in node.find_all(exp.EQ) if isinstance(part.parent, exp.Update)
-        ]
-        for value in values:
-            if value.find(exp.Query) is not None:
-                select = exp.Select(expressions=[value.copy()])
-                self.result.blocks(
-                    self.walker.query(select, Scope(self.walker, None, scope.ctes, None)),
-                    self.reading,
-                )
-                self.result.delivery = "stored"
+        if isinstance(node, exp.Update) and isinstance(target, exp.Table):
+            self._updated(node, target, scope)
         using = node.args.get("using")
         if isinstance(node, exp.Merge) and isinstance(using, exp.Expr):
             select = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
             self.result.blocks(self.walker.query(select, self._scope()), self.reading)
             self.result.delivery = "stored"
+
+    def _updated(self, node: exp.Update, target: exp.Table, scope: Scope) -> None:
+        """Figures written into the rows of some other table: as a SELECT of these rows with them."""
+        values = [part.expression for part in node.expressions if isinstance(part, exp.EQ)]
+        extra = node.args.get("from_")
+        if extra is None and not any(value.find(exp.Query) is not None for value in values):
+            return
+        select = exp.Select(
+            expressions=[exp.Star(), *(value.copy() for value in values)],
+            from_=exp.From(this=target.copy()),
+            joins=[exp.Join(this=extra.this.copy())] if extra is not None else [],
+            where=node.args.get("where"),
+        )
+        inner = Scope(self.walker, None, scope.ctes, scope.anchor)
+        before = len(self.result.findings)
+        self.result.blocks(self.walker.query(select, inner), self.reading)
+        # One patient's sums written where they belong are a plain UPDATE.
+        self.result.findings[before:] = [
+            found for found in self.result.findings[before:] if found.disclosure == "usage"
+        ]
+        self.result.delivery = "stored"
 
     def _free_assignments(self, node: exp.Expr, scope: Scope) -> None:
         for part in node.args.get("expressions") or []:
@@ -509,6 +533,8 @@ class _Statement:
             if isinstance(node, exp.Insert)
             else "update"
             if isinstance(node, exp.Update)
+            else "delete"
+            if isinstance(node, exp.Delete)
             else "select"
             if isinstance(node, exp.Select)
             else ""
@@ -524,12 +550,26 @@ class _Statement:
         table = self.catalogue.table(_dotted(target))
         if table is None:
             return
+        if on != "select":
+            self._works(node, table)
+        self._named(node, table, on)
+
+    def _works(self, node: exp.Expr, table: Table) -> None:
+        """The keys whose rows a change writes: they explain reading about the same patient."""
+        for column, role in table.columns.items():
+            if role in KEY_ROLES:
+                const = self._column_value(node, column, table)
+                if const is not None and not const.null:
+                    self.reading.free.update(const.literals)
+                    self.result.works.append(Pin(str(role), table.name, (const.value(),)))
+
+    def _named(self, node: exp.Expr, table: Table, on: str) -> None:
         named = [
             (operator.column, operator.scope)
             for operator in self.catalogue.operators
             if operator.on == on and self.catalogue.tables[operator.table] is table
         ]
-        if on != "select":
+        if on in {"insert", "update"}:
             named.extend(
                 (column, "transaction")
                 for column, role in table.columns.items()
@@ -542,19 +582,6 @@ class _Statement:
                 self.result.operator_scope = scope
                 self.reading.free.update(const.literals)
                 return
-
-    def _works(self, node: exp.Expr) -> None:
-        """The patients, visits and prescriptions whose rows a statement writes, one by one."""
-        target = node.this.this if isinstance(node.this, exp.Schema) else node.this
-        table = self.catalogue.table(_dotted(target)) if isinstance(target, exp.Table) else None
-        if table is None:
-            return
-        for column, role in table.columns.items():
-            if role in KEY_ROLES:
-                const = self._column_value(node, column, table)
-                if const is not None and not const.null:
-                    self.result.works.append(Pin(role, table.name, (const.value(),)))
-                    self.reading.free.update(const.literals)
 
     def _column_value(self, node: exp.Expr, column: str, table: Table) -> Const | None:
         """The constant that a statement gives to, or asks of, one column."""

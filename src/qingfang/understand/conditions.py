@@ -20,6 +20,7 @@ from sqlglot import exp
 from qingfang.understand.expressions import flow, presence
 from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
 from qingfang.understand.predicates import (
+    DAY_UNITS,
     MAX_PINS,
     Const,
     Fact,
@@ -293,22 +294,33 @@ def _not(node: exp.Expr, sink: Sink) -> None:
 
 def day_of(node: exp.Expr) -> exp.Expr | None:
     """The time that an expression cuts to its day, None when it does something else."""
+    inner: exp.Expr | None = None
     if isinstance(node, exp.Paren):
         return day_of(node.this)
     if isinstance(node, (exp.Cast, exp.TryCast)):
-        return node.this if node.to.this is exp.DType.DATE else None
-    if isinstance(node, (exp.Date, exp.TsOrDsToDate)):
-        return node.this
-    if isinstance(node, (exp.TimestampTrunc, exp.DateTrunc)):
+        inner = node.this if node.to.this is exp.DType.DATE else None
+    elif isinstance(node, (exp.Date, exp.TsOrDsToDate)):
+        inner = node.this
+    elif isinstance(node, (exp.TimestampTrunc, exp.DateTrunc)):
         unit = node.args.get("unit")
-        return node.this if unit is not None and unit.name.upper() == "DAY" else None
-    if isinstance(node, exp.Trunc) and node.args.get("decimals") is None:
-        return node.this
-    if isinstance(node, exp.TimeToStr):
+        inner = node.this if unit is not None and unit.name.upper() in DAY_UNITS else None
+    elif isinstance(node, exp.Trunc) and node.args.get("decimals") is None:
+        inner = node.this
+    elif isinstance(node, exp.Anonymous) and node.name.upper() == "TRUNC":
+        inner = node.expressions[0] if len(node.expressions) == 1 else None
+    elif isinstance(node, exp.TimeToStr):
         form = node.args.get("format")
         text = str(form.this) if isinstance(form, exp.Literal) else ""
-        return node.this if all(part in text for part in ("%Y", "%m", "%d")) else None
-    return None
+        inner = node.this if all(part in text for part in ("%Y", "%m", "%d")) else None
+    elif isinstance(node, exp.Convert):
+        # CONVERT(varchar(10), x, 120): the first ten characters of an ISO time.
+        size = node.this.expressions[0].name if node.this.expressions else ""
+        style = node.args.get("style")
+        iso = isinstance(style, exp.Literal) and style.name in {"20", "23", "112", "120", "121"}
+        inner = node.expression if iso and size in {"8", "10"} else None
+    while isinstance(inner, (exp.TsOrDsToTimestamp, exp.TimeStrToTime)):
+        inner = inner.this
+    return inner
 
 
 def _compared(node: exp.Expr, sink: Sink) -> None:

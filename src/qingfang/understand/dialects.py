@@ -27,6 +27,7 @@ logging.getLogger("sqlglot").setLevel(logging.CRITICAL + 1)
 MAX_LENGTH = 262_144
 MAX_TOKENS = 60_000
 MAX_NESTING = 120
+MAX_SUBSCRIPTS = 16
 
 BIND = "qf_bind_"
 
@@ -148,7 +149,15 @@ def names(sql: str) -> list[str]:
 
 def _deepest(tokens: list[Token]) -> int:
     depth = deepest = 0
+    chain = 0
+    before: TokenType | None = None
     for token in tokens:
+        # `a[1][1]…`: each step costs the parser as much as all before it.
+        if token.token_type is TokenType.L_BRACKET:
+            chain = chain + 1 if before is TokenType.R_BRACKET else 0
+            if chain > MAX_SUBSCRIPTS:
+                return MAX_NESTING + 1
+        before = token.token_type
         if token.token_type in _OPENERS:
             depth += 1
             deepest = max(deepest, depth)
@@ -203,6 +212,10 @@ def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
         if kind is TokenType.PLACEHOLDER and not (
             dialect == "postgres" and out and out[-1].token_type in _OPERANDS
         ):
+            if touching and after is not None and after.token_type is TokenType.NUMBER:
+                out.extend(_bind(_number(after.text, 1), token, after))  # SQLite's ?1
+                at += 2
+                continue
             out.extend(_bind(marks, token, token))
             marks += 1
         elif kind is TokenType.PARAMETER and touching and after is not None:

@@ -31,10 +31,11 @@ _PASSING = (
     *(exp.NthValue, exp.Lag, exp.Lead, exp.ArgMax, exp.ArgMin, exp.Mode),
 )
 _RANKS = (*(exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile, exp.RowNumber),)
-# Casts that keep the value: two different keys stay different.
+# Casts that keep the value: two different keys stay different. CHAR without a length is one
+# character in PostgreSQL.
 _SAFE_CASTS = frozenset(
     {
-        *("TEXT", "VARCHAR", "NVARCHAR", "CHAR", "NCHAR", "BIGINT", "INT", "DECIMAL", "UUID"),
+        *("TEXT", "VARCHAR", "NVARCHAR", "BIGINT", "INT", "DECIMAL", "UUID"),
         *("BIGDECIMAL", "NAME", "TIMESTAMP", "TIMESTAMPTZ", "DATETIME", "DATETIME2", "INT128"),
     }
 )
@@ -55,6 +56,8 @@ def flow(node: exp.Expr, scope: Scope) -> Flow:
         return flow(node.this, scope)
     if isinstance(node, (exp.Cast, exp.TryCast)):
         return _cast(node, scope)
+    if isinstance(node, (exp.Trim, exp.Upper, exp.Lower)) and node.args.get("expression") is None:
+        return flow(node.this, scope)
     if isinstance(node, exp.Star):
         return scope.star()
     if isinstance(node, (exp.Subquery, exp.Query)):
@@ -139,7 +142,8 @@ def _cast(node: exp.Expr, scope: Scope) -> Flow:
     inner = flow(node.this, scope)
     target = node.args.get("to")
     kind = target.this.name if isinstance(target, exp.DataType) else ""
-    if kind in _SAFE_CASTS and isinstance(target, exp.DataType) and not target.expressions:
+    safe = kind in _SAFE_CASTS or (kind == "CHAR" and scope.walker.dialect == "mysql")
+    if safe and isinstance(target, exp.DataType) and not target.expressions:
         return inner
     return inner.derived()
 

@@ -178,8 +178,10 @@ class Fact:
 _TEXT_FUNCTIONS = (exp.Upper, exp.Lower, exp.Trim, exp.Reverse)
 _PASS_FIRST = (
     *(exp.Cast, exp.TryCast, exp.Paren, exp.TsOrDsToDate, exp.StrToDate, exp.StrToTime),
-    *(exp.Date, exp.Timestamp, exp.TsOrDsToTimestamp, exp.National, exp.Collate),
+    *(exp.Date, exp.Timestamp, exp.TsOrDsToTimestamp, exp.Collate),
 )
+DAY_UNITS = frozenset({"DAY", "DD", "DDD", "J"})
+_NOW_NAMES = frozenset({"clock_timestamp", "sysdate", "now", "statement_timestamp", "getdate"})
 _NOW = (exp.CurrentTimestamp, exp.CurrentDatetime, exp.CurrentTime)
 _UNIT_DAYS = {
     **{"DAY": 1.0, "DAYS": 1.0, "HOUR": 1 / 24, "HOURS": 1 / 24, "MINUTE": 1 / 1440},
@@ -196,7 +198,7 @@ def fold(node: exp.Expr, reading: Reading, own: bool, depth: int = 0) -> Const |
     """
     if depth > 40:
         return None
-    if isinstance(node, exp.Literal):
+    if isinstance(node, (exp.Literal, exp.National)):
         return Const(str(node.this), _offset(node, own))
     if isinstance(node, (exp.RawString, exp.ByteString, exp.UnicodeString)):
         return _fixed(Const(_decoded(node), _offset(node, own)), reading)
@@ -220,7 +222,7 @@ def fold(node: exp.Expr, reading: Reading, own: bool, depth: int = 0) -> Const |
     if isinstance(node, exp.CurrentDate):
         return Const(clock=0.0, whole=True)
     if isinstance(node, _NOW) or (
-        isinstance(node, exp.Anonymous) and node.name.lower() in {"clock_timestamp", "sysdate"}
+        isinstance(node, exp.Anonymous) and node.name.lower() in _NOW_NAMES
     ):
         return Const(clock=0.0)
     if node.find(exp.Column, exp.Query, exp.AggFunc, exp.Star) is not None:
@@ -233,7 +235,7 @@ def fold(node: exp.Expr, reading: Reading, own: bool, depth: int = 0) -> Const |
         if (
             inner is not None
             and inner.clock is not None
-            and (unit is None or unit.name.upper() == "DAY")
+            and (unit is None or unit.name.upper() in DAY_UNITS)
         ):
             return Const(
                 clock=float(int(inner.clock)) if inner.clock >= 0 else inner.clock, whole=True
@@ -488,7 +490,9 @@ def _atom(node: exp.Expr, facts: list[Fact], reading: Reading) -> bool | None:
             for const in fact.values:
                 reading.bind(const)
             if not node.args.get("negate") and not fact.negated:
-                return True if _narrower(same[0], wanted[0]) else None
+                if _narrower(same[0], wanted[0]):
+                    return True
+                return False if _apart(same[0], wanted[0]) else None
         if fact.op == "eq" and fact.negated and isinstance(node, exp.NEQ):
             for const in fact.values:
                 reading.bind(const)
@@ -548,8 +552,9 @@ def _compare(left: str, right: str) -> int:
 
 
 def same_value(left: str, right: str) -> bool:
-    """Equality of two values as a database would see it: numbers by number, truth by truth."""
-    if left == right:
+    """Equality of two values as some database sees it: numbers by number, truth by truth, and
+    texts without case and trailing blanks (many collations do)."""
+    if left.rstrip().casefold() == right.rstrip().casefold():
         return True
     a, b = _float(left), _float(right)
     if a is not None and b is not None:
@@ -560,7 +565,7 @@ def same_value(left: str, right: str) -> bool:
 
 def like(text: str, pattern: str) -> bool:
     parts = [".*" if char == "%" else "." if char == "_" else re.escape(char) for char in pattern]
-    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+    return re.fullmatch("".join(parts), text, re.DOTALL | re.IGNORECASE) is not None
 
 
 def _narrower(pattern: str, wider: str) -> bool:
@@ -569,6 +574,13 @@ def _narrower(pattern: str, wider: str) -> bool:
         return True
     head = wider.removesuffix("%")
     return wider.endswith("%") and not set("%_") & set(head) and pattern.startswith(head)
+
+
+def _apart(one: str, other: str) -> bool:
+    """`JC%` and `YP%` have nothing in common: they differ before the first wildcard."""
+    heads = [re.split(r"[%_\\]", pattern, maxsplit=1)[0] for pattern in (one, other)]
+    size = min(len(head) for head in heads)
+    return heads[0][:size].casefold() != heads[1][:size].casefold()
 
 
 # ------------------------------------------------------------------ time

@@ -30,6 +30,7 @@ from qingfang.understand.catalogue import (
     KEY_ROLES,
     MEASURE_ROLES,
     PRESCRIBER_ROLES,
+    Table,
 )
 from qingfang.understand.flows import Block, Flow, Instance, Source, Span
 from qingfang.understand.pins import carries_unit, is_pin, pinned, spread
@@ -110,6 +111,9 @@ def judge(block: Block, reading: Reading) -> Finding:
             finding.scope = _scope(evidence)
             finding.reasons = _usage_reasons(evidence, finding)
     finding.yields = _yield(evidence, bool(grains), pinned_rows)
+    if finding.scope is None and finding.yields is not None and evidence.use:
+        # What a header list or a pinned reading selected: not the contract's, accumulation's.
+        finding.scope = _scope(evidence)
     return finding
 
 
@@ -440,6 +444,14 @@ def _anything(evidence: _Evidence) -> Span | None:
     return min(spans) if spans else None
 
 
+def _links(source: Source, table: Table) -> bool:
+    """Whether two results can be joined by this column afterwards: a key, or the number a table's
+    rows go by (its first column, when that has no role)."""
+    if source.role in KEY_ROLES:
+        return True
+    return source.role is None and source.column == next(iter(table.columns), None)
+
+
 def _yield(evidence: _Evidence, reveals: bool, is_pinned: bool) -> Yield | None:
     """The ground of accumulation: what roles of which tables the receiver got."""
     block = evidence.block
@@ -452,7 +464,7 @@ def _yield(evidence: _Evidence, reveals: bool, is_pinned: bool) -> Yield | None:
         {
             f"{s.instance.table.name}.{s.column}"
             for s in evidence.shown.raw
-            if s.role in KEY_ROLES and s.instance.table is not None
+            if s.instance.table is not None and _links(s, s.instance.table)
         }
     )
     fixed = tuple(

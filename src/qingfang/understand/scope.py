@@ -322,10 +322,11 @@ class Walker:
         table = Instance(None, "values", scope.span(node))
         block.instances.append(table)
         rows = [
-            list(row.expressions) if isinstance(row, (exp.Tuple, exp.Paren)) else [row]
+            list(row.expressions)
+            if isinstance(row, exp.Tuple)
+            else [row.this if isinstance(row, exp.Paren) else row]
             for row in node.expressions
         ]
-        rows = [[row[0].this] if len(row) == 0 else row for row in rows]
         for at in range(len(rows[0]) if rows else 0):
             source = Source(table, f"column{at + 1}", None, None)
             cells = [row[at] for row in rows if at < len(row)]
@@ -698,17 +699,22 @@ class Walker:
         while name not in seen:
             seen.add(name)
             made = self._object(name)
+            found: list[tuple[list[Name], Block]] = []
             if made is not None:
                 self.volatile = True
                 blocks = self._made(made, anchor)
-                return [self._derived(block, alias, columns) for block in blocks]
+                found.extend(self._derived(block, alias, columns) for block in blocks)
+            # A session's object of a catalogued name hides the table at most for unqualified
+            # mentions: both are looked at.
             table = self.catalogue.table(name)
             if table is not None:
-                return [self._base(table, alias, columns, anchor, scope)]
+                found.append(self._base(table, alias, columns, anchor, scope))
             view = self.catalogue.view(name)
-            if view is not None:
+            if view is not None and table is None:
                 blocks = self._view(name, view, anchor)
-                return [self._derived(block, alias, columns) for block in blocks]
+                found.extend(self._derived(block, alias, columns) for block in blocks)
+            if found:
+                return found
             target = self.catalogue.synonym(name) or (
                 self.state.synonym(name) if self.state is not None else None
             )
@@ -911,10 +917,20 @@ class Walker:
         output: list[exp.Expr] = list(clause.expressions) if clause is not None else []
         if isinstance(node, exp.Insert):
             source = node.expression
+            selects = [part for part in output if part.find(exp.Query) is not None]
+            blocks = self._apart(selects, scope)
             if clause is None or source is None or isinstance(source, exp.Values):
+                return blocks or [Block()]
+            inner = Scope(self, scope, scope.ctes, scope.anchor, scope.params)
+            return [*self.query(source, inner), *blocks]
+        if isinstance(node, exp.Merge):
+            using = node.args.get("using")
+            if clause is None or not isinstance(using, exp.Expr):
                 return [Block()]
-            return self.query(source, Scope(self, scope, scope.ctes, scope.anchor, scope.params))
-        if isinstance(node, exp.Merge) or clause is None:
+            star = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
+            inner = Scope(self, scope, scope.ctes, scope.anchor, scope.params)
+            return [*self.query(star, inner), *self._apart(output, scope)]
+        if clause is None:
             return [Block()]
         target = node.this
         froms: list[exp.Expr] = []
@@ -937,6 +953,14 @@ class Walker:
             where=node.args.get("where"),
         )
         return self._select(select, scope)
+
+    def _apart(self, parts: list[exp.Expr], scope: Scope) -> list[Block]:
+        """Output expressions that read tables of their own."""
+        parts = [part for part in parts if part.find(exp.Query) is not None]
+        if not parts:
+            return []
+        select = exp.Select(expressions=[part.copy() for part in parts])
+        return self.query(select, Scope(self, scope, scope.ctes, scope.anchor, scope.params))
 
 
 def _call_name(node: exp.Expr) -> str:

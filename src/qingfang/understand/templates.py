@@ -27,7 +27,18 @@ from typing import Final, Generic, TypeVar
 
 from msgspec.structs import replace
 
-from qingfang.events import Fixed, Meaning, Period, Pin, Reason, Scope, Selection, Template, Value
+from qingfang.events import (
+    Fixed,
+    Meaning,
+    Period,
+    Pin,
+    Reason,
+    Scope,
+    Selection,
+    Template,
+    Value,
+    Yield,
+)
 from qingfang.understand.analysis import Analysis
 from qingfang.understand.fingerprint import Scan, digest, scan, value
 from qingfang.understand.predicates import Condition, holds
@@ -103,6 +114,10 @@ class _Variant:
             and not meaning.works
             and meaning.operator is None
         )
+        self.place_of: dict[int, int] = {start: i for i, start in enumerate(seen.starts)}
+        self.inside: dict[int, tuple[int, int]] = {
+            start: (place, n) for place, starts in lists.items() for n, start in enumerate(starts)
+        }
 
 
 class _Layout:
@@ -398,25 +413,33 @@ class _Substitution:
         self.seen: Scan = seen
         self.dialect: str = dialect
         self.binds: Binds = binds
-        self.place_of: dict[int, int] = {s: i for i, s in enumerate(variant.seen.starts)}
-        self.inside: dict[int, tuple[int, int]] = {
-            start: (place, n)
-            for place, starts in variant.lists.items()
-            for n, start in enumerate(starts)
-        }
         self.lists: dict[int, list[tuple[int, str]]] = {}
+        self.done: dict[int, Value] = {}
 
     def of(self, meaning: Meaning) -> Meaning:
+        operator = meaning.operator
         return replace(
             meaning,
             scope=self.scope(meaning.scope),
             reasons=tuple([self.reason(reason) for reason in meaning.reasons]),
             pins=self.pins(meaning.pins),
             works=self.pins(meaning.works),
-            yields=tuple(
-                [replace(y, fixed=tuple([self.fixed(f) for f in y.fixed])) for y in meaning.yields]
-            ),
-            operator=None if meaning.operator is None else self.value(meaning.operator),
+            yields=tuple([self.yielded(y) for y in meaning.yields]),
+            operator=None if operator is None else self.value(operator),
+        )
+
+    def yielded(self, given: Yield) -> Yield:
+        if not given.fixed:
+            return given
+        return Yield(
+            given.tables,
+            given.roles,
+            given.keys,
+            tuple([self.fixed(f) for f in given.fixed]),
+            given.measured,
+            given.aggregated,
+            given.pinned,
+            given.paged,
         )
 
     def scope(self, scope: Scope | None) -> Scope | None:
@@ -441,7 +464,7 @@ class _Substitution:
         return Selection(selection.kind, self.values(selection.values))
 
     def pins(self, pins: tuple[Pin, ...]) -> tuple[Pin, ...]:
-        return tuple([Pin(p.role, p.table, self.values(p.values)) for p in pins])
+        return tuple([Pin(p.role, p.table, self.values(p.values)) for p in pins]) if pins else ()
 
     def fixed(self, fixed: Fixed) -> Fixed:
         if not fixed.values:
@@ -455,11 +478,13 @@ class _Substitution:
         return Reason(reason.code, reason.text, start, end)
 
     def values(self, values: tuple[Value, ...]) -> tuple[Value, ...]:
+        if not self.variant.lists:
+            return tuple([self.value(v) for v in values])
         out: list[Value] = []
         i = 0
         while i < len(values):
             starts = values[i].literals
-            listed = self.inside.get(starts[0]) if len(starts) == 1 else None
+            listed = self.variant.inside.get(starts[0]) if len(starts) == 1 else None
             if listed is not None and listed[0] in self.variant.free:
                 out.extend([Value(text, (start,)) for start, text in self.listed(listed[0])])
                 i += len(self.variant.lists[listed[0]])
@@ -469,25 +494,29 @@ class _Substitution:
         return tuple(out)
 
     def value(self, known: Value) -> Value:
-        literals = tuple([self.literal(start) for start in known.literals])
         text = known.text
         if len(known.literals) == 1 and not known.binds:
-            place = self.place_of.get(known.literals[0], -1)
+            place = self.variant.place_of.get(known.literals[0], -1)
             if place in self.variant.free:
-                start, end = self.seen.starts[place], self.seen.ends[place]
-                text = value(self.sql[start:end], self.dialect)
-        elif len(known.binds) == 1 and not known.literals:
+                done = self.done.get(place)
+                if done is None:
+                    start, end = self.seen.starts[place], self.seen.ends[place]
+                    done = Value(value(self.sql[start:end], self.dialect), (start,))
+                    self.done[place] = done
+                return done
+        literals = tuple([self.literal(start) for start in known.literals])
+        if len(known.binds) == 1 and not known.literals:
             bind = known.binds[0]
             given = self.binds is not None and bind < len(self.binds)
             text = self.binds[bind] if given and self.binds is not None else None
         return Value(text, literals, known.binds)
 
     def literal(self, start: int) -> int:
-        listed = self.inside.get(start)
+        listed = self.variant.inside.get(start)
         if listed is not None:
             members = self.listed(listed[0])
             return members[min(listed[1], len(members) - 1)][0]
-        place = self.place_of.get(start)
+        place = self.variant.place_of.get(start)
         return self.position(start) if place is None else self.seen.starts[place]
 
     def listed(self, place: int) -> list[tuple[int, str]]:

@@ -1,10 +1,13 @@
 """Dumps and scripts: what is read from them, and what bad ones say."""
 
 import gzip
+import random
+from pathlib import Path
 
 import pytest
 
-from qingfang.understand.discovery import ddl
+from qingfang.understand.discovery import ddl, review
+from qingfang.understand.discovery.propose import propose
 
 PG_DUMP = r"""
 --
@@ -93,3 +96,43 @@ def test_files_are_utf8_or_gb18030_and_may_be_gzipped():
         ddl.decode(gzip.compress(text.encode())[:-12])
     with pytest.raises(ValueError, match="UTF-8"):
         ddl.decode(b"\xff\xff\xff\x00")
+
+
+def test_two_thousand_broken_dumps_give_facts_or_a_plain_error():
+    rng = random.Random(20261123)
+    fixtures = (Path(__file__).parent / "fixtures").glob("*.sql")
+    seeds = [PG_DUMP, *(f.read_text(encoding="utf-8") for f in sorted(fixtures))]
+    bits = [
+        "'",
+        '"',
+        "(",
+        ")",
+        ";",
+        "$$",
+        "/*",
+        "*/",
+        "--",
+        "GO\n",
+        "DELIMITER ;;\n",
+        "\0",
+        "\ud800",
+    ]
+    bits += ["CREATE TABLE ", "COMMENT '", "`", "[", "]", ",", "\n/\n", "CREATE VIEW v AS ", "处方"]
+    read = 0
+    for _ in range(2_000):
+        text = rng.choice(seeds)
+        start = rng.randint(0, len(text) // 2)
+        text = text[start : start + rng.randint(50, 1_500)]
+        for _ in range(rng.randint(1, 5)):
+            at = rng.randint(0, len(text))
+            text = text[:at] + rng.choice(bits) + text[at + rng.randint(0, 5) :]
+        dialect = rng.choice(["postgres", "mysql", "tsql", "oracle", "sqlite"])
+        try:
+            proposal = propose(ddl.read(text, dialect))
+        except ValueError as error:
+            assert "CREATE TABLE" in str(error)
+            continue
+        read += 1
+        proposal.catalogue()
+        review.read(review.write(proposal), "r.txt")
+    assert read > 500

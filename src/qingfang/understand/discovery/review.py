@@ -14,6 +14,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from msgspec import Struct
@@ -66,16 +67,28 @@ def write(proposal: Proposal) -> str:
         kind = proposal.kinds[name]
         body: list[str] = []
         if kind.kind != "other" or kind.confidence < DOUBTED:
-            body.append(f"{name}\t*\t{kind.kind}\t{kind.confidence:.2f}\t{kind.reason}")
+            body.append(_line(name, "*", kind.kind, kind.confidence, kind.reason))
             body += _columns(proposal, name)
         body += hints.get(name, [])
         if body:
             comment = " ".join(proposal.schema.tables[name].comment.split())
-            lines += ["", f"# {name}　{comment}".rstrip("　 "), *body]
+            title = _BREAKS.sub(" ", f"# {name}　{comment}").rstrip("　 ")
+            lines += ["", title, *body]
     return "\n".join(lines) + "\n"
 
 
 _ORDER: Final = {"usage": 0, "stock": 1, "dictionary": 2, "other": 3}
+
+
+def _line(table: str, column: str, role: str, confidence: float, reason: str) -> str:
+    """One line. A name that itself holds a tab or line break cannot be decided here, and shows as
+    a comment."""
+    cells = [table, column, role, f"{confidence:.2f}", reason]
+    plain = [" ".join(cell.split()) if _BREAKS.search(cell) else cell for cell in cells]
+    return ("" if plain[:3] == cells[:3] else "# ") + "\t".join(plain)
+
+
+_BREAKS: Final = re.compile(r"[\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def _columns(proposal: Proposal, name: str) -> list[str]:
@@ -87,7 +100,7 @@ def _columns(proposal: Proposal, name: str) -> list[str]:
         role = reading.role if reading.confidence >= TAKEN else "-"
         rival = proposal.rivals[name].get(column)
         reason = reading.reason if rival is None else f"{reading.reason}；也可能是 {rival.role}"
-        lines.append(f"{name}\t{column}\t{role}\t{reading.confidence:.2f}\t{reason}")
+        lines.append(_line(name, column, role, reading.confidence, reason))
     return lines
 
 

@@ -1,0 +1,90 @@
+"""The catalogue and the declarations fit the hospital that they describe, to the last column."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import psycopg
+
+from qingfang.demo import catalogue
+from qingfang.demo.hospital import Facts
+from qingfang.demo.people import Cast
+from qingfang.judge.snapshot import Snapshot, check
+from qingfang.understand.catalogue import load
+
+
+def test_the_catalogue_lists_every_table_and_column(reader: psycopg.Connection) -> None:
+    there: dict[str, list[str]] = {}
+    for table, column in reader.execute(
+        """SELECT c.oid::regclass::text, a.attname FROM pg_class c
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE c.relnamespace = 'his'::regnamespace AND c.relkind = 'r' ORDER BY 1, a.attnum"""
+    ):
+        there.setdefault(table, []).append(column)
+    tables = catalogue()["tables"]
+    assert {name: list(table["columns"]) for name, table in tables.items()} == there
+    load(catalogue())
+
+
+def test_the_catalogue_has_the_views_and_functions_as_they_are(reader: psycopg.Connection) -> None:
+    views = {name for (name,) in reader.execute(
+        "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'v'"
+        " AND relnamespace IN ('his'::regnamespace, 'rpt'::regnamespace)"
+    )}  # fmt: skip
+    assert views == set(catalogue()["views"])
+    for name, text in catalogue()["views"].items():
+        reader.execute(f"CREATE TEMP VIEW probe AS {text}".encode())
+        same = reader.execute(
+            "SELECT pg_get_viewdef('probe'::regclass) = pg_get_viewdef(%s::regclass)", [name]
+        ).fetchone()
+        reader.execute("DROP VIEW probe")
+        assert same == (True,), name
+    for name, source in catalogue()["procedures"].items():
+        row = reader.execute(
+            "SELECT prosrc FROM pg_proc WHERE oid = %s::regproc", [name]
+        ).fetchone()
+        assert row
+        assert row[0] in source, name
+    functions = reader.execute(
+        "SELECT count(*) FROM pg_proc WHERE pronamespace IN ('his'::regnamespace, 'rpt'::regnamespace)"
+    ).fetchone()
+    assert functions == (len(catalogue()["procedures"]),)
+
+
+def test_predicates_of_the_catalogue_pick_some_rows_and_not_all(reader: psycopg.Connection) -> None:
+    for name, table in catalogue()["tables"].items():
+        if test := table.get("usage_when"):
+            row = reader.execute(
+                f"SELECT count(*) FILTER (WHERE {test}), count(*) FROM {name}".encode()
+            ).fetchone()
+            assert row
+            assert 0 < row[0] < row[1], name
+
+
+def test_who_signs_in_is_named(reader: psycopg.Connection) -> None:
+    [operator] = catalogue()["operators"]
+    row = reader.execute(
+        f"SELECT count(*) FROM {operator['table']} l JOIN his.gy_ygdm g ON g.ygdm = l.{operator['column']}".encode()
+    ).fetchone()
+    assert row
+    assert row[0] > 100
+
+
+def test_the_declarations_are_a_snapshot(declared: Cast, facts: Facts) -> None:
+    """Field for field what the judge takes; nothing refers to nothing."""
+    parts = msgspec.to_builtins(declared)
+    del parts["month"]
+    for grant in parts["grants"]:
+        del grant["purpose"]
+    snapshot = msgspec.convert(
+        {"site": "x", "version": 1, "made_at_us": 0, "expires_at_us": 1, **parts}, Snapshot
+    )
+    check(snapshot)
+    assert {p.number for p in snapshot.persons} == {s.number for s in facts.staff}
+    addresses = [a for t in snapshot.terminals for a in t.addresses]
+    assert len(set(addresses)) == len(addresses)
+    assert all(re.fullmatch(r"127(\.\d+){3}", a) for a in addresses)
+    [service] = catalogue()["services"]
+    assert service["terminal"] == declared.terminal("FW-01").address
+    assert service["operator"] in {p.number for p in snapshot.persons}

@@ -1,0 +1,110 @@
+"""`qingfang explain`: lines in, lines out."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from qingfang import cli
+from qingfang.engine.explain import Explainer
+from qingfang.understand.catalogue import load
+
+FIXTURES = Path(__file__).parents[1] / "understand" / "fixtures"
+SMALL = FIXTURES / "small.json"
+FIELDS = {
+    *("id", "disclosure", "touches", "grain", "scope", "subtype", "delivery", "reasons"),
+    *("session_disclosure", "session_grain", "person_disclosure", "person_grain"),
+}
+BY_DOCTOR = (
+    "SELECT c.ysdm,SUM(m.sl) FROM mz_cf c JOIN mz_cfmx m USING (cf_id) "
+    "WHERE m.ypdm='YP007' AND c.kfrq BETWEEN '2026-01-01' AND '2026-01-31' GROUP BY 1"
+)
+
+
+def explain(*asked: object, **options: str) -> list[dict]:
+    explainer = Explainer(load(json.loads(SMALL.read_text("utf-8"))), **options)
+    lines = [a if isinstance(a, bytes) else json.dumps(a).encode() for a in asked]
+    return [json.loads(line) for line in explainer.answers(lines)]
+
+
+def test_the_fields_of_the_contract() -> None:
+    (answer,) = explain({"id": "a", "sql": BY_DOCTOR})
+    assert answer.keys() == FIELDS
+    assert (answer["id"], answer["disclosure"], answer["grain"]) == ("a", "usage", "prescriber")
+    assert answer["scope"] == {
+        "items": {"kind": "one", "values": ["YP007"]},
+        "prescribers": {"kind": "all", "values": []},
+        "departments": None,
+        "period": {"from": "2026-01-01", "to": "2026-01-31"},
+    }
+    assert answer["session_disclosure"] is None and answer["person_disclosure"] is None
+
+
+def test_opaque_names_what_it_seems_to_touch() -> None:
+    (answer,) = explain({"id": 1, "sql": "SELECT ypdm FROM mz_cfmx WHERE ((("})
+    assert answer["disclosure"] == "opaque" and answer["id"] == 1
+    assert answer["touches"] == [{"table": "mz_cfmx", "roles": ["item_id"]}]
+
+
+def test_a_bad_line_is_answered_in_its_place() -> None:
+    good = {"id": "g", "sql": "SELECT 1"}
+    answers = explain(
+        good,
+        b"{not json",
+        {"id": "no-sql"},
+        {"id": "d", "sql": "SELECT 1", "dialect": "db2"},
+        {"id": "t", "sql": "SELECT 1", "at": "yesterday"},
+        good,
+    )
+    assert [a.get("id") for a in answers] == ["g", None, "no-sql", "d", "t", "g"]
+    assert [a["error"]["line"] for a in answers[1:5]] == [2, 3, 4, 5]
+    assert "sql" in answers[2]["error"]["message"]
+    assert "disclosure" in answers[0] and "disclosure" in answers[5]
+
+
+def test_a_session_carries_temp_tables_and_what_it_revealed() -> None:
+    make = "CREATE TEMP TABLE t AS SELECT cf_id k, ysdm d FROM mz_cf"
+    join = "SELECT d, SUM(sl) FROM t JOIN mz_cfmx ON cf_id=k WHERE ypdm='YP1' GROUP BY d"
+    first, second, stranger = explain(
+        {"id": 1, "session": "s", "operator": "1001", "sql": make},
+        {"id": 2, "session": "s", "operator": "1001", "sql": join},
+        {"id": 3, "session": "other", "sql": join},
+    )
+    assert first["disclosure"] == "none"
+    assert (second["disclosure"], second["grain"]) == ("usage", "prescriber")
+    assert (second["session_disclosure"], second["session_grain"]) == ("usage", "prescriber")
+    assert second["person_disclosure"] == "usage"
+    assert stranger["disclosure"] == "opaque" and stranger["person_disclosure"] is None
+
+
+def test_two_harmless_halves_make_a_whole() -> None:
+    halves = (
+        {"id": 1, "session": "s", "sql": "SELECT cf_id,ysdm FROM mz_cf"},
+        {"id": 2, "session": "s", "sql": "SELECT cf_id,ypdm,sl FROM mz_cfmx"},
+    )
+    answers = explain(*halves)
+    assert answers[0]["disclosure"] == "none"
+    assert answers[1]["session_disclosure"] == "usage"
+
+
+def test_dialects_by_line_and_by_option() -> None:
+    sql = "SELECT TOP 5 [ysdm] FROM [mz_cf] WHERE [brid]=@p1"
+    by_line, by_option = (
+        explain({"id": 1, "sql": sql, "dialect": "tsql"}),
+        explain({"id": 1, "sql": sql}, dialect="tsql"),
+    )
+    assert by_line == by_option
+    assert by_line[0]["disclosure"] == "none"
+
+
+def test_the_command(tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    asked = json.dumps({"id": 7, "sql": BY_DOCTOR}) + "\n"
+    good = run(cli.qingfang_command, ["explain", "--catalogue", str(SMALL)], input=asked)
+    assert good.exit_code == 0 and json.loads(good.output)["grain"] == "prescriber"
+    bad = run(cli.qingfang_command, ["explain", "--catalogue", str(SMALL)], input="[]\n")
+    assert bad.exit_code == 1 and json.loads(bad.output)["error"]["line"] == 1
+    broken = tmp_path / "c.json"
+    broken.write_text('{"tables": {"t": {"kind": "drug"}}}')
+    refused = run(cli.qingfang_command, ["explain", "--catalogue", str(broken)], input="")
+    assert refused.exit_code == 2 and "tables.t.kind" in refused.output
