@@ -110,10 +110,14 @@ class Outcome:
 
 
 class Analyser:
-    """Analyses statements against one catalogue. Keeps parsed views, nothing of statements."""
+    """Analyses statements against one catalogue. Keeps parsed views, nothing of statements.
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
+    `strict` lets the error out that a tree of an unforeseen shape raises, so that a test fails of
+    it; a running service answers `opaque` instead (rule 1).
+    """
+
+    def __init__(self, catalogue: Catalogue, *, strict: bool = False) -> None:
+        self.catalogue, self.strict = catalogue, strict
         self._views: dict[str, dict[str, exp.Expr | None]] = {}
 
     def analyse(
@@ -270,6 +274,8 @@ class _Statement:
             self._problem("too_deep")
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             # A tree of a shape that was not foreseen: it is not read, so it is not harmless.
+            if self.analyser.strict:
+                raise
             self._problem("unparsed")
         self.result.problems.extend(self.walker.problems)
         return self.result
