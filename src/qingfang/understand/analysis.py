@@ -28,13 +28,15 @@ from sqlglot.tokenizer_core import Token, TokenType
 from qingfang.events import Delivery, Grain, Meaning, Pin, Reason, Touch, Value
 from qingfang.understand import dialects, rules
 from qingfang.understand.catalogue import KEY_ROLES, Catalogue, Table, split_name
+from qingfang.understand.changes import returning
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
 from qingfang.understand.predicates import Condition, Const, Reading, fold, holds
 from qingfang.understand.procedures import Body, queries_of
 from qingfang.understand.reasons import OF_PROBLEM, reason
-from qingfang.understand.scope import OverBudget, Problem, Scope, Walker
+from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState, frozen
+from qingfang.understand.walker import Walker
 
 __all__ = ["Analyser", "Analysis", "Condition", "SessionState", "holds"]
 
@@ -398,7 +400,7 @@ class _Statement:
     def _insert(self, node: exp.Insert, scope: Scope) -> None:
         self._operator(node)
         if node.args.get("returning") is not None:
-            self.result.blocks(self.walker.returning(node, scope), self.reading)
+            self.result.blocks(returning(self.walker, node, scope), self.reading)
         source = node.expression
         target = node.this.this if isinstance(node.this, exp.Schema) else node.this
         columns = (
@@ -411,7 +413,7 @@ class _Statement:
             return
         if source is None or not isinstance(source, exp.Query):
             return
-        self.walker._with(node, scope)
+        self.walker.define(node, scope)
         if isinstance(target, exp.Table) and self._is_move(target, source, scope):
             return
         before = len(self.result.findings)
@@ -479,7 +481,7 @@ class _Statement:
         """UPDATE, DELETE, MERGE: RETURNING as SELECT; figures written elsewhere are stored."""
         self._operator(node)
         if node.args.get("returning") is not None:
-            self.result.blocks(self.walker.returning(node, scope), self.reading)
+            self.result.blocks(returning(self.walker, node, scope), self.reading)
             return
         self._free_assignments(node, scope)
         target = node.this
@@ -654,7 +656,7 @@ class _Statement:
             if isinstance(node.this, exp.Schema)
             else []
         )
-        self.walker._with(node, self._scope())
+        self.walker.define(node, self._scope())
         self.result.blocks(self.walker.query(query, self._scope()), self.reading)
         self.result.delivery = "stored"
         if self.state is not None and isinstance(target, exp.Table):
@@ -746,9 +748,9 @@ class _Statement:
         if body is None:
             self._problem("unknown_procedure", name)
             return
-        if self.walker._depth > 8:
+        if self.walker.depth > 8:
             raise OverBudget
-        self.walker._depth += 1
+        self.walker.depth += 1
         self._body(queries_of(body, self.dialect), self.result.span)
 
     def _call(self, tokens: list[Token]) -> None:
