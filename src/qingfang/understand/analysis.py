@@ -27,7 +27,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.events import Delivery, Grain, Meaning, Pin, Reason, Touch, Value
 from qingfang.understand import dialects, rules
-from qingfang.understand.catalogue import Catalogue, Table, split_name
+from qingfang.understand.catalogue import KEY_ROLES, Catalogue, Table, split_name
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
 from qingfang.understand.predicates import Condition, Const, Reading, fold, holds
@@ -533,6 +533,8 @@ class _Statement:
             if isinstance(node, exp.Insert)
             else "update"
             if isinstance(node, exp.Update)
+            else "delete"
+            if isinstance(node, exp.Delete)
             else "select"
             if isinstance(node, exp.Select)
             else ""
@@ -548,7 +550,18 @@ class _Statement:
         table = self.catalogue.table(_dotted(target))
         if table is None:
             return
+        if on != "select":
+            self._works(node, table)
         self._named(node, table, on)
+
+    def _works(self, node: exp.Expr, table: Table) -> None:
+        """The keys whose rows a change writes: they explain reading about the same patient."""
+        for column, role in table.columns.items():
+            if role in KEY_ROLES:
+                const = self._column_value(node, column, table)
+                if const is not None and not const.null:
+                    self.reading.free.update(const.literals)
+                    self.result.works.append(Pin(str(role), table.name, (const.value(),)))
 
     def _named(self, node: exp.Expr, table: Table, on: str) -> None:
         named = [
