@@ -164,11 +164,22 @@ def test_a_grant_goes_with_its_person(engine: Engine) -> None:
     assert engine.read().grants == ()
 
 
+def test_a_service_goes_with_any_of_its_terminals(engine: Engine) -> None:
+    filed(engine)
+    Terminal.objects.create(name="PC-2", address="10.1.2.4", active=False)
+    for code, terminals in (("S1", ["PC-1"]), ("S2", ["PC-1", "PC-2"])):
+        body = {"id": code, "why": "上传", "terminals": terminals, "tables": ["t"]}
+        Registered.objects.create(kind="service", code=code, body=body)
+    engine.hand_down()
+    assert [s.id for s in engine.read().services] == ["S1"]
+
+
 def test_what_does_not_hold_together_leaves_the_file(engine: Engine) -> None:
     filed(engine)
     before = engine.file.read_bytes()
-    body = {"id": "S1", "why": "医保逐单上传", "terminals": ["PC-1"]}
-    Registered.objects.create(kind="service", code="S1", body=body)
-    with pytest.raises(Rejected, match="digests"):
+    body = {"id": "S1", "why": "医保逐单上传", "terminals": ["PC-1"], "tables": ["yb_upload"]}
+    for code in ("S1", "S2"):  # the same id twice
+        Registered.objects.create(kind="service", code=code, body=body)
+    with pytest.raises(Rejected, match="重复"):
         engine.hand_down()
     assert engine.file.read_bytes() == before

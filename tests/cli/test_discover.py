@@ -2,6 +2,7 @@
 
 import json
 
+import psycopg
 from click.testing import CliRunner
 
 from qingfang.cli.discover import command
@@ -48,3 +49,14 @@ def test_what_cannot_be_done_is_one_line_and_exit_2(tmp_path):
     empty = tmp_path / "empty.sql"
     empty.write_text("-- nothing\n")
     assert "empty.sql" in run("--ddl", empty).stderr
+
+
+def test_a_living_database_becomes_a_catalogue(database):
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(DDL)
+    result = run(database, "--name", "his")
+    assert result.exit_code == 0
+    assert "已读取 1／1 张表" in result.stderr
+    tree = json.loads(result.stdout)
+    assert tree["name"] == "his"
+    assert tree["tables"]["rx_line"]["columns"]["drug_code"] == "item_id"

@@ -54,6 +54,49 @@ def test_summary_from_standard_input(file: Path, squeeze) -> None:
     assert summary["verdicts"] == {"log": 2}
 
 
+TOY = {
+    "name": "toy",
+    "dialect": "postgres",
+    "tables": {
+        "outp_rx": {
+            "kind": "usage",
+            "columns": {"dr": "prescriber_id", "item": "item_id", "qty": "quantity"},
+        }
+    },
+}
+
+
+def test_judged_with_a_catalogue(tmp_path: Path, file: Path) -> None:
+    tables = tmp_path / "catalogue.json"
+    tables.write_text(json.dumps(TOY))
+    usage = "SELECT dr, item, sum(qty) FROM outp_rx GROUP BY dr, item"
+    file.write_bytes(capture(TALK.replace("SELECT 2\nS", f"{usage}\nS")))
+    done = qingfang(file, "--catalogue", tables)
+    assert done.returncode == 0
+    harmless, shown = [json.loads(x) for x in done.stdout.splitlines()]
+    assert (harmless["verdict"], harmless["meaning"]["disclosure"]) == ("pass", "none")
+    assert (shown["verdict"], shown["meaning"]["grain"]) == ("alert", "prescriber")
+    summary = json.loads(qingfang(file, "--catalogue", tables, "--json-summary").stdout)
+    assert (summary["verdicts"], summary["alerts"]) == ({"pass": 1, "alert": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{", "JSON"), ('{"tables": {"t": {"kind": "nonsense"}}}', "tables.t"), (None, "catalogue")],
+)
+def test_a_catalogue_that_cannot_be_used(
+    tmp_path: Path, file: Path, text: str | None, said: str
+) -> None:
+    tables = tmp_path / "catalogue.json"
+    if text is not None:
+        tables.write_text(text)
+    done = qingfang(file, "--catalogue", tables)
+    assert (done.returncode, done.stdout) == (2, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert "catalogue.json" in line
+    assert said in line
+
+
 def test_a_file_that_breaks_off_gives_what_was_before(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-200])
     done = qingfang(file)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from qingfang.engine import replay
+from qingfang.engine.judging import Told
 from qingfang.events import Connection, Meaning, Outcome, Statement
 from qingfang.sense.tap.pcapfile import CaptureFile
 from qingfang.understand.analysis import Analyser
@@ -40,7 +41,7 @@ def day(catalogue: Catalogue) -> list[tuple[str, Meaning]]:
     analyser, templates = Analyser(catalogue), Templates()
     seen: list[tuple[str, Meaning]] = []
 
-    def decide(connection: Connection, statement: Statement, outcome: Outcome) -> replay.Judgement:
+    def decide(connection: Connection, statement: Statement, outcome: Outcome) -> tuple[Told, str]:
         sql = statement.sql
         found = templates.judge(sql, "postgres", lambda: analyser.analyse(sql))
         seen.append((sql, found.meaning))

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
 import shutil
 import subprocess
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 
 from qingfang.engine import replay
+from qingfang.engine.judging import Told
 from qingfang.events import Connection, Event, Outcome, Statement
 from qingfang.sense.tap.flows import Flows
 from qingfang.sense.tap.pcapfile import CaptureFile
+from qingfang.understand import catalogue
+from qingfang.understand.catalogue import Catalogue
+from qingfang.understand.discovery import ddl, review
+from qingfang.understand.discovery.propose import propose
 from tests.support.script import capture
 
 DAY = Path(__file__).parent.parent / "data" / "gnuhealth" / "work-day.pcap.gz"
@@ -158,7 +164,7 @@ def test_a_statement_whose_answer_never_comes_does_not_hold_up_the_others(monkey
     script += "".join(f"C query SELECT {n}\nS rows 1\nS done SELECT 1\n" for n in range(5))
     judged: list[tuple[str, int]] = []
 
-    def decide(connection: Connection, statement: Statement, outcome: Outcome) -> replay.Judgement:
+    def decide(connection: Connection, statement: Statement, outcome: Outcome) -> tuple[Told, str]:
         judged.append((statement.sql, outcome.rows))
         return LOG(connection, statement, outcome)
 
@@ -166,3 +172,76 @@ def test_a_statement_whose_answer_never_comes_does_not_hold_up_the_others(monkey
     summary = replay.run(file, [5432], "pg", decide)
     assert judged == [("SELECT 'forever'", -1), *((f"SELECT {n}", 1) for n in range(5))]
     assert summary.statements == 6
+
+
+# ------------------------------------------------------------------ judged
+
+
+@pytest.fixture(scope="module")
+def meanings() -> Catalogue:
+    """What the HIS's tables mean: discovered in its schema, with the confirmed corrections."""
+    schema = ddl.read(
+        gzip.decompress((DAY.parent / "schema.sql.gz").read_bytes()).decode(), "postgres", "his"
+    )
+    proposal = propose(schema)
+    decided = DAY.parent / "corrections.txt"
+    review.apply(
+        proposal, review.read(decided.read_text(encoding="utf-8"), decided.name), decided.name
+    )
+    return catalogue.load(proposal.catalogue())
+
+
+def test_a_real_day_is_judged_without_one_alarm(meanings: Catalogue) -> None:
+    events: list[Event] = []
+    with DAY.open("rb") as stream:
+        file = CaptureFile(stream, DAY.name)
+        summary = replay.run(file, [PORT], "pg", replay.Judged(meanings), events.append)
+    assert summary.statements == 10_111
+    assert (summary.alerts, summary.complete) == (0, True)
+    disclosed = Counter(e.meaning.disclosure for e in events if e.meaning is not None)
+    assert disclosed["usage"] == 0
+    assert disclosed["opaque"] <= 101
+    assert disclosed["clinical"] > 50  # prescribing is seen as what it is
+    operators = {e.operator.value for e in events if e.operator is not None}
+    assert len(operators) >= 9  # an administrator and eight doctors on one account
+
+
+LISTING = (
+    "SELECT o.healthprof, l.medicament, l.quantity FROM gnuhealth_prescription_line l "
+    "JOIN gnuhealth_prescription_order o ON l.name = o.id WHERE l.medicament = 12"
+)
+
+
+def test_a_listing_of_one_drug_by_prescriber_alarms(meanings: Catalogue) -> None:
+    """Rows without any aggregate: who reads them adds up for himself."""
+    script = (
+        "hello\nC startup user=his database=gnuhealth\nS signed-in\n"
+        f"C query {LISTING}\nS rows 1|12|3 2|12|5\nS done SELECT 2\ngoodbye"
+    )
+    events: list[Event] = []
+    file = CaptureFile(io.BytesIO(capture(script)), "x")  # type: ignore[arg-type]
+    summary = replay.run(file, [5432], "pg", replay.Judged(meanings), events.append)
+    (event,) = events
+    assert event.meaning is not None
+    assert (event.meaning.disclosure, event.meaning.grain) == ("usage", "detail")
+    assert (event.verdict, summary.alerts, event.rows) == ("alert", 1, 2)
+    assert event.reasons
+
+
+def test_temporary_tables_are_followed_and_a_cut_statement_is_opaque(meanings: Catalogue) -> None:
+    script = (
+        "hello\nC startup user=his database=gnuhealth\nS signed-in\n"
+        "C query CREATE TEMP TABLE t AS SELECT * FROM gnuhealth_prescription_line\n"
+        "S done SELECT 9\n"
+        "C query SELECT medicament, sum(quantity) FROM t GROUP BY medicament\n"
+        "S rows 1|9\nS done SELECT 1\ngoodbye"
+    )
+    events: list[Event] = []
+    file = CaptureFile(io.BytesIO(capture(script)), "x")  # type: ignore[arg-type]
+    replay.run(file, [5432], "pg", replay.Judged(meanings), events.append)
+    assert [e.meaning.disclosure for e in events if e.meaning is not None] == ["usage", "usage"]
+    judged = replay.Judged(meanings)
+    connection = Connection("c", "", "", "replay", "pg", "s:1", "c:1", 0)
+    cut = Statement(1, 0, "query", "SELECT 1 FROM party_party WHERE", doubt="cut")
+    told, _digest = judged(connection, cut, Outcome(1, 0, -1, -1, "lost"))
+    assert told.meaning.disclosure == "opaque"

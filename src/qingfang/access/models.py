@@ -77,6 +77,14 @@ class Grant(models.Model):
     def __str__(self) -> str:
         return self.number
 
+    @property
+    def colour(self) -> str:
+        """Of the state's badge: in force, over, or waiting for somebody."""
+        if self.status == self.Status.FILED:
+            return "green"
+        over = (self.Status.REFUSED, self.Status.REVOKED)
+        return "secondary" if self.status in over else "yellow"
+
 
 class Step(models.Model):
     """One step of a grant's life: who did what when, and what was said."""

@@ -178,7 +178,14 @@ def _calendar() -> form.Calendar:
 
 def build(site: str, now: dt.datetime) -> form.Snapshot:
     """What people decided, as version 1 of nothing: `hand_down` gives it its place."""
-    registered = list(Registered.objects.filter(active=True).order_by("code"))
+    terminals = _terminals()
+    there = {terminal.id for terminal in terminals}
+    # One that lost a terminal is left out whole: fewer terminals could read as «any terminal».
+    registered = [
+        row
+        for row in Registered.objects.filter(active=True).order_by("code")
+        if there.issuperset(row.body.get("terminals", ()))
+    ]
     contacts, duties = _duties(now)
     text = PolicyText.objects.order_by("-pk").first()
     return form.Snapshot(
@@ -187,7 +194,7 @@ def build(site: str, now: dt.datetime) -> form.Snapshot:
         made_at_us=0,
         expires_at_us=0,
         persons=_persons(),
-        terminals=_terminals(),
+        terminals=terminals,
         designations=_designations(),
         services=tuple(
             msgspec.convert(r.body, form.Service) for r in registered if r.kind == "service"

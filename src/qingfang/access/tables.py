@@ -7,10 +7,18 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from qingfang.access.models import Grant
 from qingfang.ui.tables import Column, Filter, Table, choices
+from qingfang.ui.templatetags.ui import moment
+
+
+def status_badge(grant: Grant) -> str:
+    return format_html(
+        '<span class="badge bg-{}-lt">{}</span>', grant.colour, grant.get_status_display()
+    )
 
 
 class GrantTable(Table):
@@ -25,7 +33,7 @@ class GrantTable(Table):
             _("状态"),
             lambda g: g,
             order="status",
-            template="access/cell_status.html",
+            render=status_badge,
             export=lambda g: g.get_status_display(),
         ),
         Column("person", _("统计人"), lambda g: g.person, order="person__name"),
@@ -36,7 +44,7 @@ class GrantTable(Table):
             _("有效至"),
             lambda g: g.valid_to,
             order="valid_to",
-            template="people/cell_moment.html",
+            render=moment,
         ),
         Column("filed", _("备案号"), lambda g: g.filed_number),
         Column(
@@ -44,7 +52,7 @@ class GrantTable(Table):
             _("申请时间"),
             lambda g: g.applied_at,
             order="applied_at",
-            template="people/cell_moment.html",
+            render=moment,
         ),
         Column("applicant", _("申请人"), lambda g: g.applicant, hidden=True),
     )

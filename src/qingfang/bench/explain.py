@@ -55,7 +55,7 @@ _ROUNDS = 2_000
 
 
 def run(progress: Progress) -> list[Row]:
-    """Microseconds a statement for known templates, statements a second for new ones."""
+    """Microseconds of CPU a statement for known templates, statements a second for new ones."""
     catalogue = load({"name": "bench", "dialect": "postgres", "tables": _TABLES})
     rows: list[Row] = []
     for name, template in _KNOWN:
@@ -67,12 +67,12 @@ def run(progress: Progress) -> list[Row]:
 
 
 def _best(work: Callable[[], object], count: int) -> float:
-    """Microseconds for each of `count` pieces of work, the best of five rounds."""
+    """Microseconds of CPU for each of `count` pieces of work, the best of five rounds."""
     best = float("inf")
     for _round in range(5):
-        begun = time.perf_counter()
+        begun = time.process_time()
         work()
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, time.process_time() - begun)
     return best / count * 1e6
 
 
@@ -84,10 +84,12 @@ def _known(catalogue: Catalogue, name: str, template: str, goal: bool) -> list[R
     for turn in range(5):
         at = turn * _ROUNDS + 1
         texts = [template.format(n=at + i) for i in range(_ROUNDS)]
-        begun = time.perf_counter()
+        begun = time.process_time()
         for text in texts:
-            templates.look(text, "postgres")
-        best = min(best, time.perf_counter() - begun)
+            found = templates.look(text, "postgres")
+            if found is not None and found.disclosure != "none":
+                found.meaning  # noqa: B018 - the judge needs the values of what reveals something
+        best = min(best, time.process_time() - begun)
     each = best / _ROUNDS * 1e6
     same = _best(lambda: [templates.look(first, "postgres") for _i in range(_ROUNDS)], _ROUNDS)
     scanned = _best(lambda: [scan(first, "postgres") for _i in range(_ROUNDS)], _ROUNDS)

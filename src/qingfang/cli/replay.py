@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from qingfang.cli import Refused
 from qingfang.engine import passive, replay
 from qingfang.language import _
 from qingfang.sense.tap.pcapfile import CaptureFile, NotACapture
+from qingfang.understand import catalogue
 
 
 @click.command(
@@ -26,6 +28,12 @@ from qingfang.sense.tap.pcapfile import CaptureFile, NotACapture
 )
 @click.argument("file")
 @click.option(
+    "--catalogue",
+    "catalogue_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=_("目录（JSON），由 qingfang discover 生成"),
+)
+@click.option(
     "--port", "ports", type=click.IntRange(1, 65535), multiple=True, help=_("数据库端口，可重复")
 )
 @click.option(
@@ -36,10 +44,19 @@ from qingfang.sense.tap.pcapfile import CaptureFile, NotACapture
     help=_("数据库协议"),
 )
 @click.option("--json-summary", is_flag=True, help=_("只输出一个 JSON 汇总"))
-def command(file: str, ports: tuple[int, ...], protocol: str, json_summary: bool) -> None:
+def command(
+    file: str,
+    catalogue_file: Path | None,
+    ports: tuple[int, ...],
+    protocol: str,
+    json_summary: bool,
+) -> None:
     if protocol not in passive.DECODERS:
         known = " ".join(passive.DECODERS)
         raise Refused(_("还不能解码协议 {}；可选：{}").format(protocol, known))
+    decide = replay.record_only("postgres")
+    if catalogue_file is not None:
+        decide = replay.Judged(_read(catalogue_file))
     out = sys.stdout.buffer
     shown = sys.stderr.isatty()
 
@@ -59,7 +76,7 @@ def command(file: str, ports: tuple[int, ...], protocol: str, json_summary: bool
             capture,
             list(ports) or [passive.PORTS[protocol]],
             protocol,
-            replay.record_only("postgres"),
+            decide,
             None if json_summary else lambda event: _write(out, replay.line(event)),
             progress if shown else None,
         )
@@ -71,6 +88,19 @@ def command(file: str, ports: tuple[int, ...], protocol: str, json_summary: bool
     for text in replay.shortcomings(summary):
         click.echo(text, err=True)
     sys.exit(0 if summary.complete else 1)
+
+
+def _read(file: Path) -> catalogue.Catalogue:
+    try:
+        return catalogue.load(json.loads(file.read_bytes()))
+    except OSError as error:
+        raise Refused(_("读不了 {}：{}").format(file, error.strerror)) from None
+    except json.JSONDecodeError as error:
+        raise Refused(
+            _("{} 第 {} 行：不是 JSON：{}").format(file, error.lineno, error.msg)
+        ) from None
+    except ValueError as error:
+        raise Refused(f"{file}：{error}") from None
 
 
 def _write(out, data: bytes) -> None:

@@ -7,51 +7,40 @@ Rules this module keeps:
    ones behind it; past `MAX_WAITING` the oldest goes on without.
 2. The clock is the capture's.
 3. What could not be seen (lost, undecodable, encrypted, cut) is in the summary, always.
+4. A statement that failed or was skipped is judged as if it had run, as a gateway would have.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from qingfang.engine import happening
+from qingfang.engine.judging import Judging, Told
 from qingfang.engine.passive import Decoding
-from qingfang.events import (
-    Attributed,
-    Connection,
-    Event,
-    Meaning,
-    Outcome,
-    Statement,
-    Verdict,
-)
+from qingfang.events import Connection, Event, Meaning, Outcome, Statement, Verdict, Who
 from qingfang.language import _
 from qingfang.sense.tap.encryption import Blind
 from qingfang.sense.tap.flows import Flows
 from qingfang.sense.tap.pcapfile import CaptureFile
+from qingfang.understand.analysis import Analyser, Analysis
+from qingfang.understand.catalogue import Catalogue
 from qingfang.understand.fingerprint import fingerprint
+from qingfang.understand.state import SessionState, Shared
+from qingfang.understand.templates import Templates
 
 MAX_WAITING: Final = 100_000
+MAX_SESSIONS: Final = 20_000
 _PROGRESS: Final = 10_000
 
 
-class Judgement(Struct, frozen=True):
-    """What is known of one statement beyond what was on the wire."""
-
-    verdict: Verdict
-    fingerprint: str = ""
-    meaning: Meaning | None = None
-    operator: Attributed | None = None
-    terminal: Attributed | None = None
-    place: Attributed | None = None
-
-
-Decide = Callable[[Connection, Statement, Outcome], Judgement]
-"""Called once a statement, in the order of the wire."""
+Decide = Callable[[Connection, Statement, Outcome], tuple[Told, str]]
+"""The verdict and the fingerprint; called once a statement, in the order of the wire."""
 
 
 class Summary(Struct, frozen=True):
@@ -106,14 +95,79 @@ def shortcomings(summary: Summary) -> list[str]:
 
 def record_only(dialect: str) -> Decide:
     """Judges nothing: every statement is logged with its fingerprint."""
+    told = Told(Verdict("log", (_("只记录，未作判断：没有给出目录。"),)), Meaning("opaque"), Who())
 
-    def decide(connection: Connection, statement: Statement, outcome: Outcome) -> Judgement:
-        template = fingerprint(statement.sql, dialect)
-        return Judgement(
-            Verdict("log", (_("只记录，未作判断：没有给出目录。"),)), template.digest.hex()
-        )
+    def decide(connection: Connection, statement: Statement, outcome: Outcome) -> tuple[Told, str]:
+        return told, fingerprint(statement.sql, dialect).digest.hex()
 
     return decide
+
+
+class Judged:
+    """Decides with a catalogue, under the built-in policy: nobody is known, nothing is approved."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._dialect = catalogue.dialect
+        self._analyser = Analyser(catalogue)
+        self._judging = Judging("replay", None, self._is_service)
+        self._services = catalogue.services
+        self._templates = Templates()
+        self._shared = Shared()
+        self._print: tuple[object, ...] = self._fingerprint()
+        self._sessions: OrderedDict[str, SessionState] = OrderedDict()
+
+    def __call__(
+        self, connection: Connection, statement: Statement, outcome: Outcome
+    ) -> tuple[Told, str]:
+        state = self._sessions.get(connection.id)
+        found = None
+        if state is None and not statement.doubt and not statement.cut_binds:
+            found = self._templates.look(statement.sql, self._dialect, statement.binds)
+        if found is None:
+            analysis = self._analysed(connection.id, statement)
+            found = self._templates.learn(statement.sql, self._dialect, analysis, statement.binds)
+        meaning = found.meaning
+        if statement.doubt and meaning.disclosure != "usage":
+            meaning = replace(meaning, disclosure="opaque", grain=None, subtype=None)
+        digest = found.template.digest
+        told = self._judging.judge(connection, meaning, statement.at_us, digest)
+        return told, digest.hex()
+
+    def _analysed(self, connection: str, statement: Statement) -> Analysis:
+        state = self._sessions.get(connection) or SessionState(self._shared)
+        analysis = self._analyser.analyse(statement.sql, binds=statement.binds, state=state)
+        if state.has_own:
+            self._sessions[connection] = state
+            self._sessions.move_to_end(connection)
+            if len(self._sessions) > MAX_SESSIONS:
+                self._sessions.popitem(last=False)
+        else:
+            self._sessions.pop(connection, None)
+        seen = self._fingerprint()
+        if seen != self._print:  # a permanent object: what was cached may mean something else
+            self._print, self._templates = seen, Templates()
+        if statement.doubt or statement.cut_binds or state.has_own:
+            analysis = replace(analysis, meaning=replace(analysis.meaning, volatile=True))
+        return analysis
+
+    def _fingerprint(self) -> tuple[object, ...]:
+        shared = self._shared
+        return (
+            tuple([(name, id(made)) for name, made in shared.objects.items()]),
+            tuple(shared.synonyms.items()),
+            tuple(shared.functions.items()),
+        )
+
+    def _is_service(self, connection: Connection, who: Who) -> bool:
+        operator = who.operator.value if who.operator is not None else None
+        terminal = connection.client.rpartition(":")[0].strip("[]")
+        return any(
+            service.program in {None, connection.program}
+            and service.operator in {None, operator}
+            and service.terminal in {None, terminal}
+            for service in self._services
+            if service.program or service.operator or service.terminal
+        )
 
 
 class _Waiting:
@@ -180,87 +234,20 @@ class Replay:
                 self._judge(waiting, waiting.outcome)
 
     def _judge(self, waiting: _Waiting, outcome: Outcome) -> None:
-        connection, statement = waiting.connection, waiting.statement
-        judgement = self._decide(connection, statement, outcome)
+        connection, statement = waiting.connection, happening.written(waiting.statement)
+        told, digest = self._decide(connection, statement, outcome)
         self.statements += 1
         self.rows += max(outcome.rows, 0)
-        self.verdicts[judgement.verdict.decision] += 1
+        self.verdicts[told.verdict.decision] += 1
         if self._progress is not None and not self.statements % _PROGRESS:
             self._progress(self.statements)
         if self._write is not None:
-            self._write(event_of(connection, statement, outcome, judgement))
-
-
-def event_of(
-    connection: Connection, statement: Statement, outcome: Outcome, judgement: Judgement
-) -> Event:
-    """The event of a statement that was forwarded, as it really happened."""
-    known = outcome.end != "lost"
-    return Event(
-        connection=connection.id,
-        at=iso(statement.at_us),
-        source=connection.source,
-        protocol=connection.protocol,
-        server=connection.server,
-        database=connection.database,
-        account=connection.account,
-        client=connection.client,
-        sql=statement.sql,
-        kind=statement.kind,
-        verdict=judgement.verdict.decision,
-        site=connection.site,
-        node=connection.node,
-        took_ms=(outcome.at_us - statement.at_us) / 1000 if known else None,
-        program=connection.program,
-        os_user=connection.os_user,
-        host=connection.host,
-        operator=judgement.operator,
-        terminal=judgement.terminal,
-        place=judgement.place,
-        binds=statement.binds,
-        rows=outcome.rows if outcome.rows >= 0 else None,
-        bytes=outcome.bytes if outcome.bytes >= 0 else None,
-        error=f"{outcome.sqlstate} {outcome.error or ''}".strip() or None,
-        fingerprint=judgement.fingerprint,
-        meaning=judgement.meaning,
-        reasons=judgement.verdict.reasons,
-        grant=judgement.verdict.grant,
-    )
-
-
-def iso(at_us: int) -> str:
-    """ISO 8601 in UTC, with microseconds."""
-    seconds, us = divmod(at_us, 1_000_000)
-    at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=us)
-    return at.isoformat(timespec="microseconds")
+            self._write(happening.event_of(connection, statement, told, digest, outcome))
 
 
 def line(event: Event) -> bytes:
-    """One line of NDJSON. `log` and `seq` are absent: a replay has no ledger. Bytes that were no
-    text in the client's encoding show as `\\xe9`."""
-    try:
-        text = msgspec.json.encode(event)
-    except UnicodeEncodeError:
-        binds = event.binds
-        text = msgspec.json.encode(
-            msgspec.structs.replace(
-                event,
-                sql=_readable(event.sql),
-                error=_readable(event.error),
-                binds=None if binds is None else tuple([_readable(b) for b in binds]),
-                account=_readable(event.account),
-                database=_readable(event.database),
-                program=_readable(event.program),
-            )
-        )
-    return text.replace(b'"log":null,"seq":null,', b"", 1) + b"\n"
-
-
-def _readable(text: str | None) -> str | None:
-    if text is None:
-        return None
-    raw = text.encode("utf-8", "surrogateescape")
-    return raw.decode("utf-8", "backslashreplace")
+    """One line of NDJSON. `log` and `seq` are absent: a replay has no ledger."""
+    return msgspec.json.encode(event).replace(b'"log":null,"seq":null,', b"", 1) + b"\n"
 
 
 def run(

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from qingfang.people import policy
 from qingfang.people.models import Act, Department, Person, Terminal
 from qingfang.ui.tables import Column, Filter, Table, choices, day
+from qingfang.ui.templatetags.ui import moment
 
 KINDS = {
     "sign-in": _("登录"),
@@ -145,7 +146,7 @@ class ActTable(Table):
     file_name = "acts"
     order = "-at"
     columns = (
-        Column("at", _("时间"), lambda a: a.at, order="at", template="people/cell_moment.html"),
+        Column("at", _("时间"), lambda a: a.at, order="at", render=moment),
         Column("actor", _("工号"), _actor),
         Column("kind", _("行为"), lambda a: KINDS.get(a.kind, a.kind)),
         Column("target", _("对象"), lambda a: a.target),

@@ -78,6 +78,13 @@ class Alert(models.Model):
     def __str__(self) -> str:
         return self.number
 
+    @property
+    def colour(self) -> str:
+        """Of the disposition's badge."""
+        return {"open": "yellow", "unlawful": "red", "lawful": "green"}.get(
+            self.disposition, "orange"
+        )
+
 
 class Statement(models.Model):
     """A statement of a session that had an alert, for its timeline."""

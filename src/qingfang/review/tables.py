@@ -8,13 +8,14 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from qingfang.people.tables import day_start
 from qingfang.review import sentences
 from qingfang.review.models import Alert
 from qingfang.ui.tables import Column, Filter, Table, choices, day
-from qingfang.ui.templatetags.ui import SEVERITIES, VERDICTS
+from qingfang.ui.templatetags.ui import SEVERITIES, VERDICTS, moment, severity_badge, verdict_badge
 
 
 def told(alert: Alert) -> str:
@@ -33,26 +34,32 @@ def _who(alert: Alert) -> str:
     return f"{alert.operator_name or '?'} {alert.operator}" if alert.operator else str(_("未知"))
 
 
+def disposition_badge(alert: Alert) -> str:
+    return format_html(
+        '<span class="badge bg-{}-lt">{}</span>', alert.colour, alert.get_disposition_display()
+    )
+
+
 class AlertTable(Table):
     id = "alerts"
     caption = _("告警")
     file_name = "alerts"
     order = "-at"
     columns = (
-        Column("at", _("时间"), lambda a: a.at, order="at", template="people/cell_moment.html"),
+        Column("at", _("时间"), lambda a: a.at, order="at", render=moment),
         Column(
             "severity",
             _("级别"),
             lambda a: a.severity,
             order="severity",
-            template="review/cell_severity.html",
+            render=severity_badge,
             export=lambda a: SEVERITIES[a.severity][0],
         ),
         Column(
             "verdict",
             _("结论"),
             lambda a: a.verdict,
-            template="review/cell_verdict.html",
+            render=verdict_badge,
             export=lambda a: VERDICTS[a.verdict][0],
         ),
         Column("who", _("谁"), _who),
@@ -66,7 +73,7 @@ class AlertTable(Table):
             "disposition",
             _("定性"),
             lambda a: a,
-            template="review/cell_disposition.html",
+            render=disposition_badge,
             export=lambda a: a.get_disposition_display(),
         ),
         Column("program", _("程序"), lambda a: a.program, hidden=True),

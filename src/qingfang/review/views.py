@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -44,7 +45,11 @@ def alerts(request: HttpRequest) -> HttpResponseBase:
 
 @may(policy.SEE_ALERTS)
 @require_GET
-async def alert_stream(_request: HttpRequest) -> HttpResponseBase:
+def alert_stream(_request: HttpRequest) -> HttpResponseBase:
+    # The stream lasts for hours and needs no connection of its own: whoever looks on must not
+    # keep one of the pool's from those who work. (One in a transaction is its owner's to close.)
+    if not connection.in_atomic_block:
+        connection.close()
     response = StreamingHttpResponse(
         live.messages(ingest.CHANNEL), content_type="text/event-stream"
     )

@@ -39,8 +39,8 @@ EXPORT_STEP = 1000
 
 
 class Column:
-    """`value` gives what is shown (and exported, unless `export` is given); `template` renders it
-    with `row` and `value`; `order` names the database field sorted by."""
+    """`value` gives what is shown (and exported, unless `export` is given); `render` makes it safe
+    HTML (otherwise it is escaped text); `order` names the database field sorted by."""
 
     def __init__(
         self,
@@ -49,13 +49,13 @@ class Column:
         value: Callable[[Any], object],
         *,
         order: str = "",
-        template: str = "",
+        render: Callable[[Any], str] | None = None,
         hidden: bool = False,
         css: str = "",
         export: Callable[[Any], object] | None = None,
     ) -> None:
         self.name, self.header, self.value, self.order = name, header, value, order
-        self.template, self.hidden, self.css = template, hidden, css
+        self.render, self.hidden, self.css = render, hidden, css
         self.export = export or value
 
 

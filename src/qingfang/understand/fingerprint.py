@@ -433,13 +433,16 @@ def value(literal: str, dialect: str) -> str:
     """The value of a literal as written: a string without its quotes and escapes, a number as it
     stands. Numeric escapes (`\\x41`, `\\u4E00`) and `U&` escapes are left as written."""
     family = FAMILIES[dialect]
-    if literal[:1] in _DIGITS:
+    first = literal[:1]
+    if first == "'" and not family.backslash:
+        return literal[1:-1].replace("''", "'")
+    if first in _DIGITS:
         return literal
-    if literal[:1] == "$":
+    if first == "$":
         tag = literal[: literal.index("$", 1) + 1]
         return literal[len(tag) : -len(tag)]
     quote = literal.find("'")
-    if family.quote_strings and literal[:1] == '"':
+    if family.quote_strings and first == '"':
         quote = 0
     if quote < 0:
         return literal

@@ -16,7 +16,6 @@ from typing import Any
 
 from django import template
 from django.http import HttpRequest
-from django.template.loader import get_template
 from django.templatetags.static import static
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -161,9 +160,8 @@ def other_language() -> dict[str, str]:
 
 
 @register.simple_tag
-def render_cell(column: Any, row: Any, value: object) -> SafeString:
-    """A cell of a table: by the column's own template, else as text."""
-    if not column.template:
-        return format_html("{}", "" if value is None else value)
-    loaded = get_template(column.template)
-    return SafeString(loaded.render({"row": row, "value": value}))
+def render_cell(column: Any, value: object) -> str:
+    """A cell of a table: as the column renders it, else as text."""
+    if column.render is not None:
+        return column.render(value)
+    return format_html("{}", "" if value is None else value)
