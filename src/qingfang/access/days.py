@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -114,7 +115,7 @@ def read_hours(text: str) -> list[list[str]]:
             raise Unreadable("hours", part)
         found.append(stretch)
     found.sort()
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in pairwise(found):
         if other[0] < one[1]:
             raise Unreadable("overlap", f"{one[0]}-{one[1]} {other[0]}-{other[1]}")
     return found
