@@ -13,9 +13,9 @@ is 1. Empty lines and lines that begin with `#` say nothing. Rules this module k
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -115,7 +115,7 @@ def read_hours(text: str) -> list[list[str]]:
             raise Unreadable("hours", part)
         found.append(stretch)
     found.sort()
-    for one, other in pairwise(found):
+    for one, other in itertools.pairwise(found):
         if other[0] < one[1]:
             raise Unreadable("overlap", f"{one[0]}-{one[1]} {other[0]}-{other[1]}")
     return found
