@@ -293,7 +293,10 @@ class Connection(Struct, frozen=True):
 
 class Template(Struct, frozen=True):
     """A statement with its literals taken out. `digest` is SHA-256 of dialect and normal form; it
-    is the `fingerprint` of every event of this form. A rolling hash would be a bypass."""
+    is the `fingerprint` of every event of this form. A rolling hash would be a bypass.
+
+    A literal's place is written `?`, or `'?'` with its prefix (`e'?'`) for a string; a long list of
+    literals is one place, `?...`."""
 
     digest: bytes
     dialect: str

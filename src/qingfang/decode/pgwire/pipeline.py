@@ -17,7 +17,6 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final, Literal
 
 from mypy_extensions import i64
@@ -171,7 +170,7 @@ class Conversation:
         self.dismissed: bool = False  # the server has said that it ends the connection
         self.denials: int = 0
         self.mismatches: int = 0
-        self._owed: deque[Entry] = deque()
+        self._owed: list[Entry] = []  # short: a list beats a deque when compiled
         self._skipping: bool = False
         self._copy_in: bool = False
 
@@ -256,9 +255,9 @@ class Conversation:
             return
         self._copy_in = True
         kept: list[Entry] = []
-        head = self._owed.popleft()
+        head = self._owed.pop(0)
         while self._owed:
-            entry = self._owed.popleft()
+            entry = self._owed.pop(0)
             if entry.kind == COPY_DONE:
                 self._copy_in = False
                 kept.append(entry)
@@ -267,15 +266,14 @@ class Conversation:
                 self.done += 1
             else:
                 kept.append(entry)
-        self._owed.extendleft(reversed(kept))
-        self._owed.appendleft(head)
+        self._owed[0:0] = [head, *kept]
 
     def answered(self, kind: i64) -> None:
         """ParseComplete, BindComplete, CloseComplete, or the end of a Describe."""
         if not self._owed or self._owed[0].kind != kind:
             self.mismatches += 1
             return
-        entry = self._owed.popleft()
+        entry = self._owed.pop(0)
         if kind == PARSE and entry.prepared is not None:
             entry.prepared.confirmed = True
         elif kind == BIND and entry.portal is not None:
@@ -287,7 +285,7 @@ class Conversation:
         if not self._owed:
             self.mismatches += 1
         elif self._owed[0].kind == DESCRIBE:
-            self._owed.popleft()
+            self._owed.pop(0)
             self._settle()
         elif self._owed[0].kind != QUERY:
             self.mismatches += 1
@@ -322,13 +320,13 @@ class Conversation:
                 head.parts.append(head.part_rows)
             head.part_rows = 0
             return
-        self._owed.popleft()
+        self._owed.pop(0)
         self._finish(head, "complete")
         self._settle()
 
     def suspended(self) -> None:
         if self._owed and self._owed[0].kind == EXECUTE:
-            head = self._owed.popleft()
+            head = self._owed.pop(0)
             head.rows += head.part_rows
             self._finish(head, "suspended")
             self._settle()
@@ -359,10 +357,10 @@ class Conversation:
             head.sqlstate = sqlstate
         if head.kind in {QUERY, FUNCTION_CALL, SYNC}:
             return replacement
-        self._owed.popleft()
+        self._owed.pop(0)
         self._failed_entry(head, bool(replacement))
         while self._owed and self._owed[0].kind != SYNC:
-            self._unseen(self._owed.popleft(), "skipped")
+            self._unseen(self._owed.pop(0), "skipped")
         self._skipping = not self._owed
         return replacement
 
@@ -380,7 +378,7 @@ class Conversation:
             self.mismatches += 1
             return
         while self._owed:
-            entry = self._owed.popleft()
+            entry = self._owed.pop(0)
             kind = entry.kind
             if kind == SYNC or kind == QUERY or kind == FUNCTION_CALL:
                 self.done += 1
@@ -408,8 +406,9 @@ class Conversation:
 
     def abandon(self) -> None:
         """Bytes were lost or the connection ended: nothing open can be told any more."""
-        while self._owed:
-            self._unseen(self._owed.popleft(), "lost")
+        owed, self._owed = self._owed, []
+        for entry in owed:
+            self._unseen(entry, "lost")
         self._skipping = False
         self._copy_in = False
         self.done = self.batch
@@ -486,7 +485,7 @@ class Conversation:
 
     def _settle(self) -> None:
         while self._owed and self._owed[0].kind == COPY_DONE:
-            self._owed.popleft()
+            self._owed.pop(0)
 
     def _end_portals(self) -> None:
         """The transaction is over and its portals with it; those bound by messages that the server
