@@ -39,6 +39,12 @@ def test_every_decision_is_in_the_index() -> None:
     assert [name for name in files if f"({name})" not in index] == []
 
 
+def test_every_page_is_in_the_index() -> None:
+    index = page("README.md")
+    pages = [str(f.relative_to(DOCS)) for f in DOCS.rglob("*.md") if f.parent.name != "decisions"]
+    assert [name for name in pages if name != "README.md" and f"({name})" not in index] == []
+
+
 def tracked() -> list[Path]:
     out = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False
