@@ -138,7 +138,7 @@ def _routine(statement: Statement) -> None:
             if n + 3 < len(tokens) and tokens[n + 2].text == ".":
                 name = tokens[n + 3].text
             if statement.state is not None:
-                statement.state.shared.functions[name.lower()] = text
+                statement.state.define(name, text)
             return
 
 
@@ -148,4 +148,4 @@ def _synonym(statement: Statement) -> None:
     upper = [t.upper() for t in texts]
     if "FOR" in upper and statement.state is not None:
         at = upper.index("FOR")
-        statement.state.shared.synonyms[texts[at - 1].lower()] = "".join(texts[at + 1 :]).lower()
+        statement.state.alias(texts[at - 1], "".join(texts[at + 1 :]).lower())

@@ -114,6 +114,9 @@ class Statement:
                 raise
             self.problem("unparsed")
         self.result.problems.extend(self.walker.problems)
+        if self.state is not None and self.state.changed:
+            self.walker.volatile = True
+            self.state.changed = False
         return self.result
 
     def problem(self, kind: str, name: str = "") -> None:
@@ -265,15 +268,17 @@ class Statement:
         if (
             self.state is not None
             and isinstance(target, exp.Table)
-            and (
-                self.state.made(target.name) is not None
-                or (
-                    self.catalogue.table(dotted(target)) is None
-                    and any(f.disclosure != "none" or f.yields for f in stored)
-                )
-            )
+            and (self.state.made(target.name) is not None or self._taints(target, stored))
         ):
             self.state.add(target.name, self.frozen(source), columns)
+
+    def _taints(self, target: exp.Table, stored: list[rules.Finding]) -> bool:
+        """Whether a table that nobody guards now holds what these findings found."""
+        table = self.catalogue.table(dotted(target))
+        if table is None:
+            return any(f.disclosure != "none" or f.yields for f in stored)
+        guarded = table.kind in {"usage", "stock"}
+        return not guarded and any(f.disclosure == "usage" for f in stored)
 
     def _values(self, source: exp.Values, scope: Scope) -> None:
         """Plain INSERT: its literals are free; a sub-select among them is stored."""
