@@ -68,6 +68,7 @@ ALLOWED: dict[str, object] = {
     },
     "routes": {"application_manager", "auditor", "system_administrator"},
     "route-switch": {"application_manager"},
+    "calendar": {"application_manager"},
     "alerts": {"application_manager", "auditor", "verifier", "duty_officer"},
     "alert-stream": {"application_manager", "auditor", "verifier", "duty_officer"},
     "alert": {"application_manager", "auditor", "verifier", "duty_officer"},

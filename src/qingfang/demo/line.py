@@ -34,7 +34,8 @@ class Line:
             far_reader, far_writer = await asyncio.open_connection(
                 *self._target, local_addr=(self._address, 0)
             )
-        except OSError:
+        except (OSError, asyncio.CancelledError):
+            # Cancelled by `close`: asyncio would report a handler that ends so as a failure.
             writer.close()
             return
         finally:

@@ -115,7 +115,9 @@ def test_a_length_that_cannot_be_true_ends_the_reading() -> None:
     assert str(len(good) + 16) in problem
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"SELECT 1;\n" * 10, gzip.compress(b"text", mtime=0)])
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x03\x04", b"SELECT 1;\n" * 10, gzip.compress(b"text", mtime=0)]
+)
 def test_what_is_no_capture_is_refused(data: bytes) -> None:
     with pytest.raises(NotACapture, match=r"x\.pcap"):
         read(data)

@@ -531,7 +531,10 @@ class Frontend:
             self._unsettled = talk.batch + 1
         kind = "copy" if _is_copy(sql) else "query"
         # Arguments by position, here and below: by name they cost twice as much when compiled.
-        statement = Statement(number, talk.at_us, kind, sql, None, (), "", "", False, doubt)
+        transaction = talk.transactions
+        statement = Statement(
+            number, talk.at_us, kind, sql, None, (), "", "", False, doubt, False, transaction
+        )
         return self._ask(statement, Entry(QUERY, number), pos, end, rest)
 
     def _parse(self, body: bytes) -> None:
@@ -613,6 +616,7 @@ class Frontend:
                 sql="",
                 portal=name,
                 doubt="unknown",
+                transaction=talk.transactions,
             )
             return self._ask(statement, entry, pos, end, 0)
         doubt = portal.doubt
@@ -639,6 +643,7 @@ class Frontend:
             portal.used,
             doubt,
             portal.cut,
+            talk.transactions,
         )
         portal.used = True
         return self._ask(statement, entry, pos, end, 0)
@@ -654,6 +659,7 @@ class Frontend:
             sql="",
             name=str(oid),
             doubt="unknown",
+            transaction=talk.transactions,
         )
         entry = Entry(FUNCTION_CALL, number)
         if self._relays and not self._function_calls:
