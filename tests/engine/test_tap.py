@@ -33,7 +33,7 @@ def heard(tmp_path: Path, postgres: Server, database: str) -> Iterator[House]:
 
 @needs_raw
 def test_around_the_gateway_the_tap_sees_and_through_it_one_alert_is_enough(heard: House) -> None:
-    with heard.client() as through, heard.client(direct=True, application_name="plsql") as around:
+    with heard.client() as through, heard.client("direct", application_name="plsql") as around:
         for n in range(5):
             through.execute(WORK.format(n))
             around.execute(WORK.format(n))
@@ -57,7 +57,7 @@ def test_around_the_gateway_the_tap_sees_and_through_it_one_alert_is_enough(hear
 
 @needs_raw
 def test_work_goes_on_while_nobody_can_judge_and_is_judged_late(heard: House) -> None:
-    with heard.client(direct=True) as around:
+    with heard.client("direct") as around:
         around.execute(WORK.format(1))
         until(lambda: [e for e in heard.events(about="ward") if e.source == "tap"])
         heard.kill("analyser")

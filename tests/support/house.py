@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -61,9 +62,9 @@ PATIENCE_S = 30.0
 T = TypeVar("T")
 
 
-def until(found: Callable[[], T]) -> T:
+def until(found: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
     """What `found` gives as soon as it is true of it."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + patience_s
     while True:
         value = found()
         if value:
@@ -73,8 +74,8 @@ def until(found: Callable[[], T]) -> T:
 
 
 class House:
-    """`dsn` is the database's; `more` is added to the configuration file. Use as a context
-    manager."""
+    """`dsn` is the database's, `port` where it listens; `more` is added to the configuration file.
+    The route `main` is clinical and fails open, `desk` fails closed. Use as a context manager."""
 
     def __init__(
         self,
@@ -82,12 +83,11 @@ class House:
         dsn: str,
         port: int,
         *,
-        route: str = 'kind = "clinical"\nbudget_ms = 5000',
         more: str = "",
     ) -> None:
         self.place, self.port = place, port
         self.state, self.run = place / "state", place / "run"
-        self.gateway = free_port()
+        self.ports = {"main": free_port(), "desk": free_port()}
         self._dsn = make_conninfo(dsn, host="127.0.0.1")
         self.key = crypto.create_key(place / "signing.key")
         (self.state / "keys").mkdir(parents=True)
@@ -111,24 +111,30 @@ catalogue = "catalogue.json"
 [[route]]
 name = "main"
 database = "his"
-listen = "127.0.0.1:{self.gateway}"
-{route}
+listen = "127.0.0.1:{self.ports["main"]}"
+kind = "clinical"
+budget_ms = 5000
+[[route]]
+name = "desk"
+database = "his"
+listen = "127.0.0.1:{self.ports["desk"]}"
+kind = "report"
+budget_ms = 10000
 {more}
 """,
             encoding="utf-8",
         )
         self.config = configuration.read(self.file)
         self.changes: list[tuple[str, str]] = []
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
         self._boss = Supervisor(self._changed)
 
     def _changed(self, name: str, state: str) -> None:
         self.changes.append((name, state))
 
     def __enter__(self) -> House:
-        with psycopg.connect(self._dsn, port=self.port, autocommit=True) as connection:
-            connection.execute(TABLES)
+        self.set_up()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         try:
             self._do(self._start())
@@ -139,6 +145,11 @@ listen = "127.0.0.1:{self.gateway}"
 
     def __exit__(self, *_what: object) -> None:
         self._end()
+
+    def set_up(self) -> None:
+        """The database's tables."""
+        with self.client("direct") as connection:
+            connection.execute(TABLES)
 
     def _do(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
@@ -164,8 +175,9 @@ listen = "127.0.0.1:{self.gateway}"
 
     # -------------------------------------------------------------- clients
 
-    def client(self, *, direct: bool = False, **more: Any) -> psycopg.Connection[Any]:
-        port = self.port if direct else self.gateway
+    def client(self, route: str = "main", **more: Any) -> psycopg.Connection[Any]:
+        """Through `route`, or around all of them (`direct`)."""
+        port = self.port if route == "direct" else self.ports[route]
         options = {"autocommit": True, "sslmode": "disable", **more}
         return psycopg.connect(self._dsn, port=port, **options)
 
@@ -177,29 +189,25 @@ listen = "127.0.0.1:{self.gateway}"
         return service.process.pid
 
     def kill(self, name: str) -> None:
-        """kill -9; the supervisor starts it again."""
-        os.kill(self.pid(name), signal.SIGKILL)
+        """kill -9, and it is dead when this returns; the supervisor starts it again."""
+        process = psutil.Process(self.pid(name))
+        process.kill()
+        until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
 
     def pause(self, name: str) -> None:
-        """It is there and does nothing, until `kill` or `go_on`."""
+        """It is there and does nothing any more, until it is killed."""
         os.kill(self.pid(name), signal.SIGSTOP)
-
-    def go_on(self, name: str) -> None:
-        os.kill(self.pid(name), signal.SIGCONT)
-
-    def came_back(self, name: str, times: int = 1) -> bool:
-        return self.changes.count((name, "up")) > times
 
     # -------------------------------------------------------------- what it says
 
     def hand_down(self, version: int, *, key: crypto.Signer | None = None, **more: Any) -> None:
-        """A snapshot in which the route enforces."""
+        """A snapshot in which `desk` enforces."""
         told = Snapshot(
             site="h",
             version=version,
             made_at_us=now_us(),
             expires_at_us=now_us() + 3600_000_000,
-            routes=(RouteMode(route="main", mode="enforce"),),
+            routes=(RouteMode(route="desk", mode="enforce"),),
             **more,
         )
         fresh = self.state / "snapshot.new"
@@ -216,7 +224,7 @@ listen = "127.0.0.1:{self.gateway}"
             if isinstance(e.value, Event)
             and (not verdict or e.value.verdict == verdict)
             and (not kind or e.value.kind == kind)
-            and about in e.value.sql
+            and about.lower() in e.value.sql.lower()
         ]
 
     def acts(self, what: str) -> list[Act]:
