@@ -220,6 +220,9 @@ class Replay:
     def blind(self, connection: Connection, blind: Blind, at_us: int) -> None:
         pass  # in the summary
 
+    def closed(self, connection: Connection) -> None:
+        pass  # what was sent waits for its turn all the same
+
     def _drain(self) -> None:
         queue = self._queue
         while queue and queue[0].outcome is not None:
