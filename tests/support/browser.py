@@ -69,7 +69,8 @@ class Console:
     def dsn(self) -> str:
         return self._postgres.dsn(database=self._name)
 
-    def start(self) -> None:
+    def start(self, *, staff: bool = True) -> None:
+        """Without `staff` it is a console nobody has an account of."""
         self._postgres.database(self._name, template="template0")
         self.config.write_text(
             f'[site]\nname = "合成医院"\nid = "test"\n'
@@ -81,8 +82,9 @@ class Console:
         )
         self.ledger.start()
         self.serve()
-        staff = [sys.executable, "-m", "tests.support.staff", str(self.config)]
-        subprocess.run(staff, cwd=ROOT, env=self._environment(), check=True)
+        if staff:
+            filling = [sys.executable, "-m", "tests.support.staff", str(self.config)]
+            subprocess.run(filling, cwd=ROOT, env=self._environment(), check=True)
 
     def serve(self) -> None:
         """Start the console's process and wait until it serves."""
