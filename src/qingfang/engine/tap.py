@@ -232,6 +232,12 @@ class Listening:
                 # Counted where it happened.
                 del hearing.open[heard.statement.number]
                 return
+            except Exception as error:
+                # A fault of ours in one statement must not end the hearing of the others.
+                log.error("a statement could not be judged: %s", type(error).__name__)
+                del hearing.open[heard.statement.number]
+                self._give_up(1, _("内部错误"))
+                return
         else:
             del hearing.open[heard.statement.number]
             self._give_up(1, _("分析或判断进程长时间不可用"))
