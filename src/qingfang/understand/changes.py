@@ -36,6 +36,9 @@ def returning(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
     if clause is None:
         return [Block()]
     target = node.this
+    tables = node.args.get("tables") or []
+    if not isinstance(target, exp.Table) and len(tables) == 1:
+        target = tables[0]  # T-SQL's DELETE t OUTPUT …
     froms: list[exp.Expr] = []
     extra = node.args.get("from_")
     if extra is not None:
@@ -43,6 +46,7 @@ def returning(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
         froms.extend(join.this for join in extra.this.args.get("joins") or [])
     froms.extend(node.args.get("using") or [])
     if not isinstance(target, exp.Table):
+        walker.problem("unparsed", "", node, scope)
         return [Block()]
     names = {t.alias_or_name.lower() for t in (target,)}
     for part in output:

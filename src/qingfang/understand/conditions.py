@@ -354,6 +354,8 @@ def _against(
 ) -> None:
     """`subject op constant`."""
     scope = sink.scope
+    if isinstance(subject, exp.DateDiff) and kind is exp.EQ and _days_apart(subject, value, sink):
+        return
     inner = day_of(subject)
     shown = flow(inner if inner is not None else subject, scope)
     if shown.measured or shown.exact is None:
@@ -375,6 +377,32 @@ def _against(
         sink.fact(
             source, "range", high=value, high_open=kind is exp.LT and inner is None, node=node
         )
+
+
+def _moment(node: exp.Expr) -> exp.Expr:
+    while isinstance(node, (exp.TimeStrToTime, exp.TsOrDsToTimestamp, exp.TsOrDsToDate)):
+        node = node.this
+    return node
+
+
+def _days_apart(node: exp.DateDiff, value: Const, sink: Sink) -> bool:
+    """`DATEDIFF(day, t, x) = 0`: t falls on x's day, whichever number of days it is away."""
+    unit = node.args.get("unit")
+    if unit is not None and unit.name.upper() not in DAY_UNITS:
+        return False
+    sides = [_moment(node.this), _moment(node.expression)]
+    for one, other in (sides, sides[::-1]):
+        day = fold(other, sink.scope.walker.reading, sink.scope.own)
+        if day is None or not isinstance(one, exp.Column):
+            continue
+        source = flow(one, sink.scope).exact
+        if source is not None and source.role == "time":
+            # The number shifts the day: the date that is known is not the day itself.
+            same = value.text == "0"
+            sink.scope.walker.reading.bind(value)
+            sink.fact(source, "day", (day if same else Const(),), node=node)
+            return True
+    return False
 
 
 def _columns(

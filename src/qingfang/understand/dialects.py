@@ -114,7 +114,22 @@ def tree(piece: Piece, sql: str, dialect: str) -> exp.Expr | None:
     """The piece's tree, None when the parser refuses it (or keeps it as mere text)."""
     if piece.problem:
         return None
-    return parse(piece.tokens, sql, dialect)
+    tokens = piece.tokens
+    words = piece.words(8)
+    if dialect == "tsql" and words[:2] == ["DELETE", "FROM"] and "OUTPUT" in words:
+        tokens = [tokens[0], *tokens[2:]]  # the parser takes only DELETE t OUTPUT …
+    return parse(tokens, sql, dialect)
+
+
+def without_file(piece: Piece) -> list[Token] | None:
+    """MySQL's `… INTO OUTFILE 'x' …` without that clause, None when there is none. The clause goes
+    on to the words that can follow it."""
+    words = [token.text.upper() for token in piece.tokens]
+    for at in range(len(words) - 1):
+        if words[at] == "INTO" and words[at + 1] in {"OUTFILE", "DUMPFILE"}:
+            end = next((n for n in range(at, len(words)) if words[n] == "FROM"), len(words))
+            return piece.tokens[:at] + piece.tokens[end:]
+    return None
 
 
 def parse(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:

@@ -72,6 +72,7 @@ class _Evidence:
         )
         self.counts = bool(self.shown.counted & self.use)
         self.rows = block.rows & self.use
+        self.threshold = any(_is_threshold(self, fact) for fact in block.facts)
 
     def seen_with(self, roles: frozenset[str]) -> list[Source]:
         return [s for s in self.seen if s.role in roles]
@@ -205,10 +206,22 @@ def _class_known(evidence: _Evidence) -> bool:
     return bool(evidence.seen_with(CLASS_ROLES) or evidence.facts_on(CLASS_ROLES))
 
 
+def _is_threshold(evidence: _Evidence, fact: Fact) -> bool:
+    """Rows picked by how much was used. More than nothing is not how much."""
+    if fact.source.role not in MEASURE_ROLES or fact.source.instance not in evidence.use:
+        return False
+    if fact.negated or fact.op not in {"range", "eq"}:
+        return False
+    bounds = [c for c in (*fact.values, fact.low, fact.high) if c is not None]
+    for bound in bounds:
+        evidence.reading.bind(bound)
+    return any((bound.text or "?").strip("0. ") != "" for bound in bounds)
+
+
 def _amount(evidence: _Evidence, known: bool) -> Grain | None:
     """Rule 1: sums, counts, ranks and thresholds of use. A count of prescriptions, visits or
     orders without item or class is none (rule 6)."""
-    if not evidence.sums and not (evidence.counts and known):
+    if not evidence.sums and not (evidence.counts and (known or _divided(evidence))):
         return None
     if any(s.role in KEY_ROLES for s in evidence.shown.raw):
         return "detail"
@@ -231,7 +244,15 @@ def _rows(evidence: _Evidence, known: bool) -> Grain | None:
         return None
     if evidence.measures:
         return "detail" if raw & _IDENTITIES else _grain(evidence)
-    return None
+    return _grain(evidence) if _divided(evidence) else None
+
+
+def _divided(evidence: _Evidence) -> bool:
+    """Prescribers or departments told by a threshold on what each line used."""
+    return evidence.threshold and bool(
+        evidence.seen_with(PRESCRIBER_ROLES | DEPARTMENT_ROLES)
+        or (evidence.counts and _fixed(evidence, PRESCRIBER_ROLES | DEPARTMENT_ROLES))
+    )
 
 
 # ------------------------------------------------------------------ rule 2: grain

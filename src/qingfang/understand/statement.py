@@ -185,11 +185,29 @@ class Statement:
                 self.state.prepared.pop(self.piece.tokens[-1].text.lower(), None)
 
     def _tree(self) -> None:
+        rest = dialects.without_file(self.piece) if self.dialect == "mysql" else None
+        if rest is not None:
+            query = dialects.parse(rest, self.sql, self.dialect)
+            if isinstance(query, exp.Query):
+                self.query(query, self.scope())
+                self.result.delivery = "stored"
+            else:
+                self.problem("unparsed")
+            return
         node = dialects.tree(self.piece, self.sql, self.dialect)
-        if node is None:
+        if node is None or self._loses_output(node):
             self.problem("unparsed")
         else:
             self.node(node, self.scope())
+
+    def _loses_output(self, node: exp.Expr) -> bool:
+        """Whether the parser took T-SQL's OUTPUT for something else: then rows come back unseen."""
+        return (
+            self.dialect == "tsql"
+            and isinstance(node, (exp.Insert, exp.Update, exp.Delete, exp.Merge))
+            and node.args.get("returning") is None
+            and any(t.text.upper() == "OUTPUT" for t in self.piece.tokens)
+        )
 
     def scope(self) -> Scope:
         return Scope(self.walker)
