@@ -19,8 +19,6 @@ from qingfang.access.models import (
     Grant,
     PolicyText,
     Registered,
-    SpecialDay,
-    WorkingWeek,
 )
 from qingfang.judge import policy as judging
 from qingfang.judge.snapshot import Directory, Snapshot
@@ -140,39 +138,6 @@ def test_gaps_are_warned_of(office: Client) -> None:
         channel="syslog",
     )
     assert "今后三十天有时段无人值班" not in office.get("/office/duties/").content.decode()
-
-
-def test_the_calendar_is_pasted_and_replaced(office: Client, engine: Engine) -> None:
-    text = "2026-10-01 至 2026-10-03 休 国庆节\n2026-10-10 班"
-    post(office, "/office/calendar/", text=text)
-    found = handed(engine).calendar
-    assert found.holidays == ("2026-10-01", "2026-10-02", "2026-10-03")
-    assert found.workdays == ("2026-10-10",)
-    post(office, "/office/calendar/", text="2026-10-01 班", replace="on")
-    found = handed(engine).calendar
-    assert (found.holidays, found.workdays) == ((), ("2026-10-01",))
-    day = SpecialDay.objects.get()
-    assert "2026-10-01 班" in office.get(f"/office/calendar/{day.pk}").content.decode()
-    post(office, f"/office/calendar/{day.pk}/remove")
-    assert handed(engine).calendar.workdays == ()
-    assert kinds().count("calendar.saved") == 3
-
-
-def test_a_bad_list_changes_nothing(office: Client) -> None:
-    answer = office.post("/office/calendar/", {"text": "2026-10-01 休\n十月二日 休"})
-    assert "第 2 行" in answer.content.decode()
-    assert not SpecialDay.objects.exists()
-
-
-def test_the_working_week(office: Client, engine: Engine) -> None:
-    form = {"week-weekdays": [1, 2, 3, 4, 5, 6], "week-hours": "7:30-11:30 14:00-17:00"}
-    post(office, "/office/calendar/week", **form)
-    found = handed(engine).calendar
-    assert found.weekdays == (1, 2, 3, 4, 5, 6)
-    assert found.hours == (("07:30", "11:30"), ("14:00", "17:00"))
-    office.post("/office/calendar/week", {**form, "week-hours": "all day"})
-    assert "08:00-12:00" in office.get("/office/calendar/").content.decode()  # says how
-    assert WorkingWeek.objects.count() == 1
 
 
 def test_designations_keep_persons_at_their_own_terminals(office: Client, engine: Engine) -> None:
@@ -311,12 +276,10 @@ def test_policy_is_tried_before_it_is_kept(office: Client, engine: Engine) -> No
 def test_the_auditor_reads_and_changes_nothing() -> None:
     client = Client()
     client.force_login(person("9002", "office", "auditor"))
-    for path in ("duties", "calendar", "designations", "registered", "policy"):
+    for path in ("duties", "designations", "registered", "policy"):
         assert client.get(f"/office/{path}/").status_code == 200
     client.post("/office/policy/", {"text": '[change.usage]\nenforce = "log"'})
-    client.post("/office/calendar/", {"text": "2026-10-01 休"})
     assert not PolicyText.objects.exists()
-    assert not SpecialDay.objects.exists()
 
 
 def test_an_applicant_withdraws_until_it_is_filed() -> None:
@@ -406,6 +369,8 @@ def test_a_change_is_with_the_engine_within_two_seconds(office: Client, engine: 
     file = workers.snapshot_file(config)
     engine.holder = type(engine.holder)(config.site.id, signer.verify)
 
+    asked = {"weekdays": "1-5", "hours": "08:00-12:00", "days": "2026-10-01 休 国庆节"}
+
     async def change_and_wait() -> Snapshot:
         # The worker writes from a thread with a connection of its own.
         task = asyncio.create_task(workers._snapshots(config, signer))
@@ -415,7 +380,7 @@ def test_a_change_is_with_the_engine_within_two_seconds(office: Client, engine: 
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.05)
             before = engine.holder.offer(file.read_bytes()).version
-            await asyncio.to_thread(post, office, "/office/calendar/", text="2026-10-01 休 国庆节")
+            await asyncio.to_thread(post, office, "/calendar", **asked)
             rounds = 0
             while engine.holder.offer(file.read_bytes()).version == before:
                 rounds += 1

@@ -63,7 +63,7 @@ def test_chinese_unless_chosen_otherwise() -> None:
             "discipline",
             [
                 *("/", "/alerts/", "/grants/", "/routes/", "/coverage/", "/terminals/"),
-                *("/office/duties/", "/office/duties/new", "/office/calendar/", "/locations/"),
+                *("/office/duties/", "/office/duties/new", "/calendar", "/locations/"),
                 *("/office/designations/", "/office/designations/new", "/office/registered/"),
                 *("/office/registered/reports/new", "/office/registered/services/new"),
             ],

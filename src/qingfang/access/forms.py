@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import msgspec
@@ -12,7 +12,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from qingfang.access import written
+from qingfang.access import calendar, days, written
 from qingfang.access.models import Designation, Duty, Grant
 from qingfang.judge import policy as judging
 from qingfang.judge import snapshot as form
@@ -194,53 +194,52 @@ class DutyForm(ModelForm):
         return data
 
 
-class DaysForm(Form):
-    """A year's list, pasted; `days` by date when cleaned."""
+class CalendarForm(Form):
+    """Raises nothing: what cannot be read is said at its field. `cleaned_data` has the weekdays,
+    the hours and the days as `calendar.replace` takes them."""
 
-    text = forms.CharField(
-        label=_("节假日与调休"),
-        max_length=20_000,
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text=_(
-            "一行一天或一段：“2026-10-01 至 2026-10-07 休 国庆节”“2026-10-10 班 国庆调休”。"
-        ),
-    )
-    replace = forms.BooleanField(label=_("先删除这些年份已有的日子"), required=False)
-
-    def clean_text(self) -> dict[dt.date, tuple[bool, str]]:
-        try:
-            found = written.read_days(self.cleaned_data["text"])
-        except written.Unreadable as problem:
-            raise forms.ValidationError(str(problem)) from None
-        if not found:
-            raise forms.ValidationError(_("没有一个日子。"))
-        return found
-
-
-class WeekForm(Form):
-    weekdays = forms.TypedMultipleChoiceField(
+    weekdays = forms.CharField(
         label=_("工作日"),
-        coerce=int,
-        choices=[
-            (1, _("周一")),
-            (2, _("周二")),
-            (3, _("周三")),
-            (4, _("周四")),
-            (5, _("周五")),
-            (6, _("周六")),
-            (7, _("周日")),
-        ],
-        widget=forms.CheckboxSelectMultiple,
+        max_length=20,
+        help_text=_("写成 1-5 或 1,2,3,6，1 为星期一。"),
     )
     hours = forms.CharField(
-        label=_("工作时间"), max_length=200, help_text=_("如“08:00-12:00 13:30-17:30”。")
+        label=_("工作时段"), max_length=100, help_text=_("如 08:00-12:00 13:30-17:30")
+    )
+    days = forms.CharField(
+        label=_("节假日与调休"),
+        required=False,
+        max_length=20_000,
+        help_text=_("一行一段，如“2026-10-01..2026-10-07 休 国庆节”“2026-10-10 班 调休”。"),
+        widget=forms.Textarea(attrs={"rows": 12, "class": "form-control font-monospace"}),
     )
 
-    def clean_hours(self) -> written.Hours:
+    @classmethod
+    def standing(cls) -> CalendarForm:
+        """Filled in with the calendar in force."""
+        now = calendar.standing()
+        return cls(
+            initial={
+                "weekdays": days.write_weekdays(now.weekdays),
+                "hours": days.write_hours(now.hours),
+                "days": days.write_days(now.days),
+            }
+        )
+
+    def _read(self, name: str, read: Callable[[str], Any]) -> Any:
         try:
-            return written.read_hours(self.cleaned_data["hours"])
-        except written.Unreadable as problem:
-            raise forms.ValidationError(str(problem)) from None
+            return read(str(self.cleaned_data[name]))
+        except days.Unreadable as error:
+            raise forms.ValidationError(calendar.sentence(error)) from None
+
+    def clean_weekdays(self) -> list[int]:
+        return self._read("weekdays", days.read_weekdays)
+
+    def clean_hours(self) -> list[list[str]]:
+        return self._read("hours", days.read_hours)
+
+    def clean_days(self) -> list[days.Special]:
+        return self._read("days", days.read_days)
 
 
 class DesignationForm(ModelForm):

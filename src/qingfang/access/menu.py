@@ -76,6 +76,13 @@ def register() -> None:
             lambda r: people.may(r.user, policy.SEE_GRANTS),
             waiting,
         ),
+        Entry(
+            45,
+            "missing",
+            _("准备情况"),
+            "check",
+            lambda r: people.may(r.user, policy.SET_CALENDAR),
+        ),
         Entry(40, "routes", _("线路"), "route", lambda r: people.may(r.user, policy.SEE_ROUTES)),
     )
     add(
@@ -90,10 +97,16 @@ def register() -> None:
     register_tabs(
         "office",
         Entry(1, "duties", _("值班表"), "clock", lambda r: people.may(r.user, policy.SEE_DUTIES)),
+        Entry(
+            2,
+            "calendar",
+            _("工作日历"),
+            "history",
+            lambda r: people.may(r.user, policy.SET_CALENDAR),
+        ),
         *(
             Entry(rank, name, label, icon, lambda r: people.may(r.user, policy.SEE_OFFICE))
             for rank, name, label, icon in (
-                (2, "calendar", _("工作日历"), "history"),
                 (3, "designations", _("指定人员"), "users"),
                 (4, "registered", _("报表与程序"), "file-certificate"),
                 (5, "policy", _("判断策略"), "shield-check"),

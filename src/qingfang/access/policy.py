@@ -43,13 +43,13 @@ WITHDRAW = policy.declare("access.withdraw", {policy.APPLICANT})
 SEE_ROUTES = policy.declare(
     "access.see_routes", {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.SYSTEM_ADMINISTRATOR}
 )
+SET_CALENDAR = policy.declare("access.set_calendar", {policy.APPLICATION_MANAGER})
 SWITCH_ROUTES = policy.declare("access.switch_routes", {policy.APPLICATION_MANAGER})
 SEE_DUTIES = policy.declare(
     "access.see_duties", {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.DUTY_OFFICER}
 )
 SEE_OFFICE = policy.declare("access.see_office", {policy.APPLICATION_MANAGER, policy.AUDITOR})
 MANAGE_DUTIES = policy.declare("access.manage_duties", {policy.APPLICATION_MANAGER})
-MANAGE_CALENDAR = policy.declare("access.manage_calendar", {policy.APPLICATION_MANAGER})
 MANAGE_DESIGNATIONS = policy.declare("access.manage_designations", {policy.APPLICATION_MANAGER})
 MANAGE_REGISTERED = policy.declare("access.manage_registered", {policy.APPLICATION_MANAGER})
 MANAGE_POLICY = policy.declare("access.manage_policy", {policy.APPLICATION_MANAGER})

@@ -5,8 +5,7 @@ Raises `NotAllowed` with a sentence for the person who asked.
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection, transaction
@@ -23,9 +22,7 @@ from qingfang.access.models import (
     PolicyText,
     Registered,
     RouteMode,
-    SpecialDay,
     Step,
-    WorkingWeek,
 )
 from qingfang.people import acts
 from qingfang.people.models import Person
@@ -136,44 +133,6 @@ def remove_duty(duty: Duty, *, request: HttpRequest | None) -> None:
             until=duty.valid_to.isoformat(),
         )
         duty.delete()
-
-
-def save_days(
-    days: Mapping[dt.date, tuple[bool, str]], *, replace: bool, request: HttpRequest | None
-) -> None:
-    """`days`: (worked, note) by day. `replace`: what these years had before goes."""
-    years = sorted({day.year for day in days})
-    with transaction.atomic():
-        if replace:
-            SpecialDay.objects.filter(day__year__in=years).delete()
-        SpecialDay.objects.bulk_create(
-            [SpecialDay(day=d, working=w, note=note) for d, (w, note) in sorted(days.items())],
-            update_conflicts=True,
-            unique_fields=["day"],
-            update_fields=["working", "note"],
-        )
-        acts.record(
-            "calendar.saved",
-            request=request,
-            target="、".join(map(str, years)),
-            holidays=[d.isoformat() for d, (worked, _note) in sorted(days.items()) if not worked],
-            workdays=[d.isoformat() for d, (worked, _note) in sorted(days.items()) if worked],
-            replaced=replace,
-        )
-
-
-def remove_day(day: SpecialDay, *, request: HttpRequest | None) -> None:
-    with transaction.atomic():
-        acts.record("calendar.saved", request=request, target=str(day.day), removed=True)
-        day.delete()
-
-
-def save_week(
-    weekdays: list[int], hours: list[list[str]], *, by: Person, request: HttpRequest | None
-) -> None:
-    with transaction.atomic():
-        WorkingWeek.objects.create(weekdays=weekdays, hours=hours, by=by)
-        acts.record("calendar.saved", request=request, person=by, weekdays=weekdays, hours=hours)
 
 
 def designate(row: Designation, *, request: HttpRequest | None) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -118,36 +117,6 @@ class DutyTable(Table):
 
     def row_url(self, row: Any) -> str:
         return reverse("duty", args=[row.pk]) if self.editable else ""
-
-
-class DayTable(Table):
-    id = "days"
-    caption = _("节假日与调休")
-    file_name = "calendar"
-    order = "-day"
-    columns = (
-        Column("day", _("日期"), lambda d: d.day, order="day", render=lambda v: f"{v:%Y-%m-%d}"),
-        Column(
-            "weekday",
-            _("星期"),
-            lambda d: date_format(d.day, "l"),
-        ),
-        Column("working", _("上班还是休息"), lambda d: _("上班") if d.working else _("休息")),
-        Column("note", _("说明"), lambda d: d.note),
-    )
-    filters = (
-        Filter(
-            "year",
-            forms.IntegerField(label=_("年份"), min_value=2000, max_value=2100),
-            lambda qs, v: qs.filter(day__year=v),
-        ),
-    )
-    empty_title = _("还没有节假日")
-    empty_hint = _("把当年国务院办公厅的放假安排粘贴到右边，非工作时间的告警才判得准。")
-    editable = False
-
-    def row_url(self, row: Any) -> str:
-        return reverse("calendar-day", args=[row.pk]) if self.editable else ""
 
 
 def designation_state(row: Designation) -> str:

@@ -14,10 +14,6 @@ urlpatterns = [
     path("office/duties/new", views.duty_edit, name="duty-new"),
     path("office/duties/<int:pk>", views.duty_edit, name="duty"),
     path("office/duties/<int:pk>/remove", views.duty_remove, name="duty-remove"),
-    path("office/calendar/", views.calendar, name="calendar"),
-    path("office/calendar/week", views.calendar_week, name="calendar-week"),
-    path("office/calendar/<int:pk>", views.calendar_day, name="calendar-day"),
-    path("office/calendar/<int:pk>/remove", views.calendar_day_remove, name="calendar-day-remove"),
     path("office/designations/", views.designations, name="designations"),
     path("office/designations/new", views.designation, name="designation-new"),
     path("office/designations/<int:pk>", views.designation, name="designation"),
@@ -30,4 +26,5 @@ urlpatterns = [
     path("office/policy/", views.policy_text, name="policy"),
     path("routes/", views.route_list, name="routes"),
     path("routes/<slug:name>/mode", views.route_switch, name="route-switch"),
+    path("calendar", views.working_calendar, name="calendar"),
 ]

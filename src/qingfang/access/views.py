@@ -16,9 +16,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from qingfang.access import duty, flow, policy, routes, seen, services, snapshot, written
+from qingfang.access import calendar, duty, flow, policy, routes, seen, services, written
 from qingfang.access.forms import (
-    DaysForm,
+    CalendarForm,
     DesignationForm,
     DutyForm,
     GrantForm,
@@ -26,7 +26,6 @@ from qingfang.access.forms import (
     ReportForm,
     ServiceForm,
     StepForm,
-    WeekForm,
 )
 from qingfang.access.models import (
     Designation,
@@ -34,11 +33,8 @@ from qingfang.access.models import (
     HandedDown,
     PolicyText,
     Registered,
-    SpecialDay,
-    WorkingWeek,
 )
 from qingfang.access.tables import (
-    DayTable,
     DesignationTable,
     DutyTable,
     GrantTable,
@@ -172,6 +168,7 @@ def duties(request: HttpRequest) -> HttpResponseBase:
     lines = list(rows.filter(valid_from__lt=end, valid_to__gt=start))
     ahead = rows.filter(valid_from__lt=now + AHEAD, valid_to__gt=now)
     gaps = duty.gaps(ahead, now, now + AHEAD)
+    weeks = duty.month(lines, first, zone)
     can_manage = people.may(request.user, policy.MANAGE_DUTIES)
     table = DutyTable(request, rows.filter(valid_to__gt=now))
     table.editable = can_manage
@@ -182,8 +179,8 @@ def duties(request: HttpRequest) -> HttpResponseBase:
             "first": first,
             "before": (first - dt.timedelta(days=1)).replace(day=1),
             "after": after,
-            "weeks": duty.month(lines, first, zone),
-            "weekdays": [label for _n, label in WeekForm.base_fields["weekdays"].choices],  # pyright: ignore
+            "weeks": weeks,
+            "weekdays": [day.day for day in weeks[0]],
             "gaps": gaps[:GAPS_SHOWN],
             "more_gaps": max(0, len(gaps) - GAPS_SHOWN),
             "can_manage": can_manage,
@@ -231,88 +228,14 @@ def duty_remove(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("duties")
 
 
-def _week() -> tuple[list[int], list[list[str]]]:
-    """Weekdays and hours in force: the newest row, or what the snapshot's form says without one."""
-    row = WorkingWeek.objects.order_by("-pk").first()
-    if row is not None:
-        return row.weekdays, row.hours
-    unset = snapshot.form.Calendar()
-    return list(unset.weekdays), [list(pair) for pair in unset.hours]
-
-
-@may(policy.SEE_OFFICE)
-def calendar(request: HttpRequest) -> HttpResponseBase:
-    can_manage = people.may(request.user, policy.MANAGE_CALENDAR)
-    form = DaysForm(request.POST or None) if can_manage else None
-    if request.method == "POST" and form is not None and form.is_valid():
-        days = form.cleaned_data["text"]
-        services.save_days(days, replace=form.cleaned_data["replace"], request=request)
-        messages.success(request, _("已导入 %(n)d 天，几秒钟内生效。") % {"n": len(days)})
-        return redirect("calendar")
-    year = timezone.localdate().year
-    weekdays, hours = _week()
-    names = dict(WeekForm.base_fields["weekdays"].choices)  # pyright: ignore
-    given = {"weekdays": weekdays, "hours": written.show_hours(hours)}
-    table = DayTable(request, SpecialDay.objects.all())
-    table.editable = can_manage
-    return table.respond(
-        "access/calendar.html",
-        {
-            "group": "office",
-            "missing": "" if SpecialDay.objects.filter(day__year=year).exists() else str(year),
-            "days_form": form,
-            "week_form": WeekForm(initial=given, prefix="week") if can_manage else None,
-            "weekdays": [names[n] for n in weekdays],
-            "hours": given["hours"],
-        },
-    )
-
-
-@may(policy.MANAGE_CALENDAR)
-@require_POST
-def calendar_week(request: HttpRequest) -> HttpResponse:
-    form = WeekForm(request.POST, prefix="week")
-    if form.is_valid():
-        data = form.cleaned_data
-        services.save_week(data["weekdays"], data["hours"], by=person_of(request), request=request)
-        messages.success(request, _("已保存，几秒钟内生效。"))
-    for errors in form.errors.values():
-        messages.error(request, " ".join(map(str, errors)), extra_tags="danger")
-    return redirect("calendar")
-
-
-@may(policy.MANAGE_CALENDAR)
-def calendar_day(request: HttpRequest, pk: int) -> HttpResponse:
-    """One special day: its line as it is imported, to be changed or taken out."""
-    day = get_object_or_404(SpecialDay, pk=pk)
-    mark = _("班") if day.working else _("休")
-    line = {"text": f"{day.day} {mark} {day.note}".rstrip()}
-    form = DaysForm(request.POST or None, initial=line)
-    del form.fields["replace"]
+@may(policy.SET_CALENDAR)
+def working_calendar(request: HttpRequest) -> HttpResponse:
+    form = CalendarForm(request.POST) if request.method == "POST" else CalendarForm.standing()
     if request.method == "POST" and form.is_valid():
-        services.save_days(form.cleaned_data["text"], replace=False, request=request)
-        messages.success(request, _("已保存，几秒钟内生效。"))
+        calendar.replace(**form.cleaned_data, by=person_of(request), request=request)
+        messages.success(request, _("工作日历已保存，几秒钟内下发。"))
         return redirect("calendar")
-    return _edit(
-        request,
-        form=form,
-        heading=str(day.day),
-        back=reverse("calendar"),
-        back_label=_("工作日历"),
-        remove={
-            "url": reverse("calendar-day-remove", args=[pk]),
-            "label": _("删除这一天"),
-            "confirm": _("删除后这一天按星期判断。继续？"),
-        },
-    )
-
-
-@may(policy.MANAGE_CALENDAR)
-@require_POST
-def calendar_day_remove(request: HttpRequest, pk: int) -> HttpResponse:
-    services.remove_day(get_object_or_404(SpecialDay, pk=pk), request=request)
-    messages.success(request, _("已删除。"))
-    return redirect("calendar")
+    return render(request, "access/calendar.html", {"form": form, "group": "office"})
 
 
 @may(policy.SEE_OFFICE)

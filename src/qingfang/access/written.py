@@ -1,4 +1,4 @@
-"""Days, hours and weekly windows as people write them, read into the snapshot's own form.
+"""Weekly windows as people write them, read into the snapshot's own form.
 
 Rules this module keeps:
 
@@ -8,24 +8,14 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
 
-Hours = list[list[str]]
-_DATE = r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?"
-_LINE = re.compile(
-    rf"{_DATE}(?:\s*(?:至|到|~|～|—|–|to)\s*{_DATE})?[\s,，]*"
-    r"(休息|休|放假|假|off|holiday|上班|补班|班|work)[\s,，:：]*(.*)$",
-    re.IGNORECASE,
-)
-_OFF = frozenset({"休息", "休", "放假", "假", "off", "holiday"})
 _CLOCK = r"([01]?\d|2[0-4])[:：]([0-5]\d)"
 _HOURS = re.compile(rf"{_CLOCK}\s*(?:-|–|—|~|～|至|到)\s*{_CLOCK}")
 _WEEKDAYS = {name: str(n) for n, name in enumerate("一二三四五六日", 1)} | {"天": "7"}
-LONGEST = 60
 
 
 class Unreadable(ValueError):
@@ -36,37 +26,6 @@ class Unreadable(ValueError):
         self.line = line
 
 
-def read_days(text: str) -> dict[dt.date, tuple[bool, str]]:
-    """Special days, one or one span a line: `2026-10-01 至 2026-10-07 休 国庆节`, `2026-10-10 班`.
-    Gives (worked, note) by day. Raises `Unreadable`."""
-    found: dict[dt.date, tuple[bool, str]] = {}
-    for number, written in enumerate(text.splitlines(), 1):
-        line = written.strip()
-        if not line or line.startswith("#"):
-            continue
-        match = _LINE.match(line)
-        if match is None:
-            raise Unreadable(
-                number, _("应写成“2026-10-01 至 2026-10-07 休 国庆节”或“2026-10-10 班”。")
-            )
-        try:
-            first = dt.date(*(int(part) for part in match.group(1, 2, 3)))
-            last = dt.date(*(int(part) for part in match.group(4, 5, 6))) if match[4] else first
-        except ValueError:
-            raise Unreadable(number, _("没有这一天。")) from None
-        if last < first or (last - first).days > LONGEST:
-            raise Unreadable(
-                number, _("截止日期早于起始日期，或一段超过 %(n)d 天。") % {"n": LONGEST}
-            )
-        working = match[7].lower() not in _OFF
-        for n in range((last - first).days + 1):
-            day = first + dt.timedelta(days=n)
-            if day in found and found[day][0] != working:
-                raise Unreadable(number, _("%(day)s 在前面写的与此相反。") % {"day": day})
-            found[day] = (working, match[8].strip()[:100])
-    return found
-
-
 def _clocks(text: str, line: int) -> list[tuple[str, str]]:
     found = [(f"{int(a):02}:{b}", f"{int(c):02}:{d}") for a, b, c, d in _HOURS.findall(text)]
     rest = _HOURS.sub("", text)
@@ -74,21 +33,6 @@ def _clocks(text: str, line: int) -> list[tuple[str, str]]:
     if not found or over or re.search(r"[^\s,，、;；]", rest):
         raise Unreadable(line, _("时间应写成“08:00-12:00”，多段用空格分开。"))
     return found
-
-
-def read_hours(text: str) -> Hours:
-    """`08:00-12:00 13:30-17:30`, each within one day. Raises `Unreadable`."""
-    pairs = sorted(_clocks(text, 1))
-    reached = ""
-    for start, end in pairs:
-        if end <= start or start < reached:
-            raise Unreadable(1, _("每段要结束晚于开始，各段不能重叠。"))
-        reached = end
-    return [list(pair) for pair in pairs]
-
-
-def show_hours(hours: Iterable[Iterable[str]]) -> str:
-    return " ".join("-".join(pair) for pair in hours)
 
 
 def read_weekly(text: str) -> list[dict[str, object]]:

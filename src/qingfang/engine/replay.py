@@ -113,7 +113,7 @@ class Judged:
         self._services = catalogue.services
         self._templates = Templates()
         self._shared = Shared()
-        self._print: tuple[object, ...] = self._fingerprint()
+        self._print: tuple[object, ...] = self._shared.mark()
         self._sessions: OrderedDict[str, SessionState] = OrderedDict()
 
     def __call__(
@@ -130,7 +130,9 @@ class Judged:
         if statement.doubt and meaning.disclosure != "usage":
             meaning = replace(meaning, disclosure="opaque", grain=None, subtype=None)
         digest = found.template.digest
-        told = self._judging.judge(connection, meaning, statement.at_us, digest)
+        told = self._judging.judge(
+            connection, meaning, statement.at_us, digest, transaction=statement.transaction
+        )
         return told, digest.hex()
 
     def _analysed(self, connection: str, statement: Statement) -> Analysis:
@@ -143,20 +145,12 @@ class Judged:
                 self._sessions.popitem(last=False)
         else:
             self._sessions.pop(connection, None)
-        seen = self._fingerprint()
+        seen = self._shared.mark()
         if seen != self._print:  # a permanent object: what was cached may mean something else
             self._print, self._templates = seen, Templates()
         if statement.doubt or statement.cut_binds or state.has_own:
             analysis = replace(analysis, meaning=replace(analysis.meaning, volatile=True))
         return analysis
-
-    def _fingerprint(self) -> tuple[object, ...]:
-        shared = self._shared
-        return (
-            tuple([(name, id(made)) for name, made in shared.objects.items()]),
-            tuple(shared.synonyms.items()),
-            tuple(shared.functions.items()),
-        )
 
     def _is_service(self, connection: Connection, who: Who) -> bool:
         operator = who.operator.value if who.operator is not None else None

@@ -44,7 +44,6 @@ KINDS = {
     "grant.withdrawn": _("撤回申请"),
     "duty.saved": _("排班"),
     "duty.removed": _("取消排班"),
-    "calendar.saved": _("修改工作日历"),
     "designation.given": _("指定人员"),
     "designation.taken": _("取消指定"),
     "registered.saved": _("登记报表或程序"),
@@ -54,6 +53,9 @@ KINDS = {
     "post.saved": _("修改岗位"),
     "location.saved": _("修改位置"),
     "route.switched": _("切换线路模式"),
+    "calendar.replaced": _("设定工作日历"),
+    "setup.entered": _("凭首次设置码进入"),
+    "setup.refused": _("首次设置码不对"),
     "snapshot.made": _("下发策略快照"),
 }
 

@@ -155,6 +155,7 @@ class Conversation:
         self.at_us: int = 0
         self.events: list[Statement | Outcome | SessionFact] = []
         self.numbers: int = 0
+        self.transactions: int = 0  # that have ended
         self.batch: int = 0  # Sync, Query and FunctionCall messages sent,
         self.done: int = 0  # and answered
         self.codec: str = "utf-8"
@@ -169,6 +170,9 @@ class Conversation:
         self.dismissed: bool = False  # the server has said that it ends the connection
         self.denials: int = 0
         self.mismatches: int = 0
+        # Nothing is kept of these, so that one each is enough.
+        self.sync: Entry = Entry(SYNC, 0)
+        self.describe: Entry = Entry(DESCRIBE, 0)
         self._owed: list[Entry] = []  # short: a list beats a deque when compiled
         self._skipping: bool = False
         self._copy_in: bool = False
@@ -371,6 +375,7 @@ class Conversation:
             if not self._owed:
                 return
         if status == 0x49:
+            self.transactions += 1
             self._end_portals()
         if not self._owed:
             self.mismatches += 1
@@ -441,6 +446,7 @@ class Conversation:
                     sql=prepared.sql,
                     name=prepared.name,
                     doubt=prepared.doubt,
+                    transaction=self.transactions,
                 )
             )
             self._finish(entry, "failed")
@@ -469,14 +475,14 @@ class Conversation:
         unseen = end == "lost" or end == "skipped"
         self.events.append(
             Outcome(
-                number=entry.number,
-                at_us=self.at_us,
-                rows=(-1 if end == "lost" else 0) if unseen else entry.rows,
-                bytes=-1 if end == "lost" else entry.bytes,
-                end=end,
-                error=entry.error,
-                sqlstate=entry.sqlstate,
-                parts=() if entry.parts is None else tuple(entry.parts),
+                entry.number,
+                self.at_us,
+                (-1 if end == "lost" else 0) if unseen else entry.rows,
+                -1 if end == "lost" else entry.bytes,
+                end,
+                entry.error,
+                entry.sqlstate,
+                () if entry.parts is None else tuple(entry.parts),
             )
         )
 

@@ -8,26 +8,12 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0002_item_members"),
+        ("access", "0003_working_week"),
         ("people", "0002_terminal_label"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="WorkingWeek",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("weekdays", models.JSONField()),
-                ("hours", models.JSONField()),
-                ("at", models.DateTimeField(default=django.utils.timezone.now)),
-            ],
-        ),
         migrations.RemoveConstraint(
             model_name="designation",
             name="designated_once",
@@ -124,13 +110,6 @@ class Migration(migrations.Migration):
             model_name="duty",
             constraint=models.CheckConstraint(
                 condition=models.Q(("valid_to__gt", models.F("valid_from"))), name="duty_span"
-            ),
-        ),
-        migrations.AddField(
-            model_name="workingweek",
-            name="by",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
             ),
         ),
     ]
