@@ -55,9 +55,11 @@ class Paths(_Section, frozen=True, kw_only=True):
 
 
 class Console(_Section, frozen=True, kw_only=True):
-    """The pages. `database` is `embedded` or a PostgreSQL URL."""
+    """The pages. `database` is `embedded` or a PostgreSQL URL. `url` is where people open them, for
+    the links in notices (empty: `http://` and `listen`)."""
 
     listen: Address = "127.0.0.1:8600"
+    url: Annotated[str, Meta(pattern=r"^(https?://[^\s/]+(/[^\s]*)?)?$")] = ""
     database: str = "embedded"
     language: Literal["zh-hans", "en"] = "zh-hans"
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")

@@ -55,7 +55,7 @@ def test_in_chinese() -> None:
         "时间：2026-11-23T21:20:00.000007+08:00\n"
         "级别：紧急\n"
         "地点：药房三号机\n"
-        "查看：http://console/alerts/4711"
+        "查看：http://console/alerts/notice/4711"
     )
 
 

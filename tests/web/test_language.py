@@ -61,9 +61,18 @@ def test_chinese_unless_chosen_otherwise() -> None:
         (
             "application_manager",
             "discipline",
-            ["/", "/alerts/", "/grants/", "/routes/", "/coverage/", "/terminals/"],
+            [
+                *("/", "/alerts/", "/grants/", "/routes/", "/coverage/", "/terminals/"),
+                *("/office/duties/", "/office/duties/new", "/calendar", "/locations/"),
+                *("/office/designations/", "/office/designations/new", "/office/registered/"),
+                *("/office/registered/reports/new", "/office/registered/services/new"),
+            ],
         ),
-        ("security_administrator", "office", ["/", "/persons/", "/persons/new"]),
+        (
+            "security_administrator",
+            "office",
+            ["/", "/persons/", "/persons/new", "/departments/", "/departments/new", "/posts/"],
+        ),
         ("applicant", "office", ["/", "/grants/", "/grants/new"]),
         ("auditor", "office", ["/acts/"]),
     ],

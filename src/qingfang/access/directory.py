@@ -157,8 +157,6 @@ def _grants(
     for given in material.grants:
         if given.person not in persons:
             raise Unusable(f"grants.{given.id}.person: {given.person!r}")
-        if given.windows:
-            raise Unusable(f"grants.{given.id}.windows")
         if not given.filed_number or given.filed_us is None:
             raise Unusable(f"grants.{given.id}.filed_number")
         person, scope = persons[given.person], given.scope
@@ -183,6 +181,7 @@ def _grants(
                 "stored": scope.stored,
                 "valid_from": _moment(given.valid.from_us),
                 "valid_to": _moment(given.valid.to_us),
+                "windows": msgspec.to_builtins(given.windows),
                 "max_runs": given.max_runs,
                 "status": Grant.Status.FILED,
                 "filed_number": given.filed_number,

@@ -5,12 +5,15 @@ from __future__ import annotations
 from qingfang.people import policy
 
 APPLIED, APPROVED, FILED, REFUSED, REVOKED = "applied", "approved", "filed", "refused", "revoked"
+WITHDRAWN = "withdrawn"
 
 TRANSITIONS: dict[tuple[str, str], tuple[str, frozenset[str]]] = {
     (APPLIED, "approve"): (APPROVED, policy.APPROVERS),
     (APPLIED, "refuse"): (REFUSED, policy.APPROVERS),
+    (APPLIED, "withdraw"): (WITHDRAWN, frozenset({policy.APPLICANT})),
     (APPROVED, "file"): (FILED, frozenset({policy.FILER})),
     (APPROVED, "refuse"): (REFUSED, frozenset({policy.FILER})),
+    (APPROVED, "withdraw"): (WITHDRAWN, frozenset({policy.APPLICANT})),
     (FILED, "revoke"): (REVOKED, frozenset({policy.FILER, policy.APPLICATION_MANAGER})),
 }
 

@@ -1,18 +1,21 @@
-"""The form of an application."""
+"""The forms of applications, and of what the discipline office decides for the engine."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+import msgspec
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from qingfang.access import calendar, days
-from qingfang.access.models import Grant
+from qingfang.access import calendar, days, written
+from qingfang.access.models import Designation, Duty, Grant
+from qingfang.judge import policy as judging
+from qingfang.judge import snapshot as form
 from qingfang.people.models import Person, Terminal
 from qingfang.ui.forms import Form, ModelForm
 
@@ -32,16 +35,53 @@ class Codes(forms.CharField):
         return list(dict.fromkeys(found))
 
 
+class Windows(forms.CharField):
+    """Weekly windows, one a line; plain data of `judge.snapshot.Weekly` when cleaned."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=_("每周时段"),
+            required=False,
+            max_length=1000,
+            widget=forms.Textarea(attrs={"rows": 2}),
+            help_text=_("一行一段，如“周一至周五 08:00-17:30”；不填表示任何时间。"),
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, str) else written.show_weekly(value)
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return written.read_weekly(super().clean(value))
+        except written.Unreadable as problem:
+            raise forms.ValidationError(str(problem)) from None
+
+
+def _active_persons() -> Any:
+    return Person.objects.filter(is_active=True).order_by("staff_number")
+
+
+def _active_terminals() -> Any:
+    return Terminal.objects.filter(active=True).order_by("name")
+
+
+class Moment(forms.DateTimeField):
+    """A day and a time of the console's zone."""
+
+    def __init__(self, label: Any) -> None:
+        super().__init__(
+            label=label,
+            widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        )
+
+
 class GrantForm(ModelForm):
     items = Codes(label=_("药品或耗材"))
     departments = Codes(label=_("科室"))
     prescribers = Codes(label=_("医生"))
-    valid_from = forms.DateTimeField(
-        label=_("有效自"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
-    )
-    valid_to = forms.DateTimeField(
-        label=_("有效至"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
-    )
+    valid_from = Moment(_("有效自"))
+    valid_to = Moment(_("有效至"))
+    windows = Windows()
 
     class Meta:
         model = Grant
@@ -57,6 +97,7 @@ class GrantForm(ModelForm):
             "period_to",
             "valid_from",
             "valid_to",
+            "windows",
             "max_runs",
             "stored",
         ]
@@ -67,10 +108,8 @@ class GrantForm(ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["person"].queryset = Person.objects.filter(is_active=True).order_by(
-            "staff_number"
-        )  # pyright: ignore
-        self.fields["terminals"].queryset = Terminal.objects.filter(active=True).order_by("name")  # pyright: ignore
+        self.fields["person"].queryset = _active_persons()  # pyright: ignore
+        self.fields["terminals"].queryset = _active_terminals()  # pyright: ignore
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -91,6 +130,68 @@ class GrantForm(ModelForm):
 class StepForm(Form):
     note = forms.CharField(label=_("意见"), max_length=500, required=False)
     filed = forms.CharField(label=_("备案号"), max_length=64, required=False)
+
+
+class DutyForm(ModelForm):
+    """One line of the roster, or the same line for several days."""
+
+    valid_from = Moment(_("自"))
+    valid_to = Moment(_("至"))
+    min_severity = forms.TypedChoiceField(
+        label=_("通知哪些告警"),
+        coerce=int,
+        choices=[(0, _("全部")), (2, _("中、高")), (3, _("只有高"))],
+    )
+    after_minutes = forms.IntegerField(
+        label=_("几分钟无人应答后通知"),
+        min_value=0,
+        max_value=1440,
+        initial=0,
+        help_text=_("0 表示立即通知；更大的数是升级通知。"),
+    )
+    every = forms.TypedChoiceField(
+        label=_("重复"),
+        coerce=int,
+        choices=[(0, _("不重复")), (1, _("每天")), (7, _("每周"))],
+    )
+    last = forms.DateField(
+        label=_("重复到"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    class Meta:
+        model = Duty
+        fields: ClassVar = [
+            "person",
+            "valid_from",
+            "valid_to",
+            "channel",
+            "after_minutes",
+            "min_severity",
+        ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["person"].queryset = _active_persons()  # pyright: ignore
+        if self.instance.pk:
+            del self.fields["every"], self.fields["last"]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        start, end = data.get("valid_from"), data.get("valid_to")
+        if start and end and end <= start:
+            self.add_error("valid_to", _("要晚于开始。"))
+        elif start and end and end - start > LONGEST:
+            self.add_error("valid_to", _("一次值班最长一年。"))
+        person = data.get("person")
+        if person and data.get("channel") == Duty.Channel.MAIL and not person.mail:
+            self.add_error("person", _("没有登记邮箱，通知不到：先由安全管理员补上，或换渠道。"))
+        if data.get("every"):
+            last = data.get("last")
+            if last is None:
+                self.add_error("last", _("重复要写明到哪一天。"))
+            elif start and not start.date() <= last <= start.date() + LONGEST:
+                self.add_error("last", _("要在开始之后一年之内。"))
+        return data
 
 
 class CalendarForm(Form):
@@ -139,3 +240,201 @@ class CalendarForm(Form):
 
     def clean_days(self) -> list[days.Special]:
         return self._read("days", days.read_days)
+
+
+class DesignationForm(ModelForm):
+    class Meta:
+        model = Designation
+        fields: ClassVar = ["function", "person", "terminal"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["person"].queryset = _active_persons()  # pyright: ignore
+        self.fields["terminal"].queryset = _active_terminals()  # pyright: ignore
+        self.fields["terminal"].empty_label = _("任何终端")  # pyright: ignore
+
+
+class _RegisteredForm(Form):
+    """A row of `Registered`: `body` after cleaning is a record of `judge.snapshot`, as plain data.
+    `kept` is the body being edited, None for a new one."""
+
+    record: type[msgspec.Struct]
+    code = forms.RegexField(
+        r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        label=_("编号"),
+        error_messages={"invalid": _("用字母、数字、点、横线，最多 64 个。")},
+    )
+
+    def __init__(self, *args: Any, kept: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.body: dict[str, Any] = {}
+        if kept is not None:
+            self.fields["code"].disabled = True
+
+    def _chosen(self, name: str) -> list[str]:
+        rows: Iterable[Any] = self.cleaned_data.get(name) or ()
+        return [str(getattr(row, "staff_number", row)) for row in rows]
+
+    def make(self, data: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if not self.errors:
+            try:
+                made = msgspec.convert(self.make(data), self.record)
+            except msgspec.ValidationError as problem:
+                raise forms.ValidationError(str(problem)) from None
+            self.body = msgspec.to_builtins(made)
+        return data
+
+
+class ReportForm(_RegisteredForm):
+    record = form.Report
+    menu = forms.CharField(label=_("菜单或报表名称"), max_length=200)
+    digest = forms.RegexField(
+        r"^[0-9a-f]{64}$",
+        label=_("语句模板的摘要"),
+        help_text=_("从告警页“登记为报表”带来；64 位十六进制。"),
+        error_messages={"invalid": _("应为 64 位十六进制数字。")},
+    )
+    grain = forms.ChoiceField(label=_("粒度"), choices=Grant.Grain.choices)
+    items = Codes(label=_("药品或耗材"))
+    departments = Codes(label=_("科室"))
+    prescribers = Codes(label=_("医生"))
+    stored = forms.BooleanField(label=_("允许把结果存成表或文件"), required=False)
+    persons = forms.ModelMultipleChoiceField(
+        label=_("谁可以运行"),
+        queryset=Person.objects.none(),
+        to_field_name="staff_number",
+        required=False,
+        help_text=_("除合计与全院数字外，必须写明人员和终端。"),
+    )
+    terminals = forms.ModelMultipleChoiceField(
+        label=_("在哪些终端"),
+        queryset=Terminal.objects.none(),
+        to_field_name="name",
+        required=False,
+    )
+    windows = Windows()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kept = kwargs.get("kept")
+        if kept is not None:
+            scope = kept["scope"]
+            kwargs["initial"] = {
+                **kept,
+                "code": kept["id"],
+                "grain": scope["grain"],
+                "stored": scope.get("stored", False),
+                **{
+                    name: " ".join(scope.get(name, {}).get("values", ()))
+                    for name in ("items", "departments", "prescribers")
+                },
+            }
+        super().__init__(*args, **kwargs)
+        self._scope: dict[str, Any] = kept["scope"] if kept is not None else {}
+        self.fields["persons"].queryset = _active_persons()  # pyright: ignore
+        self.fields["terminals"].queryset = _active_terminals()  # pyright: ignore
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        single = data.get("grain") != Grant.Grain.INSTITUTION
+        if single and not (data.get("persons") and data.get("terminals")):
+            self.add_error("persons", _("按科室、按医生和明细的报表，必须写明人员和终端。"))
+        return data
+
+    def make(self, data: dict[str, Any]) -> dict[str, Any]:
+        # A class with its members, and the span of days, come from the material that was brought
+        # in; this form leaves them as they are while the codes stay the same.
+        scope: dict[str, Any] = {"grain": data["grain"], "stored": data["stored"]}
+        if "period" in self._scope:
+            scope["period"] = self._scope["period"]
+        for name in ("items", "departments", "prescribers"):
+            before = self._scope.get(name, {})
+            if data[name] == list(before.get("values", ())):
+                scope[name] = before
+            else:
+                scope[name] = {"kind": "list", "values": data[name]} if data[name] else {}
+        return {
+            "id": data["code"],
+            "digest": data["digest"],
+            "menu": data["menu"],
+            "scope": scope,
+            "persons": self._chosen("persons"),
+            "terminals": self._chosen("terminals"),
+            "windows": data["windows"],
+        }
+
+
+class ServiceForm(_RegisteredForm):
+    record = form.Service
+    why = forms.CharField(label=_("用来做什么"), max_length=200)
+    terminals = forms.ModelMultipleChoiceField(
+        label=_("在哪些终端"), queryset=Terminal.objects.none(), to_field_name="name"
+    )
+    program = forms.CharField(label=_("程序名"), max_length=200, required=False)
+    account = forms.CharField(label=_("数据库账号"), max_length=128, required=False)
+    operator = forms.CharField(
+        label=_("工号"),
+        max_length=64,
+        required=False,
+        help_text=_("程序名、账号、工号写了就必须相符。"),
+    )
+    tables = Codes(
+        label=_("搬运哪些表"), help_text=_("表名，用逗号或空格分开；不填表示不许碰用药数据。")
+    )
+    digests = Codes(label=_("语句模板的摘要"), help_text=_("只许这些语句；64 位十六进制，可不填。"))
+    windows = Windows()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kept = kwargs.get("kept")
+        if kept is not None:
+            kwargs["initial"] = {
+                **kept,
+                "code": kept["id"],
+                "tables": " ".join(kept.get("tables", ())),
+                "digests": " ".join(kept.get("digests", ())),
+            }
+        super().__init__(*args, **kwargs)
+        self.fields["terminals"].queryset = _active_terminals()  # pyright: ignore
+
+    def clean_digests(self) -> list[str]:
+        digests: list[str] = self.cleaned_data["digests"]
+        for digest in digests:
+            if not re.fullmatch(r"[0-9a-f]{64}", digest):
+                raise forms.ValidationError(_("应为 64 位十六进制数字。"))
+        return digests
+
+    def make(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "id": data["code"],
+            **{name: data[name] for name in ("why", "program", "account", "operator")},
+            **{name: data[name] for name in ("tables", "digests", "windows")},
+            "terminals": self._chosen("terminals"),
+        }
+
+
+class PolicyForm(Form):
+    """Overrides of the built-in policy. The text is tried as the engine will read it."""
+
+    text = forms.CharField(
+        label=_("策略的改动（TOML）"),
+        required=False,
+        strip=False,
+        max_length=100_000,
+        widget=forms.Textarea(
+            attrs={"rows": 20, "spellcheck": "false", "class": "form-control font-monospace"}
+        ),
+        help_text=_("留空即内置策略。保存前按引擎的读法检查，有错不保存。"),
+    )
+
+    def clean_text(self) -> str:
+        text = str(self.cleaned_data["text"]).replace("\r\n", "\n")
+        try:
+            judging.read(text)
+        except judging.PolicyError as error:
+            where = _("第 %(line)d 行") % {"line": error.line} if error.line else _("策略")
+            key = f" {error.key}" if error.key else ""
+            raise forms.ValidationError(f"{where}{key}：{error.problem}") from None
+        return text

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from qingfang.access import policy
-from qingfang.access.models import Grant
+from qingfang.access import duty, policy
+from qingfang.access.models import Duty, Grant
 from qingfang.people import policy as people
 from qingfang.people.gate import person_of
 from qingfang.ui import attention
-from qingfang.ui.navigation import Entry
+from qingfang.ui.navigation import Entry, register_tabs
 from qingfang.ui.navigation import register as add
+
+WEEK = dt.timedelta(days=7)
 
 
 def waiting(request: HttpRequest) -> int:
@@ -49,6 +54,15 @@ def _cards(request: HttpRequest) -> list[attention.Card]:
                 _now("我的申请在办"), mine, reverse("grants"), "azure", "file-certificate"
             )
         )
+    if people.may(request.user, policy.MANAGE_DUTIES):
+        now = timezone.now()
+        lines = Duty.objects.filter(valid_to__gt=now, valid_from__lt=now + WEEK)
+        empty = duty.gaps(lines.select_related("person"), now, now + WEEK)
+        cards.append(
+            attention.Card(
+                _now("今后七天无人值班的时段"), len(empty), reverse("duties"), "orange", "clock"
+            )
+        )
     return cards
 
 
@@ -70,5 +84,33 @@ def register() -> None:
             lambda r: people.may(r.user, policy.SET_CALENDAR),
         ),
         Entry(40, "routes", _("线路"), "route", lambda r: people.may(r.user, policy.SEE_ROUTES)),
+    )
+    add(
+        Entry(
+            45,
+            "office",
+            _("监察设置"),
+            "clipboard-check",
+            lambda r: people.may(r.user, policy.SEE_DUTIES),
+        )
+    )
+    register_tabs(
+        "office",
+        Entry(1, "duties", _("值班表"), "clock", lambda r: people.may(r.user, policy.SEE_DUTIES)),
+        Entry(
+            2,
+            "calendar",
+            _("工作日历"),
+            "history",
+            lambda r: people.may(r.user, policy.SET_CALENDAR),
+        ),
+        *(
+            Entry(rank, name, label, icon, lambda r: people.may(r.user, policy.SEE_OFFICE))
+            for rank, name, label, icon in (
+                (3, "designations", _("指定人员"), "users"),
+                (4, "registered", _("报表与程序"), "file-certificate"),
+                (5, "policy", _("判断策略"), "shield-check"),
+            )
+        ),
     )
     attention.register(cards=_cards)

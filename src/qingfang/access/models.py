@@ -27,6 +27,7 @@ class Grant(models.Model):
         FILED = "filed", _("已备案生效")
         REFUSED = "refused", _("已驳回")
         REVOKED = "revoked", _("已撤销")
+        WITHDRAWN = "withdrawn", _("已撤回")
 
     class Grain(models.TextChoices):
         INSTITUTION = "institution", _("全院合计")
@@ -53,6 +54,10 @@ class Grant(models.Model):
     stored = models.BooleanField(_("允许把结果存成表或文件"), default=False)
     valid_from = models.DateTimeField(_("有效自"))
     valid_to = models.DateTimeField(_("有效至"))
+    # In the snapshot's own words: `judge.snapshot.Weekly`. None: at any time.
+    windows: models.JSONField[list[dict[str, Any]]] = models.JSONField(
+        _("每周时段"), default=list, blank=True
+    )
     max_runs = models.PositiveIntegerField(_("最多执行次数"), null=True, blank=True)
     status = models.CharField(
         _("状态"), max_length=12, choices=Status.choices, default=Status.APPLIED
@@ -82,7 +87,7 @@ class Grant(models.Model):
         """Of the state's badge: in force, over, or waiting for somebody."""
         if self.status == self.Status.FILED:
             return "green"
-        over = (self.Status.REFUSED, self.Status.REVOKED)
+        over = (self.Status.REFUSED, self.Status.REVOKED, self.Status.WITHDRAWN)
         return "secondary" if self.status in over else "yellow"
 
 
@@ -123,8 +128,8 @@ class SpecialDay(models.Model):
 
 
 class WorkingWeek(models.Model):
-    """Which weekdays are worked (1 is Monday) and when; the newest row counts, none means the
-    defaults of `judge.snapshot.Calendar`."""
+    """Weekdays worked (1 Monday to 7) and their hours (pairs of `08:00`); the newest row counts.
+    Without a row the snapshot's own form decides."""
 
     weekdays: models.JSONField[list[int]] = models.JSONField()
     hours: models.JSONField[list[list[str]]] = models.JSONField()
@@ -138,28 +143,58 @@ class WorkingWeek(models.Model):
 class Duty(models.Model):
     """Who is told of alerts; `after_minutes` without acknowledgement is when this line is told."""
 
+    class Channel(models.TextChoices):
+        MAIL = "mail", _("邮件")
+        WEBHOOK = "webhook", _("HTTP 通知")
+        SYSLOG = "syslog", "syslog"
+
     person = models.ForeignKey(Person, models.PROTECT, verbose_name=_("人员"))
     valid_from = models.DateTimeField(_("自"))
     valid_to = models.DateTimeField(_("至"))
     after_minutes = models.PositiveIntegerField(_("几分钟无人应答后通知"), default=0)
     min_severity = models.PositiveSmallIntegerField(_("最低级别"), default=0)
-    channel = models.CharField(_("渠道"), max_length=32, default="mail")
+    channel = models.CharField(
+        _("渠道"), max_length=32, choices=Channel.choices, default=Channel.MAIL
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(valid_to__gt=models.F("valid_from")), name="duty_span"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["valid_from", "id"], name="duty_from")]
 
     def __str__(self) -> str:
         return f"{self.person_id} {self.channel}"
 
+    @property
+    def reachable(self) -> bool:
+        """Whether the channel has an address of this person; syslog and HTTP need none."""
+        return self.channel != self.Channel.MAIL or bool(self.person.mail)
+
 
 class Designation(models.Model):
-    """Who is designated for a function (statistics, store, upload …), and at which terminal."""
+    """Who is designated for a function, and at which terminal (none: at any)."""
 
-    function = models.CharField(_("职能"), max_length=32)
+    class Function(models.TextChoices):
+        STATISTICS = "statistics", _("统计")
+        STORE = "store", _("药库")
+        UPLOAD = "upload", _("数据上传")
+        MAINTENANCE = "maintenance", _("数据库维护")
+
+    function = models.CharField(_("职能"), max_length=32, choices=Function.choices)
     person = models.ForeignKey(Person, models.PROTECT, verbose_name=_("人员"))
-    terminal = models.ForeignKey(Terminal, models.PROTECT, null=True, verbose_name=_("终端"))
+    terminal = models.ForeignKey(
+        Terminal, models.PROTECT, null=True, blank=True, verbose_name=_("终端")
+    )
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["function", "person", "terminal"], name="designated_once"
+                fields=["function", "person", "terminal"],
+                nulls_distinct=False,
+                name="designated_once",
             )
         ]
 
@@ -175,10 +210,10 @@ class Registered(models.Model):
         REPORT = "report", _("报表")
         SERVICE = "service", _("服务程序")
 
-    kind = models.CharField(max_length=8, choices=Kind.choices)
-    code = models.CharField(max_length=64, unique=True)
+    kind = models.CharField(_("类别"), max_length=8, choices=Kind.choices)
+    code = models.CharField(_("编号"), max_length=64, unique=True)
     body: models.JSONField[dict[str, Any]] = models.JSONField()
-    active = models.BooleanField(default=True)
+    active = models.BooleanField(_("启用"), default=True)
 
     def __str__(self) -> str:
         return self.code

@@ -4,8 +4,12 @@ Rules this module keeps:
 
 1. Nobody approves or files a grant that they applied for or that is to themselves.
 2. The person who approved does not file.
-3. Applicants see their own grants and those made out to them; approvers and the discipline office
+3. Only the applicant withdraws an application, until it is filed.
+4. Applicants see their own grants and those made out to them; approvers and the discipline office
    see all.
+5. What the engine judges by (duty roster, calendar, designated persons, registered reports and
+   services, policy) is decided by the discipline office; the auditor sees it, nobody else does but
+   duty officers their roster.
 """
 
 from __future__ import annotations
@@ -35,11 +39,20 @@ APPLY = policy.declare("access.apply", {policy.APPLICANT})
 DECIDE = policy.declare(
     "access.decide", {policy.FILER, policy.APPLICATION_MANAGER, *policy.APPROVERS}
 )
+WITHDRAW = policy.declare("access.withdraw", {policy.APPLICANT})
 SEE_ROUTES = policy.declare(
     "access.see_routes", {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.SYSTEM_ADMINISTRATOR}
 )
 SET_CALENDAR = policy.declare("access.set_calendar", {policy.APPLICATION_MANAGER})
 SWITCH_ROUTES = policy.declare("access.switch_routes", {policy.APPLICATION_MANAGER})
+SEE_DUTIES = policy.declare(
+    "access.see_duties", {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.DUTY_OFFICER}
+)
+SEE_OFFICE = policy.declare("access.see_office", {policy.APPLICATION_MANAGER, policy.AUDITOR})
+MANAGE_DUTIES = policy.declare("access.manage_duties", {policy.APPLICATION_MANAGER})
+MANAGE_DESIGNATIONS = policy.declare("access.manage_designations", {policy.APPLICATION_MANAGER})
+MANAGE_REGISTERED = policy.declare("access.manage_registered", {policy.APPLICATION_MANAGER})
+MANAGE_POLICY = policy.declare("access.manage_policy", {policy.APPLICATION_MANAGER})
 
 
 def access_grants(person: Person) -> QuerySet[Grant]:
@@ -58,6 +71,8 @@ def may_act(person: Person, grant: Grant, act: str) -> bool:
         return False
     if act == "revoke":
         return True
+    if act == "withdraw":
+        return person.pk == grant.applicant_id  # pyright: ignore[reportAttributeAccessIssue]
     if person.pk in (grant.applicant_id, grant.person_id):  # pyright: ignore[reportAttributeAccessIssue]
         return False
     return not grant.steps.filter(by=person, act="approve").exists()  # pyright: ignore[reportAttributeAccessIssue]

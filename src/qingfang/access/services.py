@@ -1,9 +1,12 @@
-"""What can be done to grants and routes, each with its step and its record.
+"""What can be done to grants, routes, and what else the engine is given; each with its record.
 
 Raises `NotAllowed` with a sentence for the person who asked.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection, transaction
 from django.http import HttpRequest
@@ -11,7 +14,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from qingfang.access import flow, policy
-from qingfang.access.models import Grant, RouteMode, Step
+from qingfang.access.duty import Span
+from qingfang.access.models import (
+    Designation,
+    Duty,
+    Grant,
+    PolicyText,
+    Registered,
+    RouteMode,
+    Step,
+)
 from qingfang.people import acts
 from qingfang.people.models import Person
 from qingfang.people.services import NotAllowed
@@ -21,6 +33,7 @@ _ACTS = {
     "refuse": "grant.refused",
     "file": "grant.filed",
     "revoke": "grant.revoked",
+    "withdraw": "grant.withdrawn",
 }
 
 
@@ -85,3 +98,89 @@ def switch_route(
             forecast=forecast,
         )
     return mode
+
+
+def save_duty(duty: Duty, spans: Sequence[Span], *, request: HttpRequest | None) -> None:
+    """Save a changed line, or a new one for each of the spans."""
+    with transaction.atomic():
+        if duty.pk:
+            duty.save()
+        else:
+            for start, end in spans:
+                duty.pk, duty._state.adding = None, True  # one more with the same content
+                duty.valid_from, duty.valid_to = start, end
+                duty.save()
+        acts.record(
+            "duty.saved",
+            request=request,
+            target=duty.person.staff_number,
+            since=spans[0][0].isoformat(),
+            until=spans[-1][1].isoformat(),
+            lines=len(spans),
+            channel=duty.channel,
+            after_minutes=duty.after_minutes,
+            min_severity=duty.min_severity,
+        )
+
+
+def remove_duty(duty: Duty, *, request: HttpRequest | None) -> None:
+    with transaction.atomic():
+        acts.record(
+            "duty.removed",
+            request=request,
+            target=duty.person.staff_number,
+            since=duty.valid_from.isoformat(),
+            until=duty.valid_to.isoformat(),
+        )
+        duty.delete()
+
+
+def designate(row: Designation, *, request: HttpRequest | None) -> None:
+    with transaction.atomic():
+        row.save()
+        _record_designation("designation.given", row, request)
+
+
+def undesignate(row: Designation, *, request: HttpRequest | None) -> None:
+    with transaction.atomic():
+        _record_designation("designation.taken", row, request)
+        row.delete()
+
+
+def _record_designation(kind: str, row: Designation, request: HttpRequest | None) -> None:
+    acts.record(
+        kind,
+        request=request,
+        target=row.person.staff_number,
+        function=row.function,
+        terminal=row.terminal.name if row.terminal else "",
+    )
+
+
+def save_registered(
+    kind: str, code: str, body: dict[str, Any], *, new: bool, request: HttpRequest | None
+) -> Registered:
+    """A report or service in the snapshot's own words. A saved one is in use."""
+    with transaction.atomic():
+        if new and Registered.objects.filter(code=code).exists():
+            raise NotAllowed(_("这个编号已经用过。"))
+        row, _new = Registered.objects.update_or_create(
+            code=code, defaults={"kind": kind, "body": body, "active": True}
+        )
+        acts.record("registered.saved", request=request, target=code, what=kind, body=body)
+    return row
+
+
+def switch_registered(row: Registered, active: bool, *, request: HttpRequest | None) -> None:
+    with transaction.atomic():
+        row.active = active
+        row.save(update_fields=["active"])
+        acts.record("registered.switched", request=request, target=row.code, active=active)
+
+
+def save_policy(text: str, *, by: Person, request: HttpRequest | None) -> PolicyText:
+    """A new version; the ones before stay."""
+    with transaction.atomic():
+        row = PolicyText.objects.create(text=text, by=by)
+        acts.record("policy.saved", request=request, person=by, target=str(row.pk), text=text)
+    return row

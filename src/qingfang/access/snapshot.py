@@ -81,6 +81,7 @@ def _grants(now: dt.datetime) -> tuple[form.Grant, ...]:
                 terminals=terminals,
                 scope=msgspec.convert(scope, form.Scope),
                 valid=form.Span(from_us=micros(grant.valid_from), to_us=micros(grant.valid_to)),
+                windows=msgspec.convert(grant.windows, tuple[form.Weekly, ...]),
                 max_runs=grant.max_runs,
                 filed_number=grant.filed_number,
                 filed_us=micros(grant.filed_at) if grant.filed_at else None,
@@ -134,17 +135,27 @@ def _terminals() -> tuple[form.Terminal, ...]:
 
 
 def _designations() -> tuple[form.Designation, ...]:
-    found: dict[str, tuple[set[str], set[str]]] = {}
+    """One a function and set of terminals, so that nobody is designated for another's terminal. A
+    person whose terminals are all out of use is designated nowhere, not everywhere; a function that
+    is left with nobody stays, since none at all would mean that nothing is restricted."""
+    held: dict[tuple[str, str], set[str | None]] = {}
+    used: dict[str, bool] = {}
     for row in Designation.objects.select_related("person", "terminal"):
-        persons, terminals = found.setdefault(row.function, (set(), set()))
-        persons.add(row.person.staff_number)
-        if row.terminal is not None and row.terminal.active:
-            terminals.add(row.terminal.name)
+        at = held.setdefault((row.function, row.person.staff_number), set())
+        if row.terminal is None:
+            at.add(None)
+        else:
+            used[row.terminal.name] = row.terminal.active
+            at.add(row.terminal.name)
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (function, person), at in held.items():
+        terminals = () if None in at else tuple(sorted(t for t in at if t and used[t]))
+        persons = found.setdefault((function, terminals), [])
+        if terminals or None in at:
+            persons.append(person)
     return tuple(
-        form.Designation(
-            function=function, persons=tuple(sorted(persons)), terminals=tuple(sorted(terminals))
-        )
-        for function, (persons, terminals) in sorted(found.items())
+        form.Designation(function=function, persons=tuple(sorted(persons)), terminals=terminals)
+        for (function, terminals), persons in sorted(found.items())
     )
 
 
@@ -153,6 +164,8 @@ def _duties(now: dt.datetime) -> tuple[tuple[form.Contact, ...], tuple[form.Duty
     duties = []
     rows = Duty.objects.filter(valid_to__gt=now, person__is_active=True).select_related("person")
     for row in rows.order_by("valid_from", "after_minutes", "pk"):
+        if not row.reachable:
+            continue  # as if nobody were on duty: then everybody is told
         number = row.person.staff_number
         address = row.person.mail if row.channel == "mail" else row.person.phone
         contacts[number, row.channel] = form.Contact(
@@ -172,10 +185,9 @@ def _duties(now: dt.datetime) -> tuple[tuple[form.Contact, ...], tuple[form.Duty
 def _calendar() -> form.Calendar:
     days = list(SpecialDay.objects.order_by("day"))
     week = WorkingWeek.objects.order_by("-pk").first()
-    usual = form.Calendar()
-    return form.Calendar(
-        weekdays=tuple(week.weekdays) if week else usual.weekdays,
-        hours=tuple((start, end) for start, end in week.hours) if week else usual.hours,
+    kept = {} if week is None else {"weekdays": week.weekdays, "hours": week.hours}
+    return msgspec.structs.replace(
+        msgspec.convert(kept, form.Calendar),
         holidays=tuple(d.day.isoformat() for d in days if not d.working),
         workdays=tuple(d.day.isoformat() for d in days if d.working),
     )

@@ -1,4 +1,4 @@
-"""The table of grants."""
+"""The tables of grants and of what the discipline office decides for the engine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from qingfang.access.models import Grant
+from qingfang.access.models import Designation, Grant, Registered
+from qingfang.people.models import Terminal
 from qingfang.ui.tables import Column, Filter, Table, choices
-from qingfang.ui.templatetags.ui import moment
+from qingfang.ui.templatetags.ui import SEVERITIES, moment
 
 
 def status_badge(grant: Grant) -> str:
@@ -75,3 +76,137 @@ class GrantTable(Table):
 
     def row_url(self, row: Any) -> str:
         return reverse("grant", args=[row.pk])
+
+
+class DutyTable(Table):
+    id = "duties"
+    caption = _("值班表")
+    file_name = "duties"
+    order = "valid_from"
+    columns = (
+        Column("valid_from", _("自"), lambda d: d.valid_from, order="valid_from", render=moment),
+        Column("valid_to", _("至"), lambda d: d.valid_to, order="valid_to", render=moment),
+        Column("person", _("人员"), lambda d: d.person, order="person__staff_number"),
+        Column("channel", _("渠道"), lambda d: d.get_channel_display()),
+        Column(
+            "after",
+            _("几分钟无人应答后通知"),
+            lambda d: d.after_minutes,
+            order="after_minutes",
+            css="num",
+        ),
+        Column(
+            "severity",
+            _("最低级别"),
+            lambda d: SEVERITIES[d.min_severity][0] if d.min_severity else _("全部"),
+        ),
+        Column("reachable", _("通知得到"), lambda d: _("是") if d.reachable else _("否：没有邮箱")),
+    )
+    filters = (
+        Filter(
+            "q",
+            forms.CharField(label=_("姓名或工号")),
+            lambda qs, v: qs.filter(
+                Q(person__name__icontains=v) | Q(person__staff_number__startswith=v)
+            ),
+        ),
+    )
+    empty_title = _("没有人值班")
+    empty_hint = _("没有值班表时，告警无人可通知。从“排班”开始。")
+    editable = False
+
+    def row_url(self, row: Any) -> str:
+        return reverse("duty", args=[row.pk]) if self.editable else ""
+
+
+def designation_state(row: Designation) -> str:
+    """Whether a designation holds now, in words."""
+    if not row.person.is_active:
+        return str(_("不生效：人员已停用"))
+    if row.terminal is not None and not row.terminal.active:
+        return str(_("不生效：终端已停用"))
+    return str(_("生效"))
+
+
+class DesignationTable(Table):
+    id = "designations"
+    caption = _("指定人员")
+    file_name = "designations"
+    order = "function"
+    columns = (
+        Column("function", _("职能"), lambda d: d.get_function_display(), order="function"),
+        Column("person", _("人员"), lambda d: d.person, order="person__staff_number"),
+        Column("department", _("科室"), lambda d: d.person.department),
+        Column("terminal", _("终端"), lambda d: d.terminal or _("任何终端")),
+        Column("state", _("状态"), designation_state),
+    )
+    filters = (
+        Filter(
+            "q",
+            forms.CharField(label=_("姓名、工号或终端")),
+            lambda qs, v: qs.filter(
+                Q(person__name__icontains=v)
+                | Q(person__staff_number__startswith=v)
+                | Q(terminal__name__icontains=v)
+            ),
+        ),
+        Filter(
+            "function",
+            choices(_("职能"), Designation.Function.choices, _("全部职能")),
+            lambda qs, v: qs.filter(function=v),
+        ),
+    )
+    empty_title = _("还没有指定任何人")
+    empty_hint = _("没有指定时，谁查全院数字都只记录；指定之后，其他人查就告警。")
+    editable = False
+
+    def row_url(self, row: Any) -> str:
+        return reverse("designation", args=[row.pk]) if self.editable else ""
+
+
+def registered_state(row: Registered) -> str:
+    """Whether it goes down to the engine, in words."""
+    if not row.active:
+        return str(_("已停用"))
+    wanted = set(row.body.get("terminals", ()))
+    there = Terminal.objects.filter(name__in=wanted, active=True).count() if wanted else 0
+    return str(_("生效") if there == len(wanted) else _("不生效：有终端已停用"))
+
+
+class RegisteredTable(Table):
+    id = "registered"
+    caption = _("登记的报表与程序")
+    file_name = "registered"
+    order = "code"
+    columns = (
+        Column("code", _("编号"), lambda r: r.code, order="code"),
+        Column("kind", _("类别"), lambda r: r.get_kind_display(), order="kind"),
+        Column(
+            "what", _("名称或用途"), lambda r: r.body.get("menu") or r.body.get("why"), css="wrap"
+        ),
+        Column("terminals", _("终端"), lambda r: "、".join(r.body.get("terminals", ()))),
+        Column("persons", _("人员"), lambda r: "、".join(r.body.get("persons", ()))),
+        Column("tables", _("表"), lambda r: "、".join(r.body.get("tables", ()))),
+        Column("program", _("程序名"), lambda r: r.body.get("program", ""), hidden=True),
+        Column("state", _("状态"), registered_state),
+    )
+    filters = (
+        Filter(
+            "kind",
+            choices(_("类别"), Registered.Kind.choices, _("全部类别")),
+            lambda qs, v: qs.filter(kind=v),
+        ),
+        Filter(
+            "q",
+            forms.CharField(label=_("编号、名称或用途")),
+            lambda qs, v: qs.filter(
+                Q(code__icontains=v) | Q(body__menu__icontains=v) | Q(body__why__icontains=v)
+            ),
+        ),
+    )
+    empty_title = _("还没有登记")
+    empty_hint = _("医保上传、夜间拷贝等程序和 HIS 的统计菜单登记后，照登记执行的只记录，不告警。")
+    editable = False
+
+    def row_url(self, row: Any) -> str:
+        return reverse(row.kind, args=[row.pk]) if self.editable else ""

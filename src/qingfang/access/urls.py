@@ -1,4 +1,4 @@
-"""Addresses of grants and routes."""
+"""Addresses of grants, routes and the discipline office's settings."""
 
 from django.urls import path
 
@@ -9,6 +9,21 @@ urlpatterns = [
     path("grants/new", views.grant_new, name="grant-new"),
     path("grants/<int:pk>", views.grant, name="grant"),
     path("grants/<int:pk>/step", views.grant_step, name="grant-step"),
+    path("office/", views.office, name="office"),
+    path("office/duties/", views.duties, name="duties"),
+    path("office/duties/new", views.duty_edit, name="duty-new"),
+    path("office/duties/<int:pk>", views.duty_edit, name="duty"),
+    path("office/duties/<int:pk>/remove", views.duty_remove, name="duty-remove"),
+    path("office/designations/", views.designations, name="designations"),
+    path("office/designations/new", views.designation, name="designation-new"),
+    path("office/designations/<int:pk>", views.designation, name="designation"),
+    path("office/registered/", views.registered, name="registered"),
+    path("office/registered/reports/new", views.report, name="report-new"),
+    path("office/registered/reports/<int:pk>", views.report, name="report"),
+    path("office/registered/services/new", views.service, name="service-new"),
+    path("office/registered/services/<int:pk>", views.service, name="service"),
+    path("office/registered/<int:pk>/switch", views.registered_switch, name="registered-switch"),
+    path("office/policy/", views.policy_text, name="policy"),
     path("routes/", views.route_list, name="routes"),
     path("routes/<slug:name>/mode", views.route_switch, name="route-switch"),
     path("calendar", views.working_calendar, name="calendar"),

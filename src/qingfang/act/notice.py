@@ -91,7 +91,7 @@ def of(event: Event, link: str = "") -> Notice:
         decision=event.verdict,
         severity=event.severity,
         place=where.value if where else "",
-        link=f"{link.rstrip('/')}/alerts/{event.seq}" if link else "",
+        link=f"{link.rstrip('/')}/alerts/notice/{event.seq}" if link else "",
     )
 
 

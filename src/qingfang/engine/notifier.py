@@ -56,7 +56,7 @@ class Notifier:
         self._ledger = run_folder / "ledger.sock"
         self._socket = run_folder / "notifier.sock"
         self._snapshot, self._key = state / "snapshot.json", state / "keys" / "snapshot.pub"
-        self._link = f"http://{config.console.listen}"
+        self._link = config.console.url or f"http://{config.console.listen}"
         self._channels = channels_of(config) if channels is None else channels
         self._outbox = Outbox(
             state / "notifier" / "outbox.sqlite", per_minute=config.channels.per_minute

@@ -9,7 +9,15 @@ from django import forms
 from django.contrib.auth import password_validation
 from django.utils.translation import gettext_lazy as _
 
-from qingfang.people.models import Person, Terminal
+from qingfang.people.models import (
+    Campus,
+    Department,
+    Location,
+    Organisation,
+    Person,
+    Post,
+    Terminal,
+)
 from qingfang.ui.forms import Form, ModelForm
 
 
@@ -100,3 +108,58 @@ class TerminalForm(ModelForm):
         if mac and not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", mac):
             raise forms.ValidationError(_("MAC 地址应写成 00:1a:2b:3c:4d:5e。"))
         return mac
+
+
+class DepartmentForm(ModelForm):
+    class Meta:
+        model = Department
+        fields: ClassVar = ["organisation", "code", "name", "kind", "parent"]
+        labels: ClassVar = {"organisation": _("机构"), "parent": _("上级科室")}
+        help_texts: ClassVar = {
+            "kind": _("信息和药学科室及其下级的人员，不能担任应用管理员和审计员。")
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["parent"].queryset = Department.objects.order_by("code")  # pyright: ignore
+        _settle(self.fields, "organisation", Organisation.objects.order_by("code"))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        above = data.get("parent")
+        seen: set[int] = set()
+        while above is not None and above.pk not in seen:
+            if above.pk == self.instance.pk:
+                self.add_error("parent", _("不能是本科室或其下级。"))
+                break
+            seen.add(above.pk)
+            above = above.parent
+        return data
+
+
+class PostForm(ModelForm):
+    class Meta:
+        model = Post
+        fields: ClassVar = ["code", "name", "key"]
+        help_texts: ClassVar = {"key": _("有统计或批量查询权限的岗位。")}
+
+
+class LocationForm(ModelForm):
+    class Meta:
+        model = Location
+        fields: ClassVar = ["campus", "building", "floor", "room", "port", "camera"]
+        labels: ClassVar = {"campus": _("院区")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _settle(self.fields, "campus", Campus.objects.order_by("organisation__code", "code"))
+
+
+def _settle(fields: dict[str, forms.Field], name: str, rows: Any) -> None:
+    """Offer `rows`, and where there is only one choice, choose it."""
+    field = fields[name]
+    field.queryset = rows  # pyright: ignore[reportAttributeAccessIssue]
+    found = list(rows[:2])
+    if len(found) == 1:
+        field.initial = found[0]
+        field.empty_label = None  # pyright: ignore[reportAttributeAccessIssue]

@@ -197,4 +197,6 @@ SEE_TERMINALS = declare(
     {SYSTEM_ADMINISTRATOR, SECURITY_ADMINISTRATOR, APPLICATION_MANAGER, AUDITOR},
 )
 MANAGE_TERMINALS = declare("people.manage_terminals", {SYSTEM_ADMINISTRATOR})
+# What kind a department is decides who can be application manager, so IT does not say it.
+MANAGE_DEPARTMENTS = declare("people.manage_departments", {SECURITY_ADMINISTRATOR})
 SEE_ACTS = declare("people.see_acts", {AUDITOR})

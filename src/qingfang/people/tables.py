@@ -41,6 +41,17 @@ KINDS = {
     "grant.refused": _("驳回统计"),
     "grant.filed": _("备案"),
     "grant.revoked": _("撤销授权"),
+    "grant.withdrawn": _("撤回申请"),
+    "duty.saved": _("排班"),
+    "duty.removed": _("取消排班"),
+    "designation.given": _("指定人员"),
+    "designation.taken": _("取消指定"),
+    "registered.saved": _("登记报表或程序"),
+    "registered.switched": _("启停登记的报表或程序"),
+    "policy.saved": _("修改判断策略"),
+    "department.saved": _("修改科室"),
+    "post.saved": _("修改岗位"),
+    "location.saved": _("修改位置"),
     "route.switched": _("切换线路模式"),
     "calendar.replaced": _("设定工作日历"),
     "setup.entered": _("凭首次设置码进入"),
@@ -135,6 +146,91 @@ class TerminalTable(Table):
     )
     empty_title = _("还没有登记终端")
     empty_hint = _("登记后，告警才能说出是哪一台电脑、在哪个房间、由谁负责。")
+
+
+class DepartmentTable(Table):
+    id = "departments"
+    caption = _("科室")
+    file_name = "departments"
+    order = "code"
+    columns = (
+        Column("code", _("代码"), lambda d: d.code, order="code"),
+        Column("name", _("名称"), lambda d: d.name, order="name"),
+        Column("kind", _("类别"), lambda d: d.get_kind_display(), order="kind"),
+        Column("parent", _("上级科室"), lambda d: d.parent or ""),
+        Column("persons", _("人数"), lambda d: d.count, css="num"),
+    )
+    filters = (
+        Filter(
+            "q",
+            forms.CharField(label=_("代码或名称")),
+            lambda qs, v: qs.filter(Q(code__icontains=v) | Q(name__icontains=v)),
+        ),
+        Filter(
+            "kind",
+            choices(_("类别"), Department.Kind.choices, _("全部类别")),
+            lambda qs, v: qs.filter(kind=v),
+        ),
+    )
+    empty_title = _("还没有科室")
+
+    def row_url(self, row: Any) -> str:
+        return reverse("department", args=[row.pk])
+
+
+class PostTable(Table):
+    id = "posts"
+    caption = _("岗位")
+    file_name = "posts"
+    order = "code"
+    columns = (
+        Column("code", _("代码"), lambda p: p.code, order="code"),
+        Column("name", _("名称"), lambda p: p.name, order="name"),
+        Column("key", _("关键岗位"), lambda p: _("是") if p.key else ""),
+        Column("persons", _("人数"), lambda p: p.count, css="num"),
+    )
+    filters = (
+        Filter(
+            "q",
+            forms.CharField(label=_("代码或名称")),
+            lambda qs, v: qs.filter(Q(code__icontains=v) | Q(name__icontains=v)),
+        ),
+    )
+    empty_title = _("还没有岗位")
+
+    def row_url(self, row: Any) -> str:
+        return reverse("post", args=[row.pk])
+
+
+class LocationTable(Table):
+    id = "locations"
+    caption = _("位置")
+    file_name = "locations"
+    order = "building"
+    columns = (
+        Column("building", _("楼"), lambda x: x.building, order="building"),
+        Column("floor", _("层"), lambda x: x.floor),
+        Column("room", _("房间"), lambda x: x.room, order="room"),
+        Column("port", _("网络端口"), lambda x: x.port),
+        Column("camera", _("摄像头"), lambda x: x.camera),
+        Column("campus", _("院区"), lambda x: x.campus),
+        Column("terminals", _("终端数"), lambda x: x.count, css="num"),
+    )
+    filters = (
+        Filter(
+            "q",
+            forms.CharField(label=_("楼、房间或端口")),
+            lambda qs, v: qs.filter(
+                Q(building__icontains=v) | Q(room__icontains=v) | Q(port__icontains=v)
+            ),
+        ),
+    )
+    empty_title = _("还没有位置")
+    empty_hint = _("位置写到房间和网络端口，出事时才找得到那台电脑和能看见它的摄像头。")
+    editable = False
+
+    def row_url(self, row: Any) -> str:
+        return reverse("location", args=[row.pk]) if self.editable else ""
 
 
 def _actor(act: Act) -> str:

@@ -1,4 +1,4 @@
-"""Addresses of sign-in, persons, terminals and acts."""
+"""Addresses of sign-in, persons, departments, terminals, locations and acts."""
 
 from django.urls import path
 
@@ -15,6 +15,15 @@ urlpatterns = [
     path("persons/<int:pk>/roles/take", views.role_take, name="role-take"),
     path("persons/<int:pk>/password", views.password_reset, name="password-reset"),
     path("persons/<int:pk>/active", views.person_active, name="person-active"),
+    path("departments/", views.departments, name="departments"),
+    path("departments/new", views.department, name="department-new"),
+    path("departments/<int:pk>", views.department, name="department"),
+    path("posts/", views.posts, name="posts"),
+    path("posts/new", views.post, name="post-new"),
+    path("posts/<int:pk>", views.post, name="post"),
+    path("locations/", views.locations, name="locations"),
+    path("locations/new", views.location, name="location-new"),
+    path("locations/<int:pk>", views.location, name="location"),
     path("terminals/", views.terminals, name="terminals"),
     path("terminals/new", views.terminal, name="terminal-new"),
     path("terminals/<int:pk>", views.terminal, name="terminal"),

@@ -1,12 +1,15 @@
-"""Signing in and out, persons and their roles, terminals, the trail of acts."""
+"""Signing in and out, persons and their roles, departments, posts, terminals, locations, the trail
+of acts."""
 
 from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth import login, logout, update_session_auth_hash
 from django.db import transaction
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -15,10 +18,34 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from qingfang.people import acts, policy, services, signin
-from qingfang.people.forms import PasswordForm, PersonForm, RoleForm, SignInForm, TerminalForm
+from qingfang.people.forms import (
+    DepartmentForm,
+    LocationForm,
+    PasswordForm,
+    PersonForm,
+    PostForm,
+    RoleForm,
+    SignInForm,
+    TerminalForm,
+)
 from qingfang.people.gate import may, person_of, public, signed_in
-from qingfang.people.models import Act, Person, RoleAssignment, Terminal
-from qingfang.people.tables import ActTable, PersonTable, TerminalTable
+from qingfang.people.models import (
+    Act,
+    Department,
+    Location,
+    Person,
+    Post,
+    RoleAssignment,
+    Terminal,
+)
+from qingfang.people.tables import (
+    ActTable,
+    DepartmentTable,
+    LocationTable,
+    PersonTable,
+    PostTable,
+    TerminalTable,
+)
 from qingfang.ui.templatetags.ui import duration
 
 
@@ -251,3 +278,94 @@ def terminal(request: HttpRequest, pk: int | None = None) -> HttpResponse:
 @may(policy.SEE_ACTS)
 def acts_list(request: HttpRequest) -> HttpResponseBase:
     return ActTable(request, Act.objects.all()).respond("people/acts.html")
+
+
+def _saved(
+    request: HttpRequest,
+    form: DepartmentForm | PostForm | LocationForm,
+    kind: str,
+    page: tuple[str, str, str],
+) -> HttpResponse:
+    """The form of one row, or back to its list when it was saved. `page`: heading, the list's name
+    of an address and its label."""
+    heading, back, label = page
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            saved = form.save()
+            acts.record(
+                kind, request=request, target=str(saved)[:100], fields=sorted(form.changed_data)
+            )
+        messages.success(request, _("已保存。"))
+        return redirect(back)
+    return render(
+        request,
+        "ui/edit.html",
+        {"form": form, "heading": heading, "back": reverse(back), "back_label": label},
+    )
+
+
+def _above(name: str, label: str) -> dict[str, str]:
+    return {"url": reverse(name), "label": label}
+
+
+def _add(name: str, label: str) -> list[dict[str, str]]:
+    return [{"url": reverse(name), "label": label, "icon": "plus"}]
+
+
+@may(policy.MANAGE_DEPARTMENTS)
+def departments(request: HttpRequest) -> HttpResponseBase:
+    rows = Department.objects.select_related("parent").annotate(count=Count("persons"))
+    return DepartmentTable(request, rows).respond(
+        "ui/list.html",
+        {
+            "above": _above("persons", _("人员与角色")),
+            "actions": _add("department-new", _("新建科室")),
+        },
+    )
+
+
+@may(policy.MANAGE_DEPARTMENTS)
+def department(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    row = get_object_or_404(Department, pk=pk) if pk else None
+    form = DepartmentForm(request.POST or None, instance=row)
+    heading = row.name if row else _("新建科室")
+    return _saved(request, form, "department.saved", (heading, "departments", _("科室")))
+
+
+@may(policy.MANAGE_DEPARTMENTS)
+def posts(request: HttpRequest) -> HttpResponseBase:
+    return PostTable(request, Post.objects.annotate(count=Count("person"))).respond(
+        "ui/list.html",
+        {"above": _above("persons", _("人员与角色")), "actions": _add("post-new", _("新建岗位"))},
+    )
+
+
+@may(policy.MANAGE_DEPARTMENTS)
+def post(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    row = get_object_or_404(Post, pk=pk) if pk else None
+    form = PostForm(request.POST or None, instance=row)
+    heading = row.name if row else _("新建岗位")
+    return _saved(request, form, "post.saved", (heading, "posts", _("岗位")))
+
+
+@may(policy.SEE_TERMINALS)
+def locations(request: HttpRequest) -> HttpResponseBase:
+    can_manage = policy.may(request.user, policy.MANAGE_TERMINALS)
+    rows = Location.objects.select_related("campus").annotate(count=Count("terminal"))
+    table = LocationTable(request, rows)
+    table.editable = can_manage
+    return table.respond(
+        "ui/list.html",
+        {
+            "above": _above("terminals", _("终端")),
+            "actions": _add("location-new", _("新建位置")) if can_manage else [],
+        },
+    )
+
+
+@may(policy.MANAGE_TERMINALS)
+def location(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    row = get_object_or_404(Location, pk=pk) if pk else None
+    form = LocationForm(request.POST or None, instance=row)
+    heading = str(row) if row else _("新建位置")
+    return _saved(request, form, "location.saved", (heading, "locations", _("位置")))

@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from qingfang.access import routes
+from qingfang.access import routes, seen
 from qingfang.people import policy as people
 from qingfang.people.gate import person_of
+from qingfang.people.models import Person
 from qingfang.review import coverage, ingest, policy
 from qingfang.review.models import Alert
 from qingfang.review.tables import told
@@ -118,6 +119,20 @@ def _forecast(server: str, span: dt.timedelta) -> routes.Forecast:
     )
 
 
+def _statement(person: Person, pk: int) -> seen.Statement | None:
+    alert = policy.access_alerts(person).filter(pk=pk).first()
+    if alert is None:
+        return None
+    return seen.Statement(
+        alert.event["sql"],
+        alert.event.get("fingerprint", ""),
+        operator=alert.operator,
+        terminal=alert.terminal,
+        program=alert.program,
+        account=alert.account,
+    )
+
+
 def register() -> None:
     add(
         Entry(10, "alerts", _("告警"), "bell", lambda r: people.may(r.user, policy.SEE_ALERTS)),
@@ -127,3 +142,4 @@ def register() -> None:
     )
     attention.register(cards=_cards, panels=_panels)
     routes.counted_by(_forecast)
+    seen.told_by(_statement)

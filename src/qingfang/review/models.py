@@ -69,6 +69,13 @@ class Alert(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["at", "id"], name="alert_at"),
             models.Index(fields=["severity", "id"], name="alert_severity"),
+            # A list of one verdict is counted and sorted from these alone.
+            models.Index(fields=["verdict", "at", "id"], name="alert_verdict_at"),
+            models.Index(fields=["verdict", "severity", "id"], name="alert_verdict_severity"),
+            # What one searches for, each its own: the search joins them.
+            models.Index(fields=["operator_name"], name="alert_operator_name"),
+            models.Index(fields=["terminal"], name="alert_terminal"),
+            models.Index(fields=["seq"], name="alert_seq"),
             models.Index(fields=["disposition", "at", "id"], name="alert_disposition"),
             models.Index(fields=["operator", "at"], name="alert_operator"),
             models.Index(fields=["assigned_to", "at"], name="alert_assigned"),

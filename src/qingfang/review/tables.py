@@ -40,6 +40,14 @@ def disposition_badge(alert: Alert) -> str:
     )
 
 
+def _named(text: str) -> Q:
+    """Alerts of this operator or terminal, or of this number (a notice's is the sequence number)."""
+    found = Q(operator=text) | Q(operator_name=text) | Q(terminal=text) | Q(number=text)
+    if text.isdecimal() and len(text) < 19:
+        found |= Q(seq=int(text))
+    return found
+
+
 class AlertTable(Table):
     id = "alerts"
     caption = _("告警")
@@ -86,9 +94,7 @@ class AlertTable(Table):
         Filter(
             "q",
             forms.CharField(label=_("工号、姓名、终端或编号")),
-            lambda qs, v: qs.filter(
-                Q(operator=v) | Q(operator_name=v) | Q(terminal=v) | Q(number=v)
-            ),
+            lambda qs, v: qs.filter(_named(v)),
         ),
         Filter(
             "verdict",

@@ -7,6 +7,7 @@ from qingfang.review import views
 urlpatterns = [
     path("alerts/", views.alerts, name="alerts"),
     path("alerts/stream", views.alert_stream, name="alert-stream"),
+    path("alerts/notice/<int:seq>", views.alert_noticed, name="alert-noticed"),
     path("alerts/<int:pk>", views.alert, name="alert"),
     path("alerts/<int:pk>/notes", views.alert_note, name="alert-note"),
     path("alerts/<int:pk>/disposition", views.alert_rule, name="alert-rule"),

@@ -7,10 +7,12 @@ from django.contrib import messages
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from qingfang.access import policy as access
 from qingfang.people import acts
 from qingfang.people import policy as people
 from qingfang.people.gate import may, person_of
@@ -94,8 +96,20 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
             "ruling_form": RulingForm() if can_rule else None,
             "verifiers": policy.verifiers_for(shown) if can_assign else [],
             "can_assign": can_assign,
+            "can_register": people.may(person, access.MANAGE_REGISTERED),
         },
     )
+
+
+@may(policy.SEE_ALERTS)
+@require_GET
+def alert_noticed(request: HttpRequest, seq: int) -> HttpResponse:
+    """Where a notice leads: to the alert of its number, or to the list when logs of several machines
+    have one of that number, or it has not come in yet."""
+    found = policy.access_alerts(person_of(request)).filter(seq=seq)[:2]
+    if len(found) == 1:
+        return redirect("alert", found[0].pk)
+    return redirect(f"{reverse('alerts')}?q={seq}")
 
 
 @may(policy.VERIFY)

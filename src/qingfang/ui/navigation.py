@@ -1,7 +1,7 @@
 """What stands in the navigation: each app adds its own entries, each person sees those allowed.
 
 `register` is called once an app at start-up; `allowed` decides by the request. The order is by
-`rank`.
+`rank`. `tabs` are the pages of one entry that has several.
 """
 
 from __future__ import annotations
@@ -30,11 +30,22 @@ class Entry:
 
 
 _entries: dict[str, Entry] = {}
+_tabs: dict[str, list[Entry]] = {}
 
 
 def register(*entries: Entry) -> None:
     for entry in entries:
         _entries[entry.name] = entry
+
+
+def register_tabs(group: str, *tabs: Entry) -> None:
+    """The pages that stand beside each other under the entry `group`."""
+    _tabs[group] = sorted(tabs, key=lambda tab: tab.rank)
+
+
+def tabs(group: str, request: HttpRequest) -> list[dict[str, object]]:
+    """Those this person may see, as `for_request` gives entries."""
+    return _shown(_tabs.get(group, []), request)
 
 
 def entries() -> list[Entry]:
@@ -43,8 +54,12 @@ def entries() -> list[Entry]:
 
 def for_request(request: HttpRequest) -> list[dict[str, object]]:
     """The entries this person may see, with address, badge and whether we stand there."""
+    return _shown(entries(), request)
+
+
+def _shown(offered: list[Entry], request: HttpRequest) -> list[dict[str, object]]:
     shown: list[dict[str, object]] = []
-    for entry in entries():
+    for entry in offered:
         if not entry.allowed(request):
             continue
         url = reverse(entry.name)

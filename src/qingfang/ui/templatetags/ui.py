@@ -59,6 +59,11 @@ def navigation_entries(request: HttpRequest) -> list[dict[str, object]]:
     return navigation.for_request(request)
 
 
+@register.simple_tag
+def navigation_tabs(group: str, request: HttpRequest) -> list[dict[str, object]]:
+    return navigation.tabs(group, request)
+
+
 @register.filter
 def moment(value: dt.datetime | None) -> str:
     """`2026-03-01 08:00:00`"""

@@ -1,0 +1,76 @@
+"""The duty roster over time: which times have nobody, and what a month looks like.
+
+Rules this module keeps:
+
+1. Somebody is on duty when a line that is told at once (`after_minutes` 0), of the lowest severity,
+   with an address to reach the person by, holds that moment. Escalation lines do not count.
+2. Days are those of the console's zone.
+3. Pure: lines and times come in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from qingfang.access.models import Duty
+
+DAY = dt.timedelta(days=1)
+
+Span = tuple[dt.datetime, dt.datetime]
+
+
+def gaps(lines: Iterable[Duty], start: dt.datetime, end: dt.datetime) -> list[Span]:
+    """The spans between `start` and `end` in which nobody is told at once of every alert."""
+    counted = [
+        (line.valid_from, line.valid_to)
+        for line in lines
+        if line.after_minutes == 0 and line.min_severity <= 1 and line.reachable
+    ]
+    found: list[Span] = []
+    reached = start
+    for begin, stop in sorted(counted):
+        if begin >= end:
+            break
+        if begin > reached:
+            found.append((reached, begin))
+        reached = max(reached, stop)
+    if reached < end:
+        found.append((reached, end))
+    return found
+
+
+class Day:
+    """One day of a month: its lines in order, and the spans within it that have nobody."""
+
+    def __init__(self, day: dt.date, lines: list[Duty], empty: list[Span], *, inside: bool) -> None:
+        self.day, self.lines, self.empty, self.inside = day, lines, empty, inside
+
+
+def month(lines: Sequence[Duty], first: dt.date, zone: dt.tzinfo) -> list[list[Day]]:
+    """The weeks, Monday to Sunday, that hold the month beginning at `first`."""
+    day = first - DAY * first.weekday()
+    after = (first + 31 * DAY).replace(day=1)
+    weeks: list[list[Day]] = []
+    while day < after:
+        week = []
+        for _n in range(7):
+            start = dt.datetime.combine(day, dt.time(), zone)
+            end = dt.datetime.combine(day + DAY, dt.time(), zone)
+            there = [line for line in lines if line.valid_from < end and line.valid_to > start]
+            there.sort(key=lambda line: (line.after_minutes, line.valid_from))
+            inside = first <= day < after
+            week.append(Day(day, there, gaps(there, start, end) if inside else [], inside=inside))
+            day += DAY
+        weeks.append(week)
+    return weeks
+
+
+def repeated(start: dt.datetime, end: dt.datetime, every: int, last: dt.date) -> list[Span]:
+    """`start` to `end` and the same every `every` days (0: once), beginning no later than `last`.
+    In a zone without summer time, as China's, the hours stay the same."""
+    spans = [(start, end)]
+    while every and (spans[-1][0] + every * DAY).date() <= last:
+        begin, stop = spans[-1]
+        spans.append((begin + every * DAY, stop + every * DAY))
+    return spans
