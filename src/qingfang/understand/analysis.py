@@ -218,7 +218,12 @@ class Analyser:
         found: list[Touch] = []
         for table in self.catalogue.tables.values():
             if split_name(table.name)[-1] in words:
-                roles = {role for name, role in table.columns.items() if name in words and role}
+                named = table.columns.keys() & words
+                # A table without its columns is read whole.
+                whole = "*" in text or not named
+                roles = {
+                    role for n, role in table.columns.items() if role and (whole or n in named)
+                }
                 found.append(Touch(table.name, tuple(sorted(roles))))
         return tuple(found)
 
@@ -480,6 +485,7 @@ class _Statement:
         kind = self.catalogue.table(_dotted(target)) if isinstance(target, exp.Table) else None
         if kind is not None and kind.kind in {"usage", "stock"}:
             self._known_objects(node, scope)
+        self._probed(node, scope)
         if isinstance(node, exp.Delete):
             return
         if isinstance(node, exp.Update) and isinstance(target, exp.Table):
@@ -489,6 +495,38 @@ class _Statement:
             select = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
             self.result.blocks(self.walker.query(select, self._scope()), self.reading)
             self.result.delivery = "stored"
+
+    def _probed(self, node: exp.Expr, scope: Scope) -> None:
+        """A figure worked out in the WHERE of a change reaches the client, by the number of rows
+        changed or by the text of an error (`CAST(… AS int)`): as a SELECT with this WHERE. Keys
+        looked up there (`cfh IN (SELECT cfh …)`) are work."""
+        where = node.args.get("where")
+        target = node.this
+        if where is None or not isinstance(target, exp.Table):
+            return
+        if not any(_works_out(query) for query in where.find_all(exp.Query)):
+            return
+        others = [node.args.get("from_"), *(node.args.get("using") or [])]
+        tables = [
+            other.this if isinstance(other, exp.From) else other
+            for other in others
+            if isinstance(other, exp.Expr)
+        ]
+        select = exp.Select(
+            expressions=[exp.Literal.number(1)],
+            from_=exp.From(this=target.copy()),
+            joins=[exp.Join(this=other.copy()) for other in tables],
+            where=where.copy(),
+        )
+        before = len(self.result.findings)
+        self.result.blocks(
+            self.walker.query(select, Scope(self.walker, None, scope.ctes, scope.anchor)),
+            self.reading,
+        )
+        # One patient's sums looked at where they belong are a plain change.
+        self.result.findings[before:] = [
+            found for found in self.result.findings[before:] if found.disclosure == "usage"
+        ]
 
     def _updated(self, node: exp.Update, target: exp.Table, scope: Scope) -> None:
         """Figures written into the rows of some other table: as a SELECT of these rows with them."""
@@ -762,10 +800,9 @@ class _Statement:
         body = queries_of(source, "postgres")
         self._body(body, self.result.span)
         # A block hands rows to nobody; only what it says (RAISE) reaches the client.
+        # What it works out may still be kept (`set_config`) or come back as an error.
         if not body.speaks:
             self.result.delivery = "stored"
-            if not body.changes and not body.opaque:
-                self.result.findings = [f for f in self.result.findings if not f.reasons]
 
     def _execute(self) -> None:
         tokens = self.piece.tokens
@@ -934,6 +971,13 @@ _KNOWN_SERVER = frozenset(
         *("HANDLER", "ATTACH", "DETACH", "BULK", "DBCC", "SHUTDOWN", "RECONFIGURE", "XA"),
     }
 )
+
+
+def _works_out(query: exp.Expr) -> bool:
+    """Whether a sub-select works out a figure or packs rows, rather than look up keys."""
+    return query.find(exp.AggFunc, exp.Cast, exp.Array) is not None or isinstance(
+        query.parent, exp.Cast
+    )
 
 
 def _dotted(table: exp.Table) -> str:
