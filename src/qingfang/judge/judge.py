@@ -163,7 +163,9 @@ class Judge:
             cases.append((meaning, True))
         cases += [(_as_usage(meaning, g.grain or "detail"), False) for g in whole]
         touching = any(not _USAGE_ROLES.isdisjoint(t.roles) for t in meaning.touches)
-        seen = meaning.disclosure == "opaque" and self.history.seen(template)
+        # Where the text alone does not say what runs, it was looked at for this connection only.
+        looked = template + connection.id.encode() if meaning.volatile else template
+        seen = meaning.disclosure == "opaque" and self.history.seen(looked)
         for case, itself in cases:
             if itself:
                 said += _learned(meaning, touching=touching, seen=seen)
@@ -268,7 +270,7 @@ class Judge:
                 calendar=snapshot.calendar,
             ):
                 return Ground("report", (say("by-report", menu=report.menu),))
-        if self._own(meaning, who) and not self._crowd(connection, who, at_us):
+        if self._own(meaning, who) and not self.crowd(connection, who, at_us):
             return Ground("self", (say("by-self"),))
         granted = self._granted(meaning, who, at_us)
         if granted.basis == "grant":
@@ -322,7 +324,7 @@ class Judge:
         own = {person.number, *person.codes}
         return all(value.text is not None and value.text.strip() in own for value in asked.values)
 
-    def _crowd(self, connection: Connection, who: Who, at_us: int) -> int:
+    def crowd(self, connection: Connection, who: Who, at_us: int) -> int:
         """How many operators one terminal had lately, 0 when that is not out of the ordinary: then
         a sign-in says little about who sits there. Servers work for many."""
         terminals = self.directory.terminals
@@ -381,7 +383,7 @@ class Judge:
             )
             if count > 1:
                 said.append(say("shared-use", count=count))
-            crowd = self._crowd(connection, who, at_us)
+            crowd = self.crowd(connection, who, at_us)
             if crowd:
                 said.append(say("many-operators", count=crowd))
         program = connection.program.casefold()

@@ -90,7 +90,10 @@ class Analysis(Struct, frozen=True):
 class Outcome:
     """One statement's result before it is put into a `Meaning`."""
 
-    __slots__ = ("delivery", "findings", "operator", "operator_scope", "problems", "span", "works")
+    __slots__ = (
+        *("delivery", "findings", "operator", "operator_scope", "problems", "span", "unbounded"),
+        "works",
+    )
 
     def __init__(self) -> None:
         self.findings: list[rules.Finding] = []
@@ -100,6 +103,8 @@ class Outcome:
         self.operator_scope = ""
         self.works: list[Pin] = []
         self.span: tuple[int, int] = (0, 0)
+        # A text out of our sight runs: it may touch anything.
+        self.unbounded = False
 
     def blocks(self, blocks: Sequence[Block], reading: Reading) -> None:
         self.findings.extend(rules.judge(block, reading) for block in blocks)
@@ -197,7 +202,9 @@ class Analyser:
             return Meaning(
                 "opaque",
                 delivery=outcome.delivery,
-                touches=self.touches(sql[outcome.span[0] : outcome.span[1]]),
+                touches=self._all_usage()
+                if outcome.unbounded
+                else self.touches(sql[outcome.span[0] : outcome.span[1]]),
                 reasons=_problem_reasons(outcome),
             )
         if outcome.delivery == "stored" and strongest.disclosure != "none":
@@ -209,6 +216,13 @@ class Analyser:
             outcome.delivery if strongest.disclosure != "none" else "returned",
             strongest.scope,
             reasons=tuple(_whole(sql, found, outcome.span) for found in reasons),
+        )
+
+    def _all_usage(self) -> tuple[Touch, ...]:
+        return tuple(
+            Touch(table.name, tuple(sorted({role for role in table.columns.values() if role})))
+            for table in self.catalogue.tables.values()
+            if table.kind == "usage"
         )
 
     def touches(self, text: str) -> tuple[Touch, ...]:
@@ -334,11 +348,6 @@ class _Statement:
             for token in self.piece.tokens[2:]:
                 if token.token_type in {TokenType.VAR, TokenType.IDENTIFIER}:
                     self.state.drop(token.text)
-        elif verb in {"DISCARD", "DEALLOCATE"} and self.state is not None:
-            if words[1:2] == ["ALL"]:
-                self.state.prepared.clear()
-            elif len(self.piece.tokens) > 1:
-                self.state.prepared.pop(self.piece.tokens[-1].text.lower(), None)
 
     # -------------------------------------------------------------- parsed statements
 
@@ -810,13 +819,17 @@ class _Statement:
         if self.dialect in {"tsql", "oracle"} or words[1:2] == ["IMMEDIATE"]:
             self._body(queries_of(self._text(), self.dialect), self.result.span)
             return
-        name = tokens[1].text.lower() if len(tokens) > 1 else ""
-        text = self.state.prepared.get(name) if self.state is not None else None
-        if text is None:
+        name = _handle(tokens[1]) if len(tokens) > 1 else ""
+        texts = self.state.prepared.get(name) if self.state is not None else None
+        if not texts:
             self._problem("unknown_handle", name)
+            self.result.unbounded = True
+            self.walker.volatile = True
             return
         self.walker.volatile = True
-        self._again(text, self._arguments(tokens[2:]))
+        binds = self._arguments(tokens[2:])
+        for text in texts:
+            self._again(text, binds)
 
     def _again(self, text: str, binds: list[str | None] | None) -> None:
         """Run a remembered text: its findings stand where the EXECUTE or FETCH stands."""
@@ -864,10 +877,10 @@ class _Statement:
         words = [t.text.upper() for t in tokens]
         if self.state is None or len(tokens) < 4:
             return
-        name = tokens[1].text.lower()
+        name = _handle(tokens[1])
         if "AS" in words:
             start = tokens[words.index("AS") + 1].start
-            self.state.prepared[name] = self.sql[start : self.piece.end]
+            self.state.prepare(name, self.sql[start : self.piece.end])
         elif words[2] == "FROM":
             node = dialects.parse(
                 [Token(TokenType.SELECT, "SELECT", start=0, end=0), *tokens[3:]],
@@ -878,7 +891,7 @@ class _Statement:
             const = fold(value, self.reading, True) if value is not None else None
             if const is not None and const.text is not None:
                 self.reading.bind(const)
-                self.state.prepared[name] = const.text
+                self.state.prepare(name, const.text)
 
     def _declare(self) -> None:
         """DECLARE c CURSOR FOR q: the cursor holds what q reveals; FETCH hands it on."""
@@ -895,11 +908,11 @@ class _Statement:
         self._query(node, self._scope())
         self.result.delivery = "stored"
         if self.state is not None:
-            name = self.piece.tokens[1].text.lower()
+            name = _handle(self.piece.tokens[1])
             self.state.cursors[name] = self.sql[tokens[0].start : self.piece.end]
 
     def _fetch(self) -> None:
-        name = self.piece.tokens[-1].text.lower()
+        name = _handle(self.piece.tokens[-1])
         text = self.state.cursors.get(name) if self.state is not None else None
         if text is None:
             self._problem("unknown_handle", name)
@@ -971,6 +984,11 @@ _KNOWN_SERVER = frozenset(
         *("HANDLER", "ATTACH", "DETACH", "BULK", "DBCC", "SHUTDOWN", "RECONFIGURE", "XA"),
     }
 )
+
+
+def _handle(token: Token) -> str:
+    """The name of a prepared statement or cursor: quoted ones keep their case."""
+    return token.text if token.token_type is TokenType.IDENTIFIER else token.text.lower()
 
 
 def _works_out(query: exp.Expr) -> bool:
