@@ -1,6 +1,11 @@
 """Fixtures that every test may ask for."""
 
+import os
+
 from hypothesis import settings
+
+# What is said is compared in Chinese, whatever the developer's own language.
+os.environ["QINGFANG_LANG"] = "zh"
 
 from tests.support import console
 from tests.support.console import django_db_modify_db_settings

@@ -50,6 +50,10 @@ class Statement(Struct, frozen=True):
     statement opaque: `cut` (over-long; the head is kept), `unknown` (prepared out of our sight: by
     SQL or before we joined; `sql` may be empty), `encoding` (sent while the encoding changed).
     `cut_binds` tells that values are missing at the end of `binds`.
+
+    `transaction` counts the connection's transactions: statements with the same number are in one,
+    as far as the server had said when the statement was sent (one outside a transaction block is
+    its own). Statements sent on without waiting for answers share a number.
     """
 
     number: int
@@ -63,6 +67,7 @@ class Statement(Struct, frozen=True):
     resumed: bool = False
     doubt: Literal["", "cut", "unknown", "encoding"] = ""
     cut_binds: bool = False
+    transaction: int = 0
 
 
 class Outcome(Struct, frozen=True):
@@ -291,7 +296,10 @@ class Connection(Struct, frozen=True):
 
 class Template(Struct, frozen=True):
     """A statement with its literals taken out. `digest` is SHA-256 of dialect and normal form; it
-    is the `fingerprint` of every event of this form. A rolling hash would be a bypass."""
+    is the `fingerprint` of every event of this form. A rolling hash would be a bypass.
+
+    A literal's place is written `?`, or `'?'` with its prefix (`e'?'`) for a string; a long list of
+    literals is one place, `?...`."""
 
     digest: bytes
     dialect: str

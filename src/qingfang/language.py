@@ -2,7 +2,9 @@
 
 Source strings are simplified Chinese. `_()` translates them when the person's environment asks for
 English (`QINGFANG_LANG=en`, else `LC_ALL`, `LC_MESSAGES`, `LANG`). The pages use Django's own
-machinery on the same `locale/` folder.
+machinery on the same `locale/` folder. Processes that the supervisor starts speak Chinese whatever
+the machine's language, because what they say reaches clients and the ledger; only `QINGFANG_LANG`
+changes it.
 """
 
 from __future__ import annotations

@@ -138,6 +138,31 @@ async def test_what_came_while_it_was_down_is_told_once(tmp_path: Path) -> None:
 
 
 @in_loop
+async def test_a_letter_that_is_being_handed_over_at_the_end_is_not_sent_again(
+    tmp_path: Path,
+) -> None:
+    async with Smtp().running() as mail:
+        house = House(tmp_path, mail)
+        house.hand_down()
+        with house.ledger:
+            notifier = Notifier(house.config)
+            await notifier.start()
+            await until(lambda: notifier._outbox.mark("ledger") is not None)
+            mail.open.clear()
+            recorder = BlockingRecorder(house.ledger.socket, "gateway")
+            await asyncio.to_thread(recorder.record, event(1))
+            await until(lambda: mail.messages)
+            stopping = asyncio.create_task(notifier.stop())
+            asyncio.get_running_loop().call_later(0.05, mail.open.set)
+            await stopping
+            assert [a.what for a in house.acts()] == ["notice.sent"]
+            after = Notifier(house.config)
+            assert not after._outbox.due(now_us()) and not after._outbox.results()
+            after._outbox.close()
+        assert len(mail.messages) == 1
+
+
+@in_loop
 async def test_a_ledger_that_is_away_holds_up_no_notice(tmp_path: Path) -> None:
     async with Smtp().running() as mail:
         house = House(tmp_path, mail)

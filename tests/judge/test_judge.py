@@ -25,6 +25,7 @@ from qingfang.events import (
 from qingfang.judge import policy, snapshot
 from qingfang.judge.attribution import Attribution, address
 from qingfang.judge.forecast import Forecaster
+from qingfang.judge.grants import SURE
 from qingfang.judge.judge import History, Judge
 from qingfang.judge.snapshot import (
     Allowed,
@@ -345,6 +346,12 @@ def test_opaque_is_alerted_once_a_template_when_it_touches_usage() -> None:
     assert scene(unknown).decision == "alert"
     assert scene(unknown).decision == "review"
     assert scene(unknown, template=b"\x33" * 32).decision == "alert"
+    elsewhere = replace(unknown, volatile=True)
+    assert scene(elsewhere, client="10.0.2.2:6001").decision == "alert"
+    assert scene(elsewhere, client="10.0.2.2:6002").decision == "alert", (
+        "another text may run there"
+    )
+    assert scene(elsewhere, client="10.0.2.2:6002").decision == "review"
     other = Meaning("opaque", touches=(Touch("gh_mx", ("patient_id",)),))
     assert scene(other, template=b"\x44" * 32).decision == "review"
     again = scene(other, template=b"\x44" * 32)
@@ -474,20 +481,48 @@ def test_the_operator_is_whom_the_last_sign_in_named() -> None:
 def test_a_row_names_its_writer_for_the_transaction_only() -> None:
     attribution, directory = Attribution(), Directory(HOSPITAL)
 
-    def who(meaning: Meaning, when: int = NINE) -> str | None:
-        written = replace(meaning, operator_scope="transaction")
-        found = attribution.who(connection(), written, directory, when).operator
+    def who(transaction: int, name: str = "") -> str | None:
+        written = Meaning(
+            "none", operator=Value(name) if name else None, operator_scope="transaction"
+        )
+        found = attribution.who(connection(), written, directory, NINE, transaction).operator
         return found.value if found else None
 
-    attribution.who(connection(), Meaning("none", operator=Value("YS03")), directory, NINE)
-    assert who(Meaning("none", operator=Value("TJ01"))) == "TJ01"
-    assert who(Meaning("none")) == "TJ01"
-    attribution.transaction_ended("c1")
-    assert who(Meaning("none")) == "YS03"
-    who(Meaning("none", operator=Value("TJ01")))
-    assert who(Meaning("none"), NINE + 61_000_000) == "YS03"
+    attribution.who(connection(), Meaning("none", operator=Value("YS03")), directory, NINE, 1)
+    assert who(2) == "YS03"
+    assert who(2, "TJ01") == "TJ01"
+    assert who(2) == "TJ01"
+    assert who(3) == "YS03"
+    assert who(2) == "YS03", "an ended transaction does not come back"
+    who(4, "TJ01")
     attribution.closed("c1")
-    assert who(Meaning("none")) is None
+    assert who(4) is None
+
+
+def test_a_connection_on_which_people_take_turns_names_nobody_surely() -> None:
+    attribution, directory = Attribution(), Directory(HOSPITAL)
+    minute = 60_000_000
+
+    def who(when: int, name: str = "") -> tuple[str, bool]:
+        meaning = Meaning("none", operator=Value(name) if name else None)
+        found = attribution.who(connection(), meaning, directory, when).operator
+        assert found is not None
+        return found.value, found.confidence >= SURE
+
+    assert who(NINE, "YS03") == ("YS03", True)
+    assert who(NINE + minute, "YS03") == ("YS03", True)
+    # A change of shift: the first comes back after hours.
+    assert who(NINE + 2 * minute, "TJ01") == ("TJ01", True)
+    assert who(NINE + 300 * minute, "YS03") == ("YS03", True)
+    # A stand-in for a minute, then a pool: both come back within minutes.
+    assert who(NINE + 301 * minute, "TJ01") == ("TJ01", True)
+    assert who(NINE + 302 * minute, "YS03") == ("YS03", False)
+    assert who(NINE + 303 * minute) == ("YS03", False)
+    again = Attribution()
+    again.load(attribution.dump())
+    attribution = again
+    assert who(NINE + 304 * minute) == ("YS03", False), "a restart does not make it surer"
+    assert who(NINE + 363 * minute) == ("YS03", True)
 
 
 def test_a_terminal_with_another_name_is_no_terminal_for_a_grant() -> None:

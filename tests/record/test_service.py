@@ -59,6 +59,7 @@ async def test_killed_under_load(tmp_path: Path) -> None:
 
     for _round in range(30):
         under_way = []
+        before = len(told)
         for _n in range(chance.randrange(5, 40)):
             sent += 1
             under_way.append(asyncio.create_task(one(sent)))
@@ -68,7 +69,7 @@ async def test_killed_under_load(tmp_path: Path) -> None:
             if chance.random() < 0.5:
                 await asyncio.sleep(0)
         # The moment is drawn by lot among the acknowledgements.
-        enough = len(told) + chance.randrange(len(under_way))
+        enough = before + chance.randrange(len(under_way))
         while len(told) < enough:
             await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
             under_way = [task for task in under_way if not task.done()]

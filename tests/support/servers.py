@@ -60,7 +60,8 @@ class Certificate:
 
 
 class Smtp:
-    """Takes mail. `answers` replaces the reply to a command (`RCPT`: "550 no such person")."""
+    """Takes mail. `answers` replaces the reply to a command (`RCPT`: "550 no such person"). A mail
+    is acknowledged when `open` is set, as it is at first."""
 
     def __init__(
         self, *, certificate: Certificate | None = None, tls_at_once: bool = False
@@ -71,6 +72,8 @@ class Smtp:
         self.encrypted: list[bool] = []
         self.logins: list[str] = []
         self.answers: dict[str, str] = {}
+        self.open = asyncio.Event()
+        self.open.set()
         self.port = 0
 
     @contextlib.asynccontextmanager
@@ -118,6 +121,7 @@ class Smtp:
                     assert isinstance(message, EmailMessage)
                     self.messages.append(message)
                     self.encrypted.append(writer.get_extra_info("ssl_object") is not None)
+                    await self.open.wait()
                     await say(self.answers.get("accepted", "250 queued as 42"))
                 elif word == "QUIT":
                     await say("221 bye")

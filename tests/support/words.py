@@ -1,7 +1,8 @@
-"""Every text of the pages that has to have an English translation."""
+"""Every text of the pages, and of the commands, that has to have an English translation."""
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 from pathlib import Path
@@ -27,8 +28,6 @@ _SHORT = re.compile(r"""_\(("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\)""")
 
 
 def _text(literal: str) -> str:
-    import ast
-
     return str(ast.literal_eval(literal))
 
 
@@ -56,4 +55,33 @@ def used() -> dict[str | tuple[str, str], str]:
                     found[_text(first)] = file.name
             for literal in _SHORT.findall(code):
                 found[_text(literal)] = file.name
+    return found
+
+
+def spoken() -> dict[str, str]:
+    """Each text of the commands and the engine (`qingfang.language`) with the place that says it.
+
+    Raises `AssertionError` where `_()` is given anything but a literal: it could not be translated.
+    """
+    found: dict[str, str] = {}
+    for file in sorted(ROOT.rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        names = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module == "qingfang.language"
+            for alias in node.names
+            if alias.name == "_"
+        }
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in names
+            ):
+                place = f"{file.relative_to(ROOT)}:{node.lineno}"
+                text = node.args[0]
+                assert isinstance(text, ast.Constant), f"{place}: not a literal"
+                assert isinstance(text.value, str), f"{place}: not a text"
+                found[text.value] = place
     return found

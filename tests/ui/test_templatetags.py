@@ -19,7 +19,7 @@ def test_marking_changes_nothing_and_lets_nothing_through(
     sql: str, reasons: list[dict[str, int]]
 ) -> None:
     marked = marked_sql(sql, reasons)
-    plain = re.sub(r"<sup>\d+</sup>", "", marked)
+    plain = re.sub(r"<sup>[\d,]+</sup>", "", marked)
     plain = plain.replace('<mark class="decisive">', "").replace("</mark>", "")
     assert "<" not in plain
     assert ">" not in plain
@@ -33,6 +33,11 @@ def test_decisive_parts_are_marked_and_numbered() -> None:
         'SELECT <mark class="decisive">SUM(qty)<sup>1</sup></mark> FROM '
         '<mark class="decisive">处方<sup>2</sup></mark> WHERE a &lt; 1'
     )
+
+
+def test_numbers_of_the_same_part_are_told_apart() -> None:
+    marked = marked_sql("SUM(qty)", [{"start": 0, "end": 8}, {"start": 0, "end": 8}])
+    assert marked == '<mark class="decisive">SUM(qty)<sup>1,2</sup></mark>'
 
 
 def test_parts_that_overlap() -> None:

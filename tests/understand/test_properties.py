@@ -14,7 +14,7 @@ from qingfang.understand.analysis import Analyser, SessionState, holds
 from qingfang.understand.catalogue import load
 from tests.understand.scenes import FIXTURES, all_scenes, catalogue, said
 
-SMALL = Analyser(catalogue("small"))
+SMALL = Analyser(catalogue("small"), strict=True)
 SCENES = [s for s in all_scenes() if s.catalogue == "small" and s.dialect is None]
 # Statements that are one query by themselves, with what they mean.
 QUERIES = [

@@ -5,7 +5,7 @@ import pytest
 from qingfang.understand.analysis import Analyser, SessionState
 from tests.understand.scenes import Scene, all_scenes, catalogue, said
 
-ANALYSERS = {name: Analyser(catalogue(name)) for name in ("small", "his")}
+ANALYSERS = {name: Analyser(catalogue(name), strict=True) for name in ("small", "his")}
 SCENES = all_scenes()
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from qingfang.access import calendar, days
 from qingfang.access.models import Grant
 from qingfang.people.models import Person, Terminal
 from qingfang.ui.forms import Form, ModelForm
@@ -89,3 +91,51 @@ class GrantForm(ModelForm):
 class StepForm(Form):
     note = forms.CharField(label=_("意见"), max_length=500, required=False)
     filed = forms.CharField(label=_("备案号"), max_length=64, required=False)
+
+
+class CalendarForm(Form):
+    """Raises nothing: what cannot be read is said at its field. `cleaned_data` has the weekdays,
+    the hours and the days as `calendar.replace` takes them."""
+
+    weekdays = forms.CharField(
+        label=_("工作日"),
+        max_length=20,
+        help_text=_("写成 1-5 或 1,2,3,6，1 为星期一。"),
+    )
+    hours = forms.CharField(
+        label=_("工作时段"), max_length=100, help_text=_("如 08:00-12:00 13:30-17:30")
+    )
+    days = forms.CharField(
+        label=_("节假日与调休"),
+        required=False,
+        max_length=20_000,
+        help_text=_("一行一段，如“2026-10-01..2026-10-07 休 国庆节”“2026-10-10 班 调休”。"),
+        widget=forms.Textarea(attrs={"rows": 12, "class": "form-control font-monospace"}),
+    )
+
+    @classmethod
+    def standing(cls) -> CalendarForm:
+        """Filled in with the calendar in force."""
+        now = calendar.standing()
+        return cls(
+            initial={
+                "weekdays": days.write_weekdays(now.weekdays),
+                "hours": days.write_hours(now.hours),
+                "days": days.write_days(now.days),
+            }
+        )
+
+    def _read(self, name: str, read: Callable[[str], Any]) -> Any:
+        try:
+            return read(str(self.cleaned_data[name]))
+        except days.Unreadable as error:
+            raise forms.ValidationError(calendar.sentence(error)) from None
+
+    def clean_weekdays(self) -> list[int]:
+        return self._read("weekdays", days.read_weekdays)
+
+    def clean_hours(self) -> list[list[str]]:
+        return self._read("hours", days.read_hours)
+
+    def clean_days(self) -> list[days.Special]:
+        return self._read("days", days.read_days)

@@ -122,6 +122,19 @@ class SpecialDay(models.Model):
         return self.day.isoformat()
 
 
+class WorkingWeek(models.Model):
+    """Which weekdays are worked (1 is Monday) and when; the newest row counts, none means the
+    defaults of `judge.snapshot.Calendar`."""
+
+    weekdays: models.JSONField[list[int]] = models.JSONField()
+    hours: models.JSONField[list[list[str]]] = models.JSONField()
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(Person, models.PROTECT, null=True)
+
+    def __str__(self) -> str:
+        return self.at.isoformat()
+
+
 class Duty(models.Model):
     """Who is told of alerts; `after_minutes` without acknowledgement is when this line is told."""
 

@@ -38,6 +38,7 @@ DECIDE = policy.declare(
 SEE_ROUTES = policy.declare(
     "access.see_routes", {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.SYSTEM_ADMINISTRATOR}
 )
+SET_CALENDAR = policy.declare("access.set_calendar", {policy.APPLICATION_MANAGER})
 SWITCH_ROUTES = policy.declare("access.switch_routes", {policy.APPLICATION_MANAGER})
 
 

@@ -31,6 +31,7 @@ from qingfang.access.models import (
     Registered,
     RouteMode,
     SpecialDay,
+    WorkingWeek,
 )
 from qingfang.judge import snapshot as form
 from qingfang.people.models import Person, Terminal
@@ -170,7 +171,11 @@ def _duties(now: dt.datetime) -> tuple[tuple[form.Contact, ...], tuple[form.Duty
 
 def _calendar() -> form.Calendar:
     days = list(SpecialDay.objects.order_by("day"))
+    week = WorkingWeek.objects.order_by("-pk").first()
+    usual = form.Calendar()
     return form.Calendar(
+        weekdays=tuple(week.weekdays) if week else usual.weekdays,
+        hours=tuple((start, end) for start, end in week.hours) if week else usual.hours,
         holidays=tuple(d.day.isoformat() for d in days if not d.working),
         workdays=tuple(d.day.isoformat() for d in days if d.working),
     )

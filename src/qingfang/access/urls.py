@@ -11,4 +11,5 @@ urlpatterns = [
     path("grants/<int:pk>/step", views.grant_step, name="grant-step"),
     path("routes/", views.route_list, name="routes"),
     path("routes/<slug:name>/mode", views.route_switch, name="route-switch"),
+    path("calendar", views.working_calendar, name="calendar"),
 ]

@@ -9,8 +9,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from qingfang.access import flow, policy, routes, services
-from qingfang.access.forms import GrantForm, StepForm
+from qingfang.access import calendar, flow, policy, routes, services
+from qingfang.access.forms import CalendarForm, GrantForm, StepForm
 from qingfang.access.models import HandedDown
 from qingfang.access.tables import GrantTable
 from qingfang.people import policy as people
@@ -105,3 +105,13 @@ def route_switch(request: HttpRequest, name: str) -> HttpResponse:
     )
     messages.success(request, _("已切换，几秒钟内下发到网关。"))
     return redirect("routes")
+
+
+@may(policy.SET_CALENDAR)
+def working_calendar(request: HttpRequest) -> HttpResponse:
+    form = CalendarForm(request.POST) if request.method == "POST" else CalendarForm.standing()
+    if request.method == "POST" and form.is_valid():
+        calendar.replace(**form.cleaned_data, by=person_of(request), request=request)
+        messages.success(request, _("工作日历已保存，几秒钟内下发。"))
+        return redirect("calendar")
+    return render(request, "access/calendar.html", {"form": form})

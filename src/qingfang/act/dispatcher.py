@@ -6,6 +6,9 @@ Rules this module keeps:
 2. A letter whose channel is not configured is dead at once, visibly.
 3. The record of an end is awaited before it counts as told; a ledger that is away holds up
    nothing but that.
+4. Whoever stops it waits, for at most `GRACE_S`, until letters that are being handed over have
+   their receipt and ends that are being recorded are told: cut off in between, both would be done
+   again.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
 from qingfang.act.channels import Channel, NotSent
@@ -27,6 +30,7 @@ log = logging.getLogger(__name__)
 # Everything the house is configured with that has no personal address is told of every notice.
 SHARED: Final = ("syslog", "webhook")
 _LOOK_EVERY_S: Final = 1.0
+GRACE_S: Final = 5.0
 
 
 class Dispatcher:
@@ -43,6 +47,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._stopping = self._all_sent = False
         self.roster = Roster()
 
     def notify(self, notice: Notice, raised_us: int) -> int:
@@ -62,7 +67,7 @@ class Dispatcher:
         return count
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled; then what is under way ends first."""
         telling = asyncio.create_task(self._tell_ends())
         try:
             while True:
@@ -72,10 +77,11 @@ class Dispatcher:
                         await self._wake.wait()
                 self._wake.clear()
         finally:
-            running = [telling, *self._busy.values()]
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            self._stopping = True
+            await _let_end(self._busy.values())
+            self._all_sent = True
+            self._ended.set()
+            await _let_end((telling,))
 
     def _start_due(self) -> None:
         letters: dict[str, list[Letter]] = {}
@@ -89,6 +95,8 @@ class Dispatcher:
     async def _send_all(self, name: str, letters: list[Letter]) -> None:
         channel = self._channels.get(name)
         for letter in letters:
+            if self._stopping:
+                return
             if channel is None:
                 why = _("没有配置这个通道")
                 self._outbox.failed(letter, why, permanent=True, now_us=self._clock())
@@ -122,6 +130,18 @@ class Dispatcher:
                     self._ended.set()
                     break
                 self._outbox.told(result)
+            if self._all_sent:
+                return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY_S * 5):
                     await self._ended.wait()
+
+
+async def _let_end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Wait for them for at most `GRACE_S`, then cut them off."""
+    running = list(tasks)
+    if running:
+        _done, late = await asyncio.wait(running, timeout=GRACE_S)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

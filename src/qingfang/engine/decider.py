@@ -7,7 +7,9 @@ Rules this module keeps:
 2. Alert and deny are synced in the ledger before the answer leaves. What passes is noted with its
    outcome, within milliseconds; the ledger's client counts what it cannot deliver.
 3. What is only work (an INSERT) is forwarded at once and told to the judge afterwards; it can raise
-   no verdict, but it explains later reading.
+   no verdict, but it explains later reading. Where it names another operator than the one in force,
+   the judge is told first: the next statement, looked up or not, must not be noted as somebody
+   else's. A transaction's operator is forgotten with the transaction.
 4. The cache is thrown away when the analyser says that the world has changed. A session with objects
    of its own is never looked up.
 5. What was answered without a verdict is judged afterwards and recorded as such.
@@ -60,23 +62,66 @@ _ANYTHING: Final = (Touch("*", ("item_id", "prescriber_id", "quantity")),)
 class _Pending:
     """A statement between its verdict and its outcome."""
 
-    __slots__ = ("literals", "seq", "template", "told")
+    __slots__ = ("literals", "operator", "seq", "template", "told")
 
-    def __init__(self, template: Template, literals: tuple[str, ...], told: Told | None) -> None:
-        self.template: Template = template
-        self.literals: tuple[str, ...] = literals
+    def __init__(self, found: Found, told: Told | None, operator: str | None) -> None:
+        self.template: Template = found.template
+        self.literals: tuple[str, ...] = found.literals()
         self.told: Told | None = told
+        self.operator: str | None = operator
         self.seq: int = 0
 
 
 class _Session:
-    __slots__ = ("connection", "operator", "own", "pending")
+    __slots__ = (
+        *("connection", "operator", "own", "pending", "signed_in", "signed_name"),
+        *("transaction", "written_name"),
+    )
 
     def __init__(self, connection: Connection) -> None:
         self.connection: Connection = connection
+        # Who is at work now, and what the statements called them: the one who signed in, and the
+        # one whom the transaction under way names ("" when it names nobody).
         self.operator: str | None = None
+        self.signed_in: str | None = None
+        self.signed_name: str = ""
+        self.written_name: str = ""
+        self.transaction: int = 0
         self.own: bool = False
         self.pending: dict[int, _Pending] = {}
+
+    def sends(self, transaction: int) -> None:
+        """A statement of this transaction comes: whom an earlier one named no longer counts."""
+        if transaction != self.transaction:
+            self.transaction = transaction
+            if self.written_name:
+                self.written_name = ""
+                self.operator = self.signed_in
+
+    def renamed_by(self, meaning: Meaning) -> bool:
+        """Whether the statement names another operator than the one it would be noted for."""
+        name = meaning.operator.text if meaning.operator is not None else None
+        if not name:
+            return False
+        signs_in = meaning.operator_scope == "session"
+        return name != (self.signed_name if signs_in else self.written_name)
+
+    def told(self, meaning: Meaning, transaction: int, operator: str | None) -> None:
+        """The judge's word on who sent a statement of `transaction`, which may be over by now."""
+        name = meaning.operator.text if meaning.operator is not None else None
+        current = transaction == self.transaction
+        if name and meaning.operator_scope == "session":
+            self.signed_name = name
+            # Inside a transaction that names its writer, the judge's word is about that one.
+            self.signed_in = name if self.written_name else operator
+            if not self.written_name:
+                self.operator = operator
+        elif current:
+            if name:
+                self.written_name = name
+            elif not self.written_name:
+                self.signed_in = operator
+            self.operator = operator
 
 
 class Decider:
@@ -169,13 +214,14 @@ class Decider:
         session = self._sessions[connection.id]
         self._statements += 1
         self._last_us = statement.at_us
+        session.sends(statement.transaction)
         if session.own or statement.doubt or statement.cut_binds:
             return self._decide(session, connection, statement, None)
         found = self._templates.look(statement.sql, self._dialect, statement.binds)
         if found is None:
             return self._decide(session, connection, statement, None)
         if found.quiet:
-            session.pending[statement.number] = _Pending(found.template, found.literals(), None)
+            session.pending[statement.number] = _Pending(found, None, session.operator)
             return PASS
         return self._decided(session, connection, statement, found)
 
@@ -184,10 +230,19 @@ class Decider:
     ) -> Verdict | Awaitable[Verdict]:
         meaning = found.meaning
         if _only_work(meaning):
-            session.pending[statement.number] = _Pending(found.template, found.literals(), None)
+            if session.renamed_by(meaning):
+                return self._work(session, connection, statement, found)
+            session.pending[statement.number] = _Pending(found, None, session.operator)
             self._go(self._learn(session, connection, statement, found))
             return PASS
         return self._decide(session, connection, statement, found)
+
+    async def _work(
+        self, session: _Session, connection: Connection, statement: Statement, found: Found
+    ) -> Verdict:
+        await self._learn(session, connection, statement, found)
+        session.pending[statement.number] = _Pending(found, None, session.operator)
+        return PASS
 
     async def _decide(
         self,
@@ -200,14 +255,12 @@ class Decider:
         if found is None:
             found = await self._analysed(session, connection, statement)
             if found.quiet and not statement.doubt:
-                session.pending[statement.number] = _Pending(found.template, found.literals(), None)
+                session.pending[statement.number] = _Pending(found, None, session.operator)
                 return PASS
             if _only_work(found.meaning) and not statement.doubt:
-                await self._learn(session, connection, statement, found)
-                session.pending[statement.number] = _Pending(found.template, found.literals(), None)
-                return PASS
+                return await self._work(session, connection, statement, found)
         told = await self._asked(session, connection, statement, found)
-        pending = _Pending(found.template, found.literals(), told)
+        pending = _Pending(found, told, session.operator)
         session.pending[statement.number] = pending
         if told.verdict.decision in _DURABLE:
             answered = "denied" if told.verdict.decision == "deny" else "forwarded"
@@ -240,11 +293,19 @@ class Decider:
             meaning = replace(
                 meaning, disclosure="opaque", grain=None, subtype=None, touches=touches
             )
-        ask = judge.Ask(connection, meaning, statement.at_us, found.template.digest)
+        ask = judge.Ask(
+            connection,
+            meaning,
+            statement.at_us,
+            found.template.digest,
+            transaction=statement.transaction,
+        )
         raw = await self._judge.call("judge", msgspec.msgpack.encode(ask))
         told = msgspec.msgpack.decode(raw, type=Told)
         operator = told.who.operator
-        session.operator = operator.value if operator is not None else None
+        session.told(
+            meaning, statement.transaction, operator.value if operator is not None else None
+        )
         return told
 
     async def _learn(
@@ -284,11 +345,10 @@ class Decider:
             digest = pending.template.digest.hex()
             self._recorder.later(happening.event_of(connection, statement, told, digest, outcome))
         else:
-            self._note(session, connection, statement, pending, outcome)
+            self._note(connection, statement, pending, outcome)
 
     def _note(
         self,
-        session: _Session,
         connection: Connection,
         statement: Statement,
         pending: _Pending,
@@ -305,7 +365,7 @@ class Decider:
             outcome.rows,
             outcome.bytes,
             happening.error_of(outcome) if outcome.error is not None else None,
-            session.operator,
+            pending.operator,
         )
         self._recorder.note(brief, connection, pending.template)
 
@@ -325,8 +385,7 @@ class Decider:
             self._recorder.report_loss("event", 1, _("分析或判断进程长时间不可用"))
             return
         if told.verdict.decision == "pass":
-            pending = _Pending(found.template, found.literals(), told)
-            self._note(session, connection, statement, pending, outcome)
+            self._note(connection, statement, _Pending(found, told, session.operator), outcome)
             return
         digest = found.template.digest.hex()
         answered = "denied" if outcome.end == "denied" else "forwarded"

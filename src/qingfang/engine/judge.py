@@ -47,6 +47,7 @@ class Ask(Struct, frozen=True, array_like=True):
     at_us: int
     template: bytes
     rows: int | None = None
+    transaction: int = 0
 
 
 class Service:
@@ -121,7 +122,12 @@ class Service:
         if method == "judge":
             ask = msgspec.msgpack.decode(payload, type=Ask)
             told = self.judging.judge(
-                ask.connection, ask.meaning, ask.at_us, ask.template, ask.rows
+                ask.connection,
+                ask.meaning,
+                ask.at_us,
+                ask.template,
+                ask.rows,
+                ask.transaction,
             )
             return msgspec.msgpack.encode(told)
         if method == "closed":

@@ -95,9 +95,11 @@ class Judging:
         at_us: int,
         template: bytes,
         rows: int | None = None,
+        transaction: int = 0,
     ) -> Told:
-        """The verdict on one execution; learned at once unless it is denied."""
-        who = self._attribution.who(connection, meaning, self._directory, at_us)
+        """The verdict on one execution; learned at once unless it is denied. `transaction` is the
+        number of its transaction on the connection (`events.Statement`)."""
+        who = self._attribution.who(connection, meaning, self._directory, at_us, transaction)
         learner = self._learner(connection, who, at_us)
         whole = self._memory.consider(meaning, learner, at_us, template, rows)
         verdict = self._judge.judge(whole, connection, who, at_us, template, rows)

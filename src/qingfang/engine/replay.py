@@ -130,7 +130,9 @@ class Judged:
         if statement.doubt and meaning.disclosure != "usage":
             meaning = replace(meaning, disclosure="opaque", grain=None, subtype=None)
         digest = found.template.digest
-        told = self._judging.judge(connection, meaning, statement.at_us, digest)
+        told = self._judging.judge(
+            connection, meaning, statement.at_us, digest, transaction=statement.transaction
+        )
         return told, digest.hex()
 
     def _analysed(self, connection: str, statement: Statement) -> Analysis:

@@ -97,7 +97,9 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=output,
-                env={**os.environ, **service.env},
+                # What they say to clients and into the ledger does not change with the language
+                # of whoever starts them: Chinese, unless QINGFANG_LANG says otherwise.
+                env={"QINGFANG_LANG": "zh", **os.environ, **service.env},
                 start_new_session=True,
             )
         finally:

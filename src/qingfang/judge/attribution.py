@@ -5,12 +5,15 @@ Rules this module keeps:
 1. The operator is whom the transaction under way names (a row that carries the writer's number);
    else whom the last sign-in statement on this connection named; else an operating system user or
    account that is a staff number; never a guess from the terminal's custodian. A transaction's name
-   ends with it, or after a minute: pooled connections serve the next person then.
+   ends with it: a pooled connection serves the next person then.
 2. The terminal is the one declared at the client's address. An address in a declared network, or
    one whose computer gives itself another name, is not sure enough to be used in anybody's favour
    (`grants.SURE`), but still says where.
 3. An inference says why (`because`, Chinese). Nothing inferred is `None`, not an empty name.
-4. Bounded: the longest idle connections and operators are forgotten first. A forgotten sign-in
+4. Where several people sign in on one connection in turns, it belongs to a program's pool, and a
+   statement may be another's whose sign-in went over another connection of the pool: the last
+   sign-in is then the best guess, and not sure enough to be used in anybody's favour.
+5. Bounded: the longest idle connections and operators are forgotten first. A forgotten sign-in
    makes the operator unknown, which is never in somebody's favour.
 """
 
@@ -29,7 +32,11 @@ VERSION = 1
 _CONNECTIONS = 100_000
 _OPERATORS = 50_000
 _TERMINALS = 16
-_TRANSACTION_US = 60_000_000
+_NAMES = 64
+# Names that come back on a connection twice within this time tell a pool from a change of shift or
+# a stand-in; what was told so holds so long.
+_TURN_US = 600_000_000
+_POOL_US = 3_600_000_000
 
 _T = TypeVar("_T")
 
@@ -38,13 +45,44 @@ class _State(Struct):
     version: int
     signed_in: list[tuple[str, str]]
     seen: list[tuple[str, dict[str, int]]]
+    pools: list[tuple[str, int]] = []
+
+
+class _SignedIn:
+    """Who signed in last on a connection, when the others before gave way, when one of them last
+    came back, and when people last took turns on it."""
+
+    __slots__ = ("back_us", "before", "name", "pool_us")
+
+    def __init__(self, name: str) -> None:
+        self.name: str = name
+        self.before: OrderedDict[str, int] = OrderedDict()
+        self.back_us: int | None = None
+        self.pool_us: int | None = None
+
+    def again(self, name: str, at_us: int) -> None:
+        if name == self.name:
+            return
+        self.before[self.name] = at_us
+        self.before.move_to_end(self.name)
+        if len(self.before) > _NAMES:
+            self.before.popitem(last=False)
+        self.name = name
+        left = self.before.get(name)
+        if left is not None and at_us - left <= _TURN_US:
+            if self.back_us is not None and at_us - self.back_us <= _TURN_US:
+                self.pool_us = at_us
+            self.back_us = at_us
+
+    def pooled(self, at_us: int) -> bool:
+        return self.pool_us is not None and at_us - self.pool_us <= _POOL_US
 
 
 class Attribution:
     """Remembers who signed in on which connection, and who was seen at which terminals."""
 
     def __init__(self) -> None:
-        self._signed_in: OrderedDict[str, str] = OrderedDict()
+        self._signed_in: OrderedDict[str, _SignedIn] = OrderedDict()
         self._seen: OrderedDict[str, dict[str, int]] = OrderedDict()
         self._writing: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._at: OrderedDict[str, dict[str, int]] = OrderedDict()
@@ -55,15 +93,19 @@ class Attribution:
         meaning: Meaning,
         directory: Directory,
         at_us: int,
+        transaction: int = 0,
     ) -> Who:
-        """Who sends this statement. A name counts from its own statement on."""
+        """Who sends this statement. A name counts from its own statement on. `transaction` is the
+        number of the statement's transaction on its connection."""
         if meaning.operator is not None and meaning.operator.text:
             name = meaning.operator.text.strip()
             if meaning.operator_scope == "session":
-                _put(self._signed_in, connection.id, name)
+                signed = self._signed_in.get(connection.id) or _SignedIn(name)
+                signed.again(name, at_us)
+                _put(self._signed_in, connection.id, signed)
             else:
-                _put(self._writing, connection.id, (name, at_us))
-        operator = self._operator(connection, directory, at_us)
+                _put(self._writing, connection.id, (name, transaction))
+        operator = self._operator(connection, directory, at_us, transaction)
         terminal, place = _terminal(connection, directory)
         if operator is not None:
             where = terminal.value if terminal is not None else address(connection.client)
@@ -86,20 +128,22 @@ class Attribution:
         self._signed_in.pop(connection, None)
         self._writing.pop(connection, None)
 
-    def transaction_ended(self, connection: str) -> None:
-        """Whom its rows named no longer counts."""
-        self._writing.pop(connection, None)
-
     def _operator(
-        self, connection: Connection, directory: Directory, at_us: int
+        self, connection: Connection, directory: Directory, at_us: int, transaction: int
     ) -> Attributed | None:
         written = self._writing.get(connection.id)
-        if written is not None and at_us - written[1] <= _TRANSACTION_US:
-            return _named(written[0], "同一事务写入的记录写明了工号", directory)
-        number = self._signed_in.get(connection.id)
-        if number is not None:
+        if written is not None:
+            if written[1] == transaction:
+                return _named(written[0], "同一事务写入的记录写明了工号", directory)
+            del self._writing[connection.id]
+        signed = self._signed_in.get(connection.id)
+        if signed is not None:
             self._signed_in.move_to_end(connection.id)
-            return _named(number, "本连接上的登录语句写明了工号", directory)
+            found = _named(signed.name, "本连接上的登录语句写明了工号", directory)
+            if signed.pooled(at_us):
+                why = "几个人轮流在本连接上登录（程序的连接池），按最近一次推定"
+                found = Attributed(found.value, min(found.confidence, 0.5), (*found.because, why))
+            return found
         for name, said in (
             (connection.os_user, "操作系统用户名就是工号"),
             (connection.account, "数据库账号就是工号"),
@@ -129,7 +173,16 @@ class Attribution:
     def dump(self) -> bytes:
         """The whole state, to be read back by `load` of the same version."""
         return msgspec.msgpack.encode(
-            _State(VERSION, list(self._signed_in.items()), list(self._seen.items()))
+            _State(
+                VERSION,
+                [(connection, signed.name) for connection, signed in self._signed_in.items()],
+                list(self._seen.items()),
+                [
+                    (connection, signed.pool_us)
+                    for connection, signed in self._signed_in.items()
+                    if signed.pool_us is not None
+                ],
+            )
         )
 
     def load(self, data: bytes) -> None:
@@ -140,7 +193,10 @@ class Attribution:
             raise ValueError(f"not a state of attribution: {error}") from None
         if state.version != VERSION:
             raise ValueError(f"state of version {state.version}, this program reads {VERSION}")
-        self._signed_in = OrderedDict(state.signed_in)
+        self._signed_in = OrderedDict((c, _SignedIn(name)) for c, name in state.signed_in)
+        for connection, pool_us in state.pools:
+            if connection in self._signed_in:
+                self._signed_in[connection].pool_us = pool_us
         self._seen = OrderedDict(state.seen)
 
 

@@ -42,6 +42,9 @@ KINDS = {
     "grant.filed": _("备案"),
     "grant.revoked": _("撤销授权"),
     "route.switched": _("切换线路模式"),
+    "calendar.replaced": _("设定工作日历"),
+    "setup.entered": _("凭首次设置码进入"),
+    "setup.refused": _("首次设置码不对"),
     "snapshot.made": _("下发策略快照"),
 }
 

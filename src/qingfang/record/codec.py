@@ -13,6 +13,7 @@ Rules this module keeps:
 from __future__ import annotations
 
 import datetime
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -118,10 +119,17 @@ def moment(at_us: int) -> str:
     return at.isoformat(timespec="microseconds")
 
 
+# A literal's place in a template (`events.Template`).
+_PLACE = re.compile(r"(?:\b(?:e|n|b|x|q|u&))?'\?'(?:\.\.\.)?|\?(?:\.\.\.)?")
+
+
 def fill(template: Template, literals: tuple[str, ...]) -> str:
-    """The statement's text: the template's `?` places take `literals` (as written, with their
-    quotes) in order. When their numbers differ, the template's own text is all that is known."""
-    parts = template.text.split("?")
+    """The statement's text: the template's places take `literals` (as written, with their quotes
+    and prefixes) in order. When their numbers differ, the template's own text is all that is
+    known."""
+    if not literals:
+        return template.text
+    parts = _PLACE.split(template.text)
     if len(parts) != len(literals) + 1:
         return template.text
     return "".join(piece for pair in zip(parts, (*literals, ""), strict=True) for piece in pair)

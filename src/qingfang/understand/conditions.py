@@ -318,7 +318,10 @@ def day_of(node: exp.Expr) -> exp.Expr | None:
         inner = node.this if all(part in text for part in ("%Y", "%m", "%d")) else None
     elif isinstance(node, exp.Convert):
         # CONVERT(varchar(10), x, 120): the first ten characters of an ISO time.
-        size = node.this.expressions[0].name if node.this.expressions else ""
+        kind = node.this
+        size = (
+            kind.expressions[0].name if isinstance(kind, exp.DataType) and kind.expressions else ""
+        )
         style = node.args.get("style")
         iso = isinstance(style, exp.Literal) and style.name in {"20", "23", "112", "120", "121"}
         inner = node.expression if iso and size in {"8", "10"} else None

@@ -525,7 +525,14 @@ class Frontend:
         if self._rereads:
             self._unsettled = talk.batch + 1
         kind = "copy" if sql[:64].lstrip()[:4].upper() == "COPY" else "query"
-        statement = Statement(number=number, at_us=talk.at_us, kind=kind, sql=sql, doubt=doubt)
+        statement = Statement(
+            number=number,
+            at_us=talk.at_us,
+            kind=kind,
+            sql=sql,
+            doubt=doubt,
+            transaction=talk.transactions,
+        )
         return self._ask(statement, Entry(QUERY, number), pos, end, rest)
 
     def _parse(self, body: bytes) -> None:
@@ -605,6 +612,7 @@ class Frontend:
                 sql="",
                 portal=name,
                 doubt="unknown",
+                transaction=talk.transactions,
             )
             return self._ask(statement, entry, pos, end, 0)
         doubt = portal.doubt
@@ -631,6 +639,7 @@ class Frontend:
             resumed=portal.used,
             doubt=doubt,
             cut_binds=portal.cut,
+            transaction=talk.transactions,
         )
         portal.used = True
         return self._ask(statement, entry, pos, end, 0)
@@ -646,6 +655,7 @@ class Frontend:
             sql="",
             name=str(oid),
             doubt="unknown",
+            transaction=talk.transactions,
         )
         entry = Entry(FUNCTION_CALL, number)
         if self._relays and not self._function_calls:

@@ -155,6 +155,7 @@ class Conversation:
         self.at_us: int = 0
         self.events: list[Statement | Outcome | SessionFact] = []
         self.numbers: int = 0
+        self.transactions: int = 0  # that have ended
         self.batch: int = 0  # Sync, Query and FunctionCall messages sent,
         self.done: int = 0  # and answered
         self.codec: str = "utf-8"
@@ -371,6 +372,7 @@ class Conversation:
             if not self._owed:
                 return
         if status == 0x49:
+            self.transactions += 1
             self._end_portals()
         if not self._owed:
             self.mismatches += 1
@@ -441,6 +443,7 @@ class Conversation:
                     sql=prepared.sql,
                     name=prepared.name,
                     doubt=prepared.doubt,
+                    transaction=self.transactions,
                 )
             )
             self._finish(entry, "failed")

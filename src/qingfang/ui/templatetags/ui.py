@@ -137,8 +137,8 @@ def marked_sql(sql: str, reasons: Iterable[Mapping[str, Any]]) -> SafeString:
         numbers = [n for s, e, n in spans if s <= left and right <= e]
         text = escape(sql[left:right])
         if numbers:
-            ends = [n for s, e, n in spans if e == right]
-            notes = "".join(f"<sup>{n}</sup>" for n in ends)
+            ends = [str(n) for s, e, n in spans if e == right]
+            notes = f"<sup>{','.join(ends)}</sup>" if ends else ""
             out.append(f'<mark class="decisive">{text}{notes}</mark>')
         else:
             out.append(text)

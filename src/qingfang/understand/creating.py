@@ -1,0 +1,134 @@
+"""CREATE: what is built is what its query or its body would reveal, stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from qingfang.understand import dialects, running
+from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
+from qingfang.understand.procedures import queries_of
+from qingfang.understand.state import Made
+
+if TYPE_CHECKING:
+    from qingfang.understand.statement import Statement
+
+
+_ROUTINES = frozenset({"FUNCTION", "PROCEDURE", "PROC", "TRIGGER", "EVENT", "PACKAGE", "JOB"})
+
+
+def create(statement: Statement, words: list[str]) -> None:
+    kinds = [word for word in words[1:] if word not in {"OR", "REPLACE", "TEMP", "TEMPORARY"}]
+    routine = next((w for w in words[1:6] if w in _ROUTINES), None)
+    if routine is not None and "INDEX" not in words[1:3] and "TABLE" not in words[1:4]:
+        _routine(statement)
+        return
+    if kinds and kinds[0] in ACCOUNTS:
+        statement.problem("grant")
+        return
+    if "SYNONYM" in words:
+        _synonym(statement)
+        return
+    if kinds and kinds[0] in SERVER_OBJECTS:
+        statement.problem("server")
+        return
+    node = dialects.tree(statement.piece, statement.sql, statement.dialect)
+    if isinstance(node, exp.Create) and isinstance(node.expression, exp.Query):
+        _made_from(statement, node, node.expression, words)
+    elif isinstance(node, exp.Create) and node.kind in {"TABLE", "VIEW"}:
+        _made_empty(statement, node, words)
+    elif any(token.text.upper() in {"SELECT", "EXECUTE"} for token in statement.piece.tokens):
+        _created_by_words(statement, words)
+    elif node is None and not (set(words) & {"TABLE", "INDEX", "SEQUENCE", "SCHEMA", "TYPE"}):
+        statement.problem("unparsed")
+
+
+def _made_from(statement: Statement, node: exp.Create, query: exp.Query, words: list[str]) -> None:
+    """CREATE TABLE AS, CREATE [MATERIALIZED] VIEW: what its query would reveal, stored."""
+    target = node.this.this if isinstance(node.this, exp.Schema) else node.this
+    columns = (
+        [part.name.lower() for part in node.this.expressions]
+        if isinstance(node.this, exp.Schema)
+        else []
+    )
+    statement.walker.define(node, statement.scope())
+    statement.result.blocks(statement.walker.query(query, statement.scope()), statement.reading)
+    statement.result.delivery = "stored"
+    if statement.state is not None and isinstance(target, exp.Table):
+        temporary = bool({"TEMP", "TEMPORARY"} & set(words)) or target.name.startswith("#")
+        made = Made(
+            target.name, columns, [(statement.frozen(query), columns)], statement.state.world()
+        )
+        statement.state.keep(made, temporary)
+
+
+def _made_empty(statement: Statement, node: exp.Create, words: list[str]) -> None:
+    if statement.state is None or node.kind != "TABLE":
+        return
+    schema = node.this
+    target = schema.this if isinstance(schema, exp.Schema) else schema
+    columns = (
+        [part.name.lower() for part in schema.expressions if isinstance(part, exp.ColumnDef)]
+        if isinstance(schema, exp.Schema)
+        else []
+    )
+    if isinstance(target, exp.Table) and statement.catalogue.table(dotted(target)) is None:
+        temporary = bool({"TEMP", "TEMPORARY"} & set(words)) or target.name.startswith("#")
+        statement.state.keep(Made(target.name, columns, [], statement.state.world()), temporary)
+
+
+def _created_by_words(statement: Statement, words: list[str]) -> None:
+    """CREATE … AS SELECT in a form the parser does not take: read from the SELECT on."""
+    tokens = statement.piece.tokens
+    start = next(
+        (n for n, t in enumerate(tokens) if t.text.upper() in {"SELECT", "WITH"} and n > 1),
+        None,
+    )
+    node = (
+        dialects.parse(tokens[start:], statement.sql, statement.dialect)
+        if start is not None
+        else None
+    )
+    if not isinstance(node, exp.Query):
+        statement.problem("unparsed")
+        return
+    statement.result.blocks(statement.walker.query(node, statement.scope()), statement.reading)
+    statement.result.delivery = "stored"
+    name = next(
+        (
+            tokens[n + 1].text
+            for n, t in enumerate(tokens[:-1])
+            if t.text.upper() in {"TABLE", "VIEW"}
+        ),
+        "",
+    )
+    if statement.state is not None and name:
+        statement.state.keep(
+            Made(name, [], [(statement.frozen(node), [])], statement.state.world()), False
+        )
+
+
+def _routine(statement: Statement) -> None:
+    """CREATE FUNCTION, PROCEDURE, TRIGGER, EVENT: what its body would reveal, stored."""
+    text = statement.text()
+    running.run_body(statement, queries_of(text, statement.dialect), statement.result.span)
+    statement.result.delivery = "stored"
+    tokens = statement.piece.tokens
+    for n, token in enumerate(tokens[:-1]):
+        if token.text.upper() in {"FUNCTION", "PROCEDURE", "PROC"}:
+            name = tokens[n + 1].text
+            if n + 3 < len(tokens) and tokens[n + 2].text == ".":
+                name = tokens[n + 3].text
+            if statement.state is not None:
+                statement.state.shared.functions[name.lower()] = text
+            return
+
+
+def _synonym(statement: Statement) -> None:
+    tokens = statement.piece.tokens
+    texts = [t.text for t in tokens]
+    upper = [t.upper() for t in texts]
+    if "FOR" in upper and statement.state is not None:
+        at = upper.index("FOR")
+        statement.state.shared.synonyms[texts[at - 1].lower()] = "".join(texts[at + 1 :]).lower()

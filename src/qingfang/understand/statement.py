@@ -1,0 +1,420 @@
+"""One statement of a text: told by its verb, read, and what it reveals and stores.
+
+Rules this module keeps:
+
+1. Statements are told apart by their verb before the parser sees them: a parser that takes
+   `LISTEN x` for an expression is not asked what it is.
+2. Whatever is not read is a problem, which makes the statement opaque.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
+
+from qingfang.events import Delivery, Pin, Reason, Value
+from qingfang.understand import copying, creating, dialects, rules, running
+from qingfang.understand.changes import returning
+from qingfang.understand.dialects import BIND, Piece
+from qingfang.understand.flows import Block
+from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
+from qingfang.understand.operators import note_operator
+from qingfang.understand.predicates import Reading
+from qingfang.understand.procedures import queries_of
+from qingfang.understand.scope import OverBudget, Problem, Scope
+from qingfang.understand.state import Made, SessionState
+from qingfang.understand.state import frozen as frozen_tree
+from qingfang.understand.walker import Walker
+
+if TYPE_CHECKING:
+    from qingfang.understand.analysis import Analyser
+
+_QUERIES = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "(", "FROM"})
+_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
+# Verbs that hand nothing of a table to anybody.
+_HARMLESS = frozenset(
+    {
+        *("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "SET"),
+        *("RESET", "SHOW", "DISCARD", "DEALLOCATE", "CLOSE", "MOVE", "LISTEN", "UNLISTEN"),
+        *("NOTIFY", "LOCK", "ANALYZE", "ANALYSE", "VACUUM", "REINDEX", "CLUSTER", "CHECKPOINT"),
+        *("COMMENT", "TRUNCATE", "DROP", "ALTER", "USE", "DESC", "DESCRIBE", "PRAGMA", "PRINT"),
+        *("UNLOCK", "OPTIMIZE", "CHECK", "REFRESH", "REASSIGN", "RENAME", "PURGE", "SAVE"),
+        *("ATTACH_NONE", "UPDATE_STATISTICS", "DISCONNECT", "CONNECT_NONE", "WAITFOR"),
+    }
+)
+_RIGHTS = frozenset({"GRANT", "REVOKE", "DENY"})
+_KNOWN_SERVER = frozenset(
+    {
+        *("BACKUP", "RESTORE", "LOAD", "IMPORT", "SECURITY", "KILL", "FLUSH", "CHANGE", "INSTALL"),
+        *("START_REPLICATION", "IDENTIFY_SYSTEM", "BASE_BACKUP", "CREATE_REPLICATION_SLOT"),
+        *("HANDLER", "ATTACH", "DETACH", "BULK", "DBCC", "SHUTDOWN", "RECONFIGURE", "XA"),
+    }
+)
+
+
+class Outcome:
+    """One statement's result before it is put into a `Meaning`."""
+
+    __slots__ = (
+        *("delivery", "findings", "operator", "operator_scope", "problems", "span", "unbounded"),
+        "works",
+    )
+
+    def __init__(self) -> None:
+        self.findings: list[rules.Finding] = []
+        self.problems: list[Problem] = []
+        self.delivery: Delivery = "returned"
+        self.operator: Value | None = None
+        self.operator_scope = ""
+        self.works: list[Pin] = []
+        self.span: tuple[int, int] = (0, 0)
+        # A text out of our sight runs: it may touch anything.
+        self.unbounded = False
+
+    def blocks(self, blocks: Sequence[Block], reading: Reading) -> None:
+        self.findings.extend(rules.judge(block, reading) for block in blocks)
+
+    @property
+    def reveals(self) -> bool:
+        return any(finding.disclosure == "usage" for finding in self.findings)
+
+
+class Statement:
+    """The analysis of one statement of a text."""
+
+    def __init__(
+        self,
+        analyser: Analyser,
+        sql: str,
+        dialect: str,
+        reading: Reading,
+        state: SessionState | None,
+        piece: Piece,
+    ) -> None:
+        self.analyser, self.sql, self.dialect = analyser, sql, dialect
+        self.reading, self.state, self.piece = reading, state, piece
+        self.catalogue = analyser.catalogue
+        self.walker = Walker(self.catalogue, dialect, reading, state, analyser.views(dialect))
+        self.result = Outcome()
+        self.result.span = (piece.start, piece.end)
+
+    def outcome(self) -> Outcome:
+        if self.piece.problem:
+            self.problem(self.piece.problem)
+            return self.result
+        try:
+            self._dispatch()
+        except (OverBudget, RecursionError):
+            self.problem("too_deep")
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            # A tree of a shape that was not foreseen: it is not read, so it is not harmless.
+            if self.analyser.strict:
+                raise
+            self.problem("unparsed")
+        self.result.problems.extend(self.walker.problems)
+        return self.result
+
+    def problem(self, kind: str, name: str = "") -> None:
+        self.result.problems.append(Problem(kind, name, self.result.span))
+
+    def _dispatch(self) -> None:
+        verb, words = self.piece.verb, self.piece.words(8)
+        if verb in _QUERIES or verb in _CHANGES:
+            self._tree()
+        elif verb == "CREATE":
+            creating.create(self, words)
+        elif verb == "EXPLAIN":
+            copying.explain(self, words)
+        elif verb == "COPY":
+            copying.copy(self)
+        elif verb == "PREPARE":
+            running.prepare(self)
+        elif verb in {"EXECUTE", "EXEC"}:
+            running.execute(self)
+        elif verb == "CALL":
+            running.call(self, self.piece.tokens[1:])
+        elif verb == "DO":
+            running.do(self)
+        elif verb == "FETCH":
+            running.fetch(self)
+        elif verb == "DECLARE" and "CURSOR" in self.piece.words(12):
+            running.declare(self)
+        elif verb in _RIGHTS or (verb in {"ALTER", "DROP"} and words[1:2] and words[1] in ACCOUNTS):
+            self.problem("grant")
+        elif verb == "ALTER" and len(words) > 1 and words[1] in SERVER_OBJECTS:
+            self.problem("server")
+        elif verb in {"DECLARE", "BEGIN", "IF", "WHILE"} and self._is_block(words):
+            running.run_body(self, queries_of(self.text(), self.dialect), self.result.span)
+        elif verb in _HARMLESS:
+            self._harmless(verb, words)
+        else:
+            self.problem("server" if verb in _KNOWN_SERVER else "unparsed")
+
+    def text(self) -> str:
+        return self.sql[self.piece.start : self.piece.end]
+
+    def _is_block(self, words: list[str]) -> bool:
+        return len(words) > 1 and words[1] not in {
+            *("TRANSACTION", "TRAN", "WORK", "ISOLATION", "READ", "NOT", "DEFERRABLE"),
+            *("IMMEDIATE", "EXCLUSIVE", "DEFERRED"),
+        }
+
+    def _harmless(self, verb: str, words: list[str]) -> None:
+        if any(token.text.upper() == "SELECT" for token in self.piece.tokens):
+            # SET x = (SELECT …), ALTER VIEW … AS SELECT: not read here.
+            self.problem("unparsed")
+        elif verb == "DROP" and self.state is not None:
+            for token in self.piece.tokens[2:]:
+                if token.token_type in {TokenType.VAR, TokenType.IDENTIFIER}:
+                    self.state.drop(token.text)
+
+    def _tree(self) -> None:
+        node = dialects.tree(self.piece, self.sql, self.dialect)
+        if node is None:
+            self.problem("unparsed")
+        else:
+            self.node(node, self.scope())
+
+    def scope(self) -> Scope:
+        return Scope(self.walker)
+
+    def node(self, node: exp.Expr, scope: Scope) -> None:
+        if isinstance(node, exp.Insert):
+            self._insert(node, scope)
+        elif isinstance(node, (exp.Update, exp.Delete, exp.Merge)):
+            self._change(node, scope)
+        elif isinstance(node, (exp.Query, exp.Values)):
+            self.query(node, scope)
+        else:
+            self.problem("unparsed")
+
+    def query(self, node: exp.Expr, scope: Scope) -> None:
+        for cte in ctes(node):
+            if isinstance(cte.this, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
+                # What it returns goes to the query; what it puts elsewhere is judged here.
+                change = cte.this.copy()
+                change.set("returning", None)
+                self.node(change, Scope(self.walker, None, scope.ctes, scope.anchor))
+                self.result.delivery = "returned"
+        into = node.args.get("into")
+        note_operator(self, node)
+        self.result.blocks(self.walker.query(node, scope), self.reading)
+        if into is not None:
+            self.result.delivery = "stored"
+            self._keep_into(node, into)
+
+    def _keep_into(self, node: exp.Expr, into: exp.Expr) -> None:
+        target = into.this
+        if self.state is None or not isinstance(target, exp.Table):
+            return
+        twin = self.frozen(node)
+        twin.set("into", None)
+        name = target.name.lower()
+        temporary = bool(into.args.get("temporary")) or name.startswith("#")
+        self.state.keep(Made(name, [], [(twin, [])], self.state.world()), temporary)
+
+    def frozen(self, node: exp.Expr) -> exp.Expr:
+        constants: dict[str, str | None] = {}
+        binds = self.reading.binds
+        if binds is not None:
+            constants = {f"{BIND}{n}": text for n, text in enumerate(binds)}
+        return frozen_tree(node, constants)
+
+    def _insert(self, node: exp.Insert, scope: Scope) -> None:
+        note_operator(self, node)
+        if node.args.get("returning") is not None:
+            self.result.blocks(returning(self.walker, node, scope), self.reading)
+        source = node.expression
+        target = node.this.this if isinstance(node.this, exp.Schema) else node.this
+        columns = (
+            [part.name.lower() for part in node.this.expressions]
+            if isinstance(node.this, exp.Schema)
+            else []
+        )
+        if isinstance(source, exp.Values):
+            self._values(source, scope)
+            return
+        if source is None or not isinstance(source, exp.Query):
+            return
+        self.walker.define(node, scope)
+        if isinstance(target, exp.Table) and self._is_move(target, source, scope):
+            return
+        before = len(self.result.findings)
+        self.result.blocks(
+            self.walker.query(source, Scope(self.walker, None, scope.ctes, scope.anchor)),
+            self.reading,
+        )
+        if node.args.get("returning") is None:
+            self.result.delivery = "stored"
+        stored = self.result.findings[before:]
+        if (
+            self.state is not None
+            and isinstance(target, exp.Table)
+            and (
+                self.state.made(target.name) is not None
+                or (
+                    self.catalogue.table(dotted(target)) is None
+                    and any(f.disclosure != "none" or f.yields for f in stored)
+                )
+            )
+        ):
+            self.state.add(target.name, self.frozen(source), columns)
+
+    def _values(self, source: exp.Values, scope: Scope) -> None:
+        """Plain INSERT: its literals are free; a sub-select among them is stored."""
+        for row in source.expressions:
+            for cell in row.expressions if isinstance(row, exp.Tuple) else [row]:
+                if isinstance(cell, exp.Literal):
+                    if scope.own and "start" in cell.meta:
+                        self.reading.free.add(cell.meta["start"])
+                elif cell.find(exp.Query, exp.Anonymous) is not None:
+                    select = exp.Select(expressions=[cell.copy()])
+                    blocks = self.walker.query(select, Scope(self.walker, None, scope.ctes, None))
+                    self.result.blocks(blocks, self.reading)
+                    self.result.delivery = "stored"
+
+    def _is_move(self, target: exp.Table, source: exp.Query, scope: Scope) -> bool:
+        """Rule 5: rows moved as they are between two usage tables of the same columns."""
+        if not isinstance(source, exp.Select) or source.args.get("joins"):
+            return False
+        if any(source.args.get(k) for k in ("group", "having", "distinct", "with_", "windows")):
+            return False
+        first = source.args.get("from_")
+        origin = first.this if first is not None else None
+        if not isinstance(origin, exp.Table) or self.walker.catalogue is None:
+            return False
+        into = self.catalogue.table(dotted(target))
+        out = self.catalogue.table(dotted(origin))
+        if into is None or out is None or into.kind != "usage" or out.kind != "usage":
+            return False
+        if into.columns != out.columns or dotted(origin) in scope.ctes:
+            return False
+        if self.state is not None and self.state.made(dotted(origin)) is not None:
+            return False
+        return all(
+            isinstance(part, exp.Star)
+            or (
+                isinstance(part, exp.Column)
+                and (isinstance(part.this, exp.Star) or part.name.lower() in out.columns)
+            )
+            for part in source.expressions
+        )
+
+    def _change(self, node: exp.Expr, scope: Scope) -> None:
+        """UPDATE, DELETE, MERGE: RETURNING as SELECT; figures written elsewhere are stored."""
+        note_operator(self, node)
+        if node.args.get("returning") is not None:
+            self.result.blocks(returning(self.walker, node, scope), self.reading)
+            return
+        self._free_assignments(node, scope)
+        target = node.this
+        kind = self.catalogue.table(dotted(target)) if isinstance(target, exp.Table) else None
+        if kind is not None and kind.kind in {"usage", "stock"}:
+            self._known_objects(node, scope)
+        self._probed(node, scope)
+        if isinstance(node, exp.Delete):
+            return
+        if isinstance(node, exp.Update) and isinstance(target, exp.Table):
+            self._updated(node, target, scope)
+        using = node.args.get("using")
+        if isinstance(node, exp.Merge) and isinstance(using, exp.Expr):
+            select = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
+            self.result.blocks(self.walker.query(select, self.scope()), self.reading)
+            self.result.delivery = "stored"
+
+    def _probed(self, node: exp.Expr, scope: Scope) -> None:
+        """A figure worked out in the WHERE of a change reaches the client, by the number of rows
+        changed or by the text of an error (`CAST(… AS int)`): as a SELECT with this WHERE. Keys
+        looked up there (`cfh IN (SELECT cfh …)`) are work."""
+        where = node.args.get("where")
+        target = node.this
+        if where is None or not isinstance(target, exp.Table):
+            return
+        if not any(_works_out(query) for query in where.find_all(exp.Query)):
+            return
+        others = [node.args.get("from_"), *(node.args.get("using") or [])]
+        tables = [
+            other.this if isinstance(other, exp.From) else other
+            for other in others
+            if isinstance(other, exp.Expr)
+        ]
+        select = exp.Select(
+            expressions=[exp.Literal.number(1)],
+            from_=exp.From(this=target.copy()),
+            joins=[exp.Join(this=other.copy()) for other in tables],
+            where=where.copy(),
+        )
+        before = len(self.result.findings)
+        self.result.blocks(
+            self.walker.query(select, Scope(self.walker, None, scope.ctes, scope.anchor)),
+            self.reading,
+        )
+        # One patient's sums looked at where they belong are a plain change.
+        self.result.findings[before:] = [
+            found for found in self.result.findings[before:] if found.disclosure == "usage"
+        ]
+
+    def _updated(self, node: exp.Update, target: exp.Table, scope: Scope) -> None:
+        """Figures written into the rows of some other table: as a SELECT of these rows with them."""
+        values = [part.expression for part in node.expressions if isinstance(part, exp.EQ)]
+        extra = node.args.get("from_")
+        if extra is None and not any(value.find(exp.Query) is not None for value in values):
+            return
+        select = exp.Select(
+            expressions=[exp.Star(), *(value.copy() for value in values)],
+            from_=exp.From(this=target.copy()),
+            joins=[exp.Join(this=extra.this.copy())] if extra is not None else [],
+            where=node.args.get("where"),
+        )
+        inner = Scope(self.walker, None, scope.ctes, scope.anchor)
+        before = len(self.result.findings)
+        self.result.blocks(self.walker.query(select, inner), self.reading)
+        # One patient's sums written where they belong are a plain UPDATE.
+        self.result.findings[before:] = [
+            found for found in self.result.findings[before:] if found.disclosure == "usage"
+        ]
+        self.result.delivery = "stored"
+
+    def _free_assignments(self, node: exp.Expr, scope: Scope) -> None:
+        for part in node.args.get("expressions") or []:
+            value = part.expression if isinstance(part, exp.EQ) else None
+            if isinstance(value, exp.Literal) and scope.own and "start" in value.meta:
+                self.reading.free.add(value.meta["start"])
+
+    def _known_objects(self, node: exp.Expr, scope: Scope) -> None:
+        """A change of a clinical table that calls something unknown is not harmless."""
+        for call in node.find_all(exp.Anonymous):
+            name = call.name.lower()
+            if not self.walker.is_builtin(name) and self.catalogue.procedure(name) is None:
+                self.walker.problem("unknown_function", name, call, scope)
+
+    def again(self, text: str, binds: list[str | None] | None) -> None:
+        """Run a remembered text: its findings stand where the EXECUTE or FETCH stands."""
+        inner = Reading(binds)
+        for piece in dialects.pieces(text, self.dialect):
+            statement = Statement(self.analyser, text, self.dialect, inner, self.state, piece)
+            found = statement.outcome()
+            for finding in found.findings:
+                finding.reasons = [
+                    Reason(r.code, r.text, *self.result.span) for r in finding.reasons
+                ]
+            self.result.findings.extend(found.findings)
+            self.result.problems.extend(
+                Problem(p.kind, p.name, self.result.span) for p in found.problems
+            )
+            self.result.delivery = found.delivery
+
+
+def _works_out(query: exp.Expr) -> bool:
+    """Whether a sub-select works out a figure or packs rows, rather than look up keys."""
+    return query.find(exp.AggFunc, exp.Cast, exp.Array) is not None or isinstance(
+        query.parent, exp.Cast
+    )
+
+
+def ctes(node: exp.Expr) -> list[exp.Expr]:
+    clause = node.args.get("with_")
+    return list(clause.expressions) if clause is not None else []

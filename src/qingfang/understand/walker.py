@@ -1,0 +1,423 @@
+"""The walk through a query: joins, nesting, set operations → flat blocks.
+
+Rules this module keeps:
+
+1. A UNION, or a view over one, splits its query into one block an arm; every arm is judged.
+2. Work is counted (`spend`); over budget raises `OverBudget`, whose answer is opaque.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from qingfang.understand import bodies, changes, conditions, sources
+from qingfang.understand.builtin import AGGREGATES, FUNCTIONS, PACKERS
+from qingfang.understand.catalogue import Catalogue, Table
+from qingfang.understand.expressions import flow
+from qingfang.understand.flows import NOTHING, SOFT, Block, Edge, Flow, Instance, Source, union
+from qingfang.understand.pins import pinned_member
+from qingfang.understand.predicates import Fact, Reading, fold
+from qingfang.understand.scope import MAX_ARMS, Cte, Name, OverBudget, Problem, Scope
+
+if TYPE_CHECKING:
+    from qingfang.understand.state import Made, SessionState
+
+MAX_STEPS = 40_000
+MAX_DEPTH = 40
+
+
+class Walker:
+    """The walk through one statement: its budget, its problems, what it read."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        dialect: str,
+        reading: Reading,
+        state: SessionState | None,
+        views: dict[str, exp.Expr | None],
+    ) -> None:
+        self.catalogue, self.dialect, self.reading, self.state = catalogue, dialect, reading, state
+        self.problems: list[Problem] = []
+        self.touched: dict[str, Table] = {}
+        self.volatile = False
+        self.views = views
+        self._steps = 0
+        self.depth = 0
+        self._groups = 0
+        self.bodies: list[str] = []
+        self.world: Mapping[str, Made] | None = None
+
+    def spend(self, steps: int = 1) -> None:
+        self._steps += steps
+        if self._steps > MAX_STEPS:
+            raise OverBudget
+
+    def problem(self, kind: str, name: str, node: exp.Expr, scope: Scope) -> None:
+        self.problems.append(Problem(kind, name, scope.span(node)))
+
+    def is_builtin(self, name: str) -> bool:
+        return name in FUNCTIONS.get(self.dialect, frozenset())
+
+    def pinned_member(self, block: Block) -> bool:
+        return bool(block.columns) and pinned_member(block, block.columns[0][1])
+
+    # -------------------------------------------------------------- queries
+
+    def query(self, node: exp.Expr, scope: Scope) -> list[Block]:
+        """The blocks of a query; `scope` is fresh, its `outer` is what the query may refer to."""
+        self.spend()
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise OverBudget
+        try:
+            blocks = self._query(node, scope)
+        finally:
+            self.depth -= 1
+        if len(blocks) > MAX_ARMS:
+            raise OverBudget
+        return blocks
+
+    def _query(self, node: exp.Expr, scope: Scope) -> list[Block]:
+        self.define(node, scope)
+        if isinstance(node, (exp.Subquery, exp.Paren)):
+            if isinstance(node.this, exp.Table) or node.args.get("joins"):
+                return self.select(exp.Select(expressions=[exp.Star()], from_=node), scope)
+            blocks = self.query(node.this, scope)
+            if node.args.get("limit") or node.args.get("offset"):
+                for block in blocks:
+                    block.paged = True
+            return blocks
+        if isinstance(node, exp.Select):
+            return self.select(node, scope)
+        if isinstance(node, exp.SetOperation):
+            return self._arms(node, scope)
+        if isinstance(node, exp.Values):
+            return [self.values(node, scope)]
+        if isinstance(node, exp.Table):
+            return self.select(exp.Select(expressions=[exp.Star()], from_=node), scope)
+        if isinstance(node, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
+            return changes.returning(self, node, scope)
+        self.problem("unparsed", type(node).__name__, node, scope)
+        return [Block()]
+
+    def define(self, node: exp.Expr, scope: Scope) -> None:
+        clause = node.args.get("with_")
+        if clause is None:
+            return
+        ctes = dict(scope.ctes)
+        for cte in clause.expressions:
+            alias = cte.args.get("alias")
+            columns = [c.name.lower() for c in (alias.args.get("columns") or [])] if alias else []
+            name = cte.alias.lower()
+            ctes[name] = Cte(cte.this, columns, dict(ctes), bool(clause.args.get("recursive")))
+            if isinstance(cte.this, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
+                continue
+        scope.ctes = ctes
+
+    def _arms(self, node: exp.SetOperation, scope: Scope) -> list[Block]:
+        """UNION, INTERSECT and EXCEPT: what any arm shows, under the first arm's names."""
+        chain: list[exp.Expr] = []
+        distinct = False
+        part: exp.Expr = node
+        while isinstance(part, exp.SetOperation):
+            if part is not node:
+                self.define(part, scope)
+            chain.append(part.expression)
+            distinct = distinct or bool(part.args.get("distinct"))
+            part = part.this
+        chain.append(part)
+        chain.reverse()
+        blocks: list[Block] = []
+        names: list[str] = []
+        for arm in chain:
+            inner = Scope(self, scope.outer, scope.ctes, scope.anchor, scope.params)
+            for block in self.query(arm, inner):
+                if not names:
+                    names = [name for name, _flow in block.columns]
+                else:
+                    block.columns = [
+                        (names[n] if n < len(names) else name, shown)
+                        for n, (name, shown) in enumerate(block.columns)
+                    ]
+                if distinct:
+                    block.rows = frozenset()
+                if node.args.get("limit") or node.args.get("offset"):
+                    block.paged = True
+                blocks.append(block)
+            if len(blocks) > MAX_ARMS:
+                raise OverBudget
+        return blocks
+
+    def values(self, node: exp.Expr, scope: Scope) -> Block:
+        """A constant table: its columns are lists of values that can pin."""
+        block = Block()
+        table = Instance(None, "values", scope.span(node))
+        block.instances.append(table)
+        rows = [
+            list(row.expressions)
+            if isinstance(row, exp.Tuple)
+            else [row.this if isinstance(row, exp.Paren) else row]
+            for row in node.expressions
+        ]
+        for at in range(len(rows[0]) if rows else 0):
+            source = Source(table, f"column{at + 1}", None, None)
+            cells = [row[at] for row in rows if at < len(row)]
+            constants = [fold(cell, self.reading, scope.own) for cell in cells]
+            shown = Flow(frozenset({source}), exact=source)
+            if all(constant is not None for constant in constants):
+                values = tuple(constant for constant in constants if constant is not None)
+                block.facts.append(Fact(source, "eq", values))
+            else:
+                shown = shown | union(flow(cell, scope) for cell in cells)
+            block.columns.append((source.column, shown))
+        if scope.draft.instances:
+            block.absorb(scope.draft, SOFT)
+        return block
+
+    # -------------------------------------------------------------- SELECT
+
+    def select(self, node: exp.Select, scope: Scope) -> list[Block]:
+        states = [scope]
+        first = node.args.get("from_")
+        items: list[tuple[exp.Expr, exp.Join | None]] = []
+        if first is not None:
+            items.append((first.this if isinstance(first, exp.From) else first, None))
+        items.extend((join.this, join) for join in node.args.get("joins") or [])
+        items.extend((lateral, None) for lateral in node.args.get("laterals") or [])
+        for item, join in items:
+            states = [after for state in states for after in self.attach(state, item, join)]
+            if len(states) > MAX_ARMS:
+                raise OverBudget
+        return [self._project(node, state) for state in states]
+
+    def attach(self, scope: Scope, item: exp.Expr, join: exp.Join | None) -> list[Scope]:
+        """`scope` with one more FROM item; one scope an arm of the item."""
+        side = str(join.args.get("side") or "").upper() if join is not None else ""
+        if isinstance(item, exp.Lateral) and item.args.get("outer"):
+            side = "LEFT"
+        after: list[Scope] = []
+        for names, block in sources.source(self, item, scope):
+            state = scope.twin()
+            draft = state.draft
+            group = None
+            losing: set[Instance] = set()
+            if side in {"LEFT", "RIGHT", "FULL"}:
+                self._groups += 1
+                group = self._groups
+            if group is not None and side in {"RIGHT", "FULL"}:
+                losing = set(draft.instances)
+                draft.weaken(group)
+            if side in {"LEFT", "FULL"}:
+                losing = losing | set(block.instances) if side == "FULL" else set(block.instances)
+            draft.absorb(block, group if side in {"LEFT", "FULL"} else None)
+            draft.rows = draft.rows | block.rows
+            draft.shown = draft.shown | block.shown
+            before = list(state.names)
+            state.names.extend(names)
+            if join is not None:
+                self._on(join, state, before, names, side, losing, group)
+            for nested in item.args.get("joins") or [] if isinstance(item, exp.Table) else []:
+                (state,) = self.attach(state, nested.this, nested)[:1] or (state,)
+            after.append(state)
+        return after
+
+    def _on(
+        self,
+        join: exp.Join,
+        state: Scope,
+        before: list[Name],
+        new: list[Name],
+        side: str,
+        losing: set[Instance],
+        group: int | None,
+    ) -> None:
+        shared = [part.name.lower() for part in join.args.get("using") or []]
+        if str(join.args.get("method") or "").upper() == "NATURAL":
+            theirs = {column for name in new for column in name.columns}
+            shared = [c for name in before for c in name.columns if c in theirs]
+        for column in shared:
+            pair = [
+                next((n.columns[column].exact for n in group_ if column in n.columns), None)
+                for group_ in (before, new)
+            ]
+            a, b = pair
+            if a is None or b is None or side == "FULL":
+                continue
+            if group is None:
+                state.draft.edges.append(Edge(a, b))
+            elif side == "LEFT":
+                state.draft.edges.append(Edge(a, b, frozenset({group}), False))
+            else:
+                state.draft.edges.append(Edge(b, a, frozenset({group}), False))
+        on = join.args.get("on")
+        if on is None:
+            return
+        if group is None:
+            conditions.apply(on, state)
+        elif side == "FULL":
+            flow(on, state)
+        else:
+            conditions.apply_outer(on, state, losing, group)
+
+    def _project(self, node: exp.Select, scope: Scope) -> Block:
+        """WHERE, grouping, output, order: the block that the SELECT is."""
+        draft = scope.draft
+        carried = draft.shown
+        draft.shown = NOTHING
+        where = node.args.get("where")
+        if where is not None:
+            conditions.apply(where.this, scope)
+        for clause in ("connect", "prewhere", "match"):
+            part = node.args.get(clause)
+            if part is not None:
+                for inner in part.args.values():
+                    if isinstance(inner, exp.Expr):
+                        conditions.Sink(scope, False).mention(inner, flow(inner, scope))
+        group = node.args.get("group")
+        added = group is not None or _adds(node)
+        packed = self._output(node, scope)
+        if group is not None:
+            draft.shown = draft.shown | union(
+                self._group_key(part, node, scope) for part in _group_parts(group)
+            )
+        having = node.args.get("having")
+        if having is not None:
+            conditions.apply(having.this, scope)
+        qualify = node.args.get("qualify")
+        if qualify is not None:
+            conditions.apply(qualify.this, scope)
+        order = node.args.get("order")
+        for part in order.expressions if order is not None else []:
+            draft.shown = draft.shown | self._order_key(part, node, scope)
+        distinct = node.args.get("distinct")
+        if distinct is not None and distinct.args.get("on") is not None:
+            draft.shown = draft.shown | flow(distinct.args["on"], scope).comparison()
+        draft.shown = (carried.measures_only() if added else carried) | draft.shown
+        draft.added = added
+        draft.distinct = distinct is not None
+        if (added and not packed) or draft.distinct:
+            draft.rows = frozenset()
+        if node.args.get("limit") or node.args.get("offset") or node.args.get("fetch"):
+            draft.paged = True
+            self._page(node, scope)
+        draft.settle()
+        return draft
+
+    def _page(self, node: exp.Expr, scope: Scope) -> None:
+        """LIMIT and OFFSET change nothing: their numbers are free, their sub-selects are not."""
+        for key in ("limit", "offset"):
+            clause = node.args.get(key)
+            for part in clause.iter_expressions() if clause is not None else ():
+                if isinstance(part, exp.Literal) and scope.own and "start" in part.meta:
+                    self.reading.free.add(part.meta["start"])
+                else:
+                    shown = flow(part, scope)
+                    if shown.measured:
+                        scope.draft.shown = scope.draft.shown | shown.comparison()
+
+    def _output(self, node: exp.Select, scope: Scope) -> bool:
+        """Fill the block's columns; whether rows were packed into a value."""
+        columns = scope.draft.columns
+        columns.clear()
+        packed = False
+        for at, part in enumerate(node.expressions):
+            bare = part.this if isinstance(part, exp.Alias) else part
+            if isinstance(bare, exp.Star):
+                for name in scope.names:
+                    columns.extend((c, f.at(scope.span(part))) for c, f in name.columns.items())
+                    if name.other is not None:
+                        columns.append(("*", name.other.at(scope.span(part))))
+                continue
+            if isinstance(bare, exp.Column) and isinstance(bare.this, exp.Star):
+                named = scope.named(bare.table.lower())
+                if named is None:
+                    self.problem("unknown_name", f"{bare.table}.*", bare, scope)
+                    continue
+                columns.extend((c, f.at(scope.span(part))) for c, f in named.columns.items())
+                if named.other is not None:
+                    columns.append(("*", named.other.at(scope.span(part))))
+                continue
+            if isinstance(bare, exp.Literal) and scope.own and "start" in bare.meta:
+                self.reading.free.add(bare.meta["start"])
+            shown = flow(bare, scope)
+            packed = packed or shown.packed
+            columns.append((part.alias_or_name.lower() or f"column{at + 1}", shown))
+        scope.aliases = dict(columns)
+        return packed
+
+    def _group_key(self, node: exp.Expr, select: exp.Select, scope: Scope) -> Flow:
+        if isinstance(node, exp.Literal) and not node.is_string:
+            return self._ordinal(node, scope)
+        return flow(node, scope)
+
+    def _order_key(self, node: exp.Expr, select: exp.Select, scope: Scope) -> Flow:
+        """Ordering shows what it is by: a sum by its rank, a prescriber by the sequence."""
+        inner = node.this if isinstance(node, exp.Ordered) else node
+        if isinstance(inner, exp.Literal) and not inner.is_string:
+            return self._ordinal(inner, scope).comparison()
+        if isinstance(inner, exp.Column) and not inner.table:
+            alias = scope.aliases.get(inner.name.lower())
+            if alias is not None:
+                return alias.comparison()
+        return flow(inner, scope).comparison()
+
+    def _ordinal(self, node: exp.Literal, scope: Scope) -> Flow:
+        at = int(node.this) - 1 if str(node.this).isdigit() else -1
+        columns = scope.draft.columns
+        return columns[at][1] if 0 <= at < len(columns) else NOTHING
+
+    # -------------------------------------------------------------- stored bodies
+
+    def state_function(self, name: str) -> str | None:
+        return self.state.function(name) if self.state is not None else None
+
+    def body_flow(self, name: str, body: str, node: exp.Expr, scope: Scope) -> Flow:
+        """What a function's value shows: all that its body reads."""
+        return bodies.body_flow(self, name, body, node, scope)
+
+    def remote_flow(self, node: exp.Expr, scope: Scope) -> Flow:
+        """What the rows show of a SQL text handed to a function that runs it."""
+        return bodies.remote_flow(self, node, scope)
+
+
+def _group_parts(group: exp.Group) -> list[exp.Expr]:
+    parts: list[exp.Expr] = []
+    waiting: list[exp.Expr] = [*group.expressions]
+    for key in ("rollup", "cube", "grouping_sets"):
+        value = group.args.get(key)
+        waiting.extend(part for part in value or [] if isinstance(part, exp.Expr))
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, (exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple)):
+            waiting.extend(part.expressions)
+        elif isinstance(part, exp.Paren):
+            waiting.append(part.this)
+        else:
+            parts.append(part)
+    return parts
+
+
+def _adds(node: exp.Select) -> bool:
+    """Whether the SELECT adds its rows up without GROUP BY."""
+    roots = [*node.expressions]
+    if node.args.get("having") is not None:
+        return True
+    waiting: list[exp.Expr] = list(roots)
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, (exp.Query, exp.Subquery)):
+            continue
+        if isinstance(part, exp.Window):
+            # SUM(SUM(x)) OVER (…) adds up inside.
+            waiting.extend(part.this.iter_expressions())
+            continue
+        if isinstance(part, exp.AggFunc):
+            return True
+        if isinstance(part, exp.Anonymous) and part.name.lower() in AGGREGATES | PACKERS:
+            return True
+        waiting.extend(part.iter_expressions())
+    return False

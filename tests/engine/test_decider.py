@@ -1,0 +1,111 @@
+"""For whom a gateway notes its statements, with the real analyser, judge and ledger behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable
+from pathlib import Path
+
+from qingfang import config as configuration
+from qingfang.engine import house
+from qingfang.engine.decider import Decider
+from qingfang.engine.supervisor import Supervisor
+from qingfang.events import Connection, Event, Outcome, Statement
+from qingfang.record.client import Recorder
+from qingfang.record.reading import records
+from qingfang.sense.gateway.contract import Leg
+
+CATALOGUE = {
+    "dialect": "postgres",
+    "tables": {
+        "users": {"kind": "other", "columns": {"id": None, "login": None}},
+        "notes": {"kind": "other", "columns": {"id": None, "text": None, "czygh": "operator_id"}},
+    },
+    "operators": [{"table": "users", "column": "login", "on": "select", "scope": "session"}],
+}
+CONFIG = """\
+[paths]
+state = "{state}"
+run = "{run}"
+
+[[database]]
+name = "his"
+address = "127.0.0.1:5432"
+catalogue = "catalogue.json"
+
+[[route]]
+name = "his"
+database = "his"
+listen = "127.0.0.1:5433"
+"""
+AT_US = 1_795_000_000_000_000
+
+
+def play(folder: Path, dialogue: list[tuple[str, int, str]]) -> list[str | None]:
+    """(connection, transaction, SQL) one after the other; who the ledger says sent each."""
+    file = folder / "qingfang.toml"
+    file.write_text(CONFIG.format(state=folder, run=folder), encoding="utf-8")
+    (folder / "catalogue.json").write_text(json.dumps(CATALOGUE), encoding="utf-8")
+    config = configuration.read(file)
+    house.folders(config)
+
+    async def work() -> None:
+        boss = Supervisor()
+        try:
+            for service in house.services(config, file, console=False)[:3]:
+                await boss.start(service)
+            recorder = Recorder(folder / "ledger.sock", "gateway/his")
+            await recorder.start()
+            decider = Decider(config, config.route[0], recorder)
+            decider.start()
+            for number, (name, transaction, sql) in enumerate(dialogue, 1):
+                connection = Connection(
+                    *(name, "site", "node-1", "gateway", "pg", "127.0.0.1:5432", "10.0.0.1:999"),
+                    opened_us=AT_US,
+                    account="app",
+                )
+                decider.opened(connection, Leg("127.0.0.1:1", 1))
+                at_us = AT_US + number
+                statement = Statement(number, at_us, "query", sql, transaction=transaction)
+                verdict = decider.decide(connection, statement)
+                if isinstance(verdict, Awaitable):
+                    verdict = await verdict
+                outcome = Outcome(number, at_us, 0, 0, "complete")
+                decider.completed(connection, statement, verdict, outcome)
+            await decider.close()
+            await recorder.close()
+        finally:
+            await boss.stop()
+
+    asyncio.run(work())
+    entries = [entry.value for entry in records(folder / "ledger")]
+    events = sorted((e for e in entries if isinstance(e, Event)), key=lambda e: e.at)
+    assert len(events) == len(dialogue)
+    return [e.operator.value if e.operator is not None else None for e in events]
+
+
+def test_each_statement_is_noted_for_whoever_was_at_work_when_it_came(tmp_path: Path) -> None:
+    def sign_in(name: str) -> str:
+        return f"SELECT id FROM users WHERE login = '{name}'"
+
+    def write(name: str) -> str:
+        return f"INSERT INTO notes (text, czygh) VALUES ('x', '{name}')"
+
+    look = "SELECT text FROM notes WHERE id = 1"
+    dialogue = [
+        ("c1", 1, look, None),
+        # The same forms again and again: from the second time on they are looked up.
+        *(("c1", 2, sign_in("A"), "A"), ("c1", 3, look, "A"), ("c1", 3, look, "A")),
+        *(("c1", 4, sign_in("B"), "B"), ("c1", 5, look, "B"), ("c1", 5, sign_in("B"), "B")),
+        # A row names its writer for the transaction, from then on.
+        *(("c1", 6, look, "B"), ("c1", 6, write("C"), "C"), ("c1", 6, look, "C")),
+        *(("c1", 7, look, "B"), ("c1", 8, write("C"), "C"), ("c1", 8, write("D"), "D")),
+        # Whoever signs in meanwhile is at work when the transaction is over.
+        *(("c1", 8, sign_in("A"), "D"), ("c1", 8, look, "D"), ("c1", 9, look, "A")),
+        # Another connection is another matter.
+        *(("c2", 1, look, None), ("c2", 2, write("D"), "D"), ("c2", 3, look, None)),
+        ("c1", 10, look, "A"),
+    ]
+    noted = play(tmp_path, [step[:3] for step in dialogue])
+    assert noted == [step[3] for step in dialogue]
