@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run real test test-compiled soak compiled check lock debian clean assets
+.PHONY: help run demo-seeds real test test-compiled soak compiled check lock debian clean assets
 
 help:
 	@echo "make run     启动演示（内置数据库、合成医院、网关、控制台） / start the demo"
@@ -52,6 +52,12 @@ $(VENDOR)/icons.svg: package-lock.json src/qingfang/ui/assets.py | $(VENV)/self
 
 run: $(VENV)/self assets
 	$(BIN)/qingfang demo
+
+# The demo without spectators, with ten plans of attempts; a table, and exit code 1 if one went wrong.
+SCALE := 1
+SECONDS_EACH := 60
+demo-seeds: $(VENV)/self assets
+	$(BIN)/python -m qingfang.demo.seeds --scale $(SCALE) --seconds $(SECONDS_EACH)
 
 test: $(VENV)/dev assets debian
 	$(BIN)/python -m pytest -n auto

@@ -15,7 +15,7 @@ MessagePack) checked against the annotations when they are read back.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -26,13 +26,20 @@ Delivery = Literal["returned", "stored"]
 Decision = Literal["pass", "log", "review", "alert", "mask", "deny"]
 Source = Literal["gateway", "tap", "trail", "replay"]
 Answered = Literal["forwarded", "denied", "masked", "killed"]
+ASKS: Final = 1
+TO_SERVER: Final = 2
+TO_CLIENT: Final = 4
+TELLS: Final = 8
+UNSETTLED: Final = 16
+"""What an inline decoder says there is to do, together in one number: it asks about a statement, has
+pieces for the server, for the client, has events to tell; `UNSETTLED`: look at everything."""
 Digest = bytes
 """32 bytes. (Under this name where a field called `bytes` hides the type.)"""
 
 # ------------------------------------------------------------------ decode
 
 
-class Statement(Struct, frozen=True):
+class Statement(Struct, frozen=True, gc=False):
     """One statement as a client sent it. What became of it comes later as an `Outcome` of the same
     `number`, which counts from 1 within the connection.
 
@@ -70,7 +77,7 @@ class Statement(Struct, frozen=True):
     transaction: int = 0
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """What became of the statement `number`. `rows` and `bytes` are what the server returned
     (DataRow and CopyData frames, headers included), -1 when not known; `parts` the rows of each
     statement of a simple text that completed.
@@ -309,7 +316,7 @@ class Template(Struct, frozen=True):
 # ------------------------------------------------------------------ judge
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """What was decided, why (zh), on which grant, and how urgent (0 none … 3 now).
 
     `codes` are the stable codes of `reasons`, one each (docs/reasons.md). `would` is what enforcing
@@ -370,7 +377,7 @@ class Event(Struct, frozen=True, omit_defaults=False):
     would: Decision | None = None
 
 
-class Brief(Struct, frozen=True, array_like=True):
+class Brief(Struct, frozen=True, array_like=True, gc=False):
     """A statement that passed, in the few bytes it deserves: it refers to its connection and its
     template, which are recorded once. `literals` fill the template's places in order; `binds` are
     the bound values. Expanded to an `Event` when read."""

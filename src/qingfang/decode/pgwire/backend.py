@@ -40,6 +40,7 @@ from qingfang.decode.pgwire.frames import (
     ROW_DESCRIPTION,
     ServerBroke,
     error_fields,
+    four_bytes,
     is_server_kind,
 )
 from qingfang.decode.pgwire.frames import BIND as SENT_BIND
@@ -127,9 +128,7 @@ class Backend:
                 pos = size
                 break
             kind: i64 = data[pos]
-            length: i64 = (
-                (data[pos + 1] << 24) | (data[pos + 2] << 16) | (data[pos + 3] << 8) | data[pos + 4]
-            )
+            length = four_bytes(data, pos + 1)
             if length < 4 or length > MAX_LARGE:
                 raise ServerBroke("invalid message length from the server")
             end = pos + 1 + length
@@ -137,6 +136,8 @@ class Backend:
                 talk.rows(1, 1 + length)
             elif kind == COPY_DATA:
                 talk.copy_data(1 + length)
+            elif kind == READY_FOR_QUERY and length == 5 and end <= size:
+                talk.ready(data[pos + 5])
             elif not _has_content(kind):
                 self._act(kind, b"")
             elif end <= size:

@@ -120,6 +120,27 @@ def error_fields(body: bytes) -> tuple[str, bytes]:
     return sqlstate, message
 
 
+def two_bytes(data: bytes, pos: i64) -> i64:
+    """The unsigned integer of two bytes at `pos`, big-endian."""
+    return (data[pos] << 8) | data[pos + 1]
+
+
+def four_bytes(data: bytes, pos: i64) -> i64:
+    """The unsigned integer of four bytes at `pos`, big-endian."""
+    return (data[pos] << 24) | (data[pos + 1] << 16) | (data[pos + 2] << 8) | data[pos + 3]
+
+
+def zero_from(data: bytes, pos: i64, size: i64) -> i64:
+    """The offset of the first zero byte from `pos` on and before `size`, -1 when there is none."""
+    near: i64 = min(size, pos + 64)  # names are short
+    at: i64 = pos
+    while at < near:
+        if data[at] == 0:
+            return at
+        at += 1
+    return -1 if at == size else data.find(b"\x00", at, size)
+
+
 def client_limit(kind: i64) -> i64:
     """The longest length field a client frame of this kind may carry, 0 for an unknown kind."""
     if kind == QUERY or kind == PARSE or kind == BIND or kind == COPY_DATA:

@@ -48,7 +48,9 @@ from qingfang.decode.pgwire.frames import (
     ClientBroke,
     client_limit,
     error_response,
+    four_bytes,
     frame,
+    zero_from,
 )
 from qingfang.decode.pgwire.pipeline import (
     CANCELLING,
@@ -82,6 +84,14 @@ _REREADS: Final = re.compile(
     r"client_encoding|standard_conforming_strings|\bnames\b|\breset\s+all\b|\bdiscard\b|set_config",
     re.I,
 )
+
+
+def _is_copy(sql: str) -> bool:
+    """Whether the text is a COPY."""
+    first: i64 = ord(sql[0]) if sql else 0
+    if 0x41 <= first <= 0x7A and first != 0x43 and first != 0x63:  # begins with another letter
+        return False
+    return sql[:64].lstrip()[:4].upper() == "COPY"
 
 
 class Frontend:
@@ -118,7 +128,7 @@ class Frontend:
         self._head: bytearray | None = None
         self._head_kind: i64 = 0
         self._head_room: i64 = 0
-        self._stalled: bool = False
+        self.stalled: bool = False
         self._asked_entry: Entry | None = None
         self._asked_end: i64 = 0
         self._asked_rest: i64 = 0
@@ -133,10 +143,10 @@ class Frontend:
     @property
     def waiting(self) -> bool:
         """Whether later bytes of the client only pile up here: reading it should pause."""
-        return self.asked is not None or self._stalled or self.request != ""
+        return self.asked is not None or self.stalled or self.request != ""
 
     def feed(self, data: bytes) -> None:
-        if self.asked is not None or self._stalled or self.request:
+        if self.asked is not None or self.stalled or self.request:
             self._backlog.append(data)
             return
         self._data = data if not self._data else self._data[self._pos :] + data
@@ -146,8 +156,8 @@ class Frontend:
 
     def resume(self) -> None:
         """The server has answered something: a stall may be over."""
-        if self._stalled:
-            self._stalled = False
+        if self.stalled:
+            self.stalled = False
             self._walk()
 
     def flush(self) -> None:
@@ -243,7 +253,7 @@ class Frontend:
     def _walk(self) -> None:
         while True:
             self._walk_chunk()
-            if self.asked is not None or self._stalled or self.request or not self._next_chunk():
+            if self.asked is not None or self.stalled or self.request or not self._next_chunk():
                 return
 
     def _walk_chunk(self) -> None:
@@ -272,9 +282,7 @@ class Frontend:
                 self._emit(pos)
                 return
             kind: i64 = data[pos]
-            length: i64 = (
-                (data[pos + 1] << 24) | (data[pos + 2] << 16) | (data[pos + 3] << 8) | data[pos + 4]
-            )
+            length = four_bytes(data, pos + 1)
             limit = client_limit(kind)
             if limit == 0:
                 raise ClientBroke(f"invalid frontend message type {kind}")
@@ -294,7 +302,7 @@ class Frontend:
                 return
 
     def _stall(self) -> None:
-        self._stalled = True
+        self.stalled = True
         self._emit(self._pos)
 
     def _stream(self, size: i64) -> None:
@@ -318,7 +326,7 @@ class Frontend:
                 if self._head_kind == PARSE:
                     self._parse(head)
                 else:
-                    self._bind(head)
+                    self._bind(head, False)
 
     def _begin_partial(self, kind: i64, pos: i64, length: i64, size: i64) -> None:
         """A frame whose end has not come yet: stream it or hold it."""
@@ -460,7 +468,7 @@ class Frontend:
                 return False
             talk.abandon()
         if kind == SYNC:
-            talk.sent(Entry(SYNC, 0))
+            talk.sent(talk.sync)
         elif kind == QUERY:
             return self._query(pos, end, rest)
         elif kind == PARSE:
@@ -469,12 +477,9 @@ class Frontend:
             self._pos = end
             self._parse(self._data[pos + 5 : end])
         elif kind == BIND:
-            body = self._data[pos + 5 : min(end, pos + 5 + MAX_BOUND)]
-            if self._relays and not self._bindable(body):
+            if not self._bind(self._data[pos + 5 : min(end, pos + 5 + MAX_BOUND)], self._relays):
                 self._stall()
                 return False
-            self._pos = end
-            self._bind(body)
         elif kind == EXECUTE:
             return self._execute(pos, end)
         elif kind == DESCRIBE:
@@ -524,14 +529,11 @@ class Frontend:
         doubt: Doubt = "cut" if cut else ("encoding" if self._unsettled else "")
         if self._rereads:
             self._unsettled = talk.batch + 1
-        kind = "copy" if sql[:64].lstrip()[:4].upper() == "COPY" else "query"
+        kind = "copy" if _is_copy(sql) else "query"
+        # Arguments by position, here and below: by name they cost twice as much when compiled.
+        transaction = talk.transactions
         statement = Statement(
-            number=number,
-            at_us=talk.at_us,
-            kind=kind,
-            sql=sql,
-            doubt=doubt,
-            transaction=talk.transactions,
+            number, talk.at_us, kind, sql, None, (), "", "", False, doubt, False, transaction
         )
         return self._ask(statement, Entry(QUERY, number), pos, end, rest)
 
@@ -565,22 +567,23 @@ class Frontend:
         entry.prepared = prepared
         talk.sent(entry)
 
-    def _bindable(self, body: bytes) -> bool:
-        """Whether the server has said what the statement's name stands for, or nobody need wait:
-        within one batch a failed Parse takes the Bind with it."""
-        _portal, pos = self._name(body, 0)
-        name, _end = self._name(body, pos)
-        prepared = self.talk.statements.get(name)
-        return prepared is None or not self._pending(prepared.confirmed, prepared.batch)
-
     def _pending(self, confirmed: bool, batch: int) -> bool:
         return not confirmed and batch < self.talk.batch and batch >= self.talk.done
 
-    def _bind(self, body: bytes) -> None:
+    def _bind(self, body: bytes, may_wait: bool) -> bool:
+        """False when it must wait until the server has said what the statement's name stands for;
+        within one batch nobody need wait: a failed Parse takes the Bind with it."""
         talk = self.talk
         name, pos = self._name(body, 0)
         statement, pos = self._name(body, pos)
         prepared = talk.statements.get(statement)
+        if (
+            may_wait
+            and prepared is not None
+            and not prepared.confirmed
+            and self._pending(False, prepared.batch)
+        ):
+            return False
         portal = Portal(name, statement, prepared, body, pos, talk.batch)
         if prepared is None:
             portal.doubt = "unknown"
@@ -594,6 +597,7 @@ class Frontend:
         entry = Entry(BIND, 0)
         entry.portal = portal
         talk.sent(entry)
+        return True
 
     def _execute(self, pos: i64, end: i64) -> bool:
         talk = self.talk
@@ -628,18 +632,18 @@ class Frontend:
             if prepared.renames:
                 self._renames(sql)
         statement = Statement(
-            number=number,
-            at_us=talk.at_us,
-            kind="copy" if sql[:64].lstrip()[:4].upper() == "COPY" else "execute",
-            sql=sql,
-            binds=portal.values,
-            guessed=portal.guessed,
-            name=portal.statement,
-            portal=name,
-            resumed=portal.used,
-            doubt=doubt,
-            cut_binds=portal.cut,
-            transaction=talk.transactions,
+            number,
+            talk.at_us,
+            "copy" if _is_copy(sql) else "execute",
+            sql,
+            portal.values,
+            portal.guessed,
+            portal.statement,
+            name,
+            portal.used,
+            doubt,
+            portal.cut,
+            talk.transactions,
         )
         portal.used = True
         return self._ask(statement, entry, pos, end, 0)
@@ -669,9 +673,11 @@ class Frontend:
 
     def _describe(self, pos: i64, end: i64) -> None:
         name, _end = self._name(self._data, pos + 6)
+        if end - pos < 6 or self._data[pos + 5] != 0x53:  # S: a statement, else a portal
+            self.talk.sent(self.talk.describe)
+            return
         entry = Entry(DESCRIBE, 0)
-        if self._data[pos + 5 : pos + 6] == b"S":
-            entry.prepared = self.talk.statements.get(name)
+        entry.prepared = self.talk.statements.get(name)
         self.talk.sent(entry)
 
     def _close(self, pos: i64, end: i64) -> None:
@@ -689,6 +695,13 @@ class Frontend:
         """A statement's text. Sets `_rereads` and `_renaming`: whether it may change how later
         bytes are read, or what a name stands for."""
         sql = decode(raw, self.talk.codec)
+        if sql.isascii():
+            easy = sql.lower()
+            self._renaming = "prepare" in easy or "declare" in easy
+            self._rereads = (
+                "set" in easy or "discard" in easy or "encoding" in easy or "conforming" in easy
+            ) and _REREADS.search(sql) is not None
+            return redact(sql, self.talk.standard_strings) if "password" in easy else sql
         low = raw.lower()
         # `find`, because `in` first tries its argument as an integer, which raises and is slow.
         self._renaming = low.find(b"prepare") >= 0 or low.find(b"declare") >= 0
@@ -704,7 +717,7 @@ class Frontend:
 
     def _name(self, body: bytes, pos: i64) -> tuple[str, i64]:
         """The zero-terminated name at `pos`, and the offset behind it."""
-        stop: i64 = body.find(b"\x00", pos)
+        stop = zero_from(body, pos, len(body))
         if stop < 0:
             raise ClientBroke("invalid string in message")
         if stop == pos:

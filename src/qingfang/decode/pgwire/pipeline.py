@@ -170,6 +170,9 @@ class Conversation:
         self.dismissed: bool = False  # the server has said that it ends the connection
         self.denials: int = 0
         self.mismatches: int = 0
+        # Nothing is kept of these, so that one each is enough.
+        self.sync: Entry = Entry(SYNC, 0)
+        self.describe: Entry = Entry(DESCRIBE, 0)
         self._owed: list[Entry] = []  # short: a list beats a deque when compiled
         self._skipping: bool = False
         self._copy_in: bool = False
@@ -472,14 +475,14 @@ class Conversation:
         unseen = end == "lost" or end == "skipped"
         self.events.append(
             Outcome(
-                number=entry.number,
-                at_us=self.at_us,
-                rows=(-1 if end == "lost" else 0) if unseen else entry.rows,
-                bytes=-1 if end == "lost" else entry.bytes,
-                end=end,
-                error=entry.error,
-                sqlstate=entry.sqlstate,
-                parts=() if entry.parts is None else tuple(entry.parts),
+                entry.number,
+                self.at_us,
+                (-1 if end == "lost" else 0) if unseen else entry.rows,
+                -1 if end == "lost" else entry.bytes,
+                end,
+                entry.error,
+                entry.sqlstate,
+                () if entry.parts is None else tuple(entry.parts),
             )
         )
 

@@ -26,6 +26,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from mypy_extensions import i64
+
 from qingfang.decode.pgwire.backend import Backend
 from qingfang.decode.pgwire.frames import (
     SSL_REQUEST_PACKET,
@@ -36,7 +38,16 @@ from qingfang.decode.pgwire.frames import (
 )
 from qingfang.decode.pgwire.frontend import Frontend
 from qingfang.decode.pgwire.pipeline import BLIND, READY, SIGNING_IN, Conversation
-from qingfang.events import Outcome, SessionFact, Statement
+from qingfang.events import (
+    ASKS,
+    TELLS,
+    TO_CLIENT,
+    TO_SERVER,
+    UNSETTLED,
+    Outcome,
+    SessionFact,
+    Statement,
+)
 
 MAX_SQL: Final = 16 * 1024 * 1024
 
@@ -54,28 +65,48 @@ class Inline:
         self._front: Frontend = Frontend(self._talk, True, max_sql, function_calls, replication)
         self._back: Backend = Backend(self._talk, True)
 
-    def client(self, data: bytes, at_us: int) -> None:
-        """Bytes from the client."""
+    def client(self, data: bytes, at_us: int) -> int:
+        """Bytes from the client. Returns what there is to do (events.py: `ASKS`, …), as the next
+        three do."""
         self._talk.at_us = at_us
         self._front.feed(data)
+        return self._to_do()
 
-    def server(self, data: bytes, at_us: int) -> None:
+    def server(self, data: bytes, at_us: int) -> int:
         """Bytes from the server. May let the client's direction go on: look at `asked` again."""
         self._talk.at_us = at_us
         self._back.feed(data)
         self._front.resume()
+        return self._to_do()
+
+    def _to_do(self) -> int:
+        front, talk = self._front, self._talk
+        to_do: i64 = 0
+        if front.asked is not None:
+            to_do = ASKS
+        if talk.phase != READY or front.stalled or front.request:
+            to_do |= UNSETTLED
+        if front.out:
+            to_do |= TO_SERVER
+        if self._back.out or front.reply:
+            to_do |= TO_CLIENT
+        if talk.events:
+            to_do |= TELLS
+        return to_do
 
     @property
     def asked(self) -> Statement | None:
         """The statement that waits for `allow` or `deny`; everything behind it waits too."""
         return self._front.asked
 
-    def allow(self) -> None:
+    def allow(self) -> int:
         self._front.allow()
+        return self._to_do()
 
-    def deny(self, message: str, hint: str = "") -> None:
+    def deny(self, message: str, hint: str = "") -> int:
         """Refuse the asked statement: the client gets SQLSTATE 42501 with `message`."""
         self._front.deny(message, hint)
+        return self._to_do()
 
     @property
     def request(self) -> str:

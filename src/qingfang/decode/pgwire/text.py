@@ -65,6 +65,8 @@ def codec_of(client_encoding: str) -> str:
 
 
 def decode(raw: bytes, codec: str) -> str:
+    if codec == "utf-8":
+        return raw.decode("utf-8", "surrogateescape")
     return raw.decode(codec, "surrogateescape")
 
 

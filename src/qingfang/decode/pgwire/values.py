@@ -17,6 +17,9 @@ import struct
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from mypy_extensions import i64
+
+from qingfang.decode.pgwire.frames import four_bytes, two_bytes
 from qingfang.decode.pgwire.text import decode
 
 _TEXTS: Final = frozenset((18, 19, 25, 114, 142, 705, 1042, 1043))
@@ -29,44 +32,45 @@ _QUOTED: Final = frozenset('{}",\\ \t\n\r\v\f')
 
 
 def bound_values(
-    body: bytes, pos: int, oids: tuple[int, ...], codec: str
+    body: bytes, pos: i64, oids: tuple[int, ...], codec: str
 ) -> tuple[tuple[str | None, ...], tuple[int, ...], bool]:
     """(values, indexes of guessed ones, whole) of a Bind body from its parameter formats on.
 
     `body` may be the head of a longer message: values that are cut off are missing at the end and
     `whole` is False. Raises ValueError when the counts contradict each other.
     """
-    size = len(body)
+    size: i64 = len(body)
     if pos + 2 > size:
         return (), (), False
-    count = int.from_bytes(body[pos : pos + 2], "big")
+    count = two_bytes(body, pos)
     pos += 2
     if pos + 2 * count + 2 > size:
         return (), (), False
-    formats = struct.unpack_from(f">{count}h", body, pos)
+    formats = pos
     pos += 2 * count
-    parameters = int.from_bytes(body[pos : pos + 2], "big")
+    parameters = two_bytes(body, pos)
     pos += 2
     if count > 1 and count != parameters:
         raise ValueError(f"{count} parameter formats for {parameters} parameters")
     values: list[str | None] = []
     guessed: list[int] = []
-    for n in range(parameters):
+    n: i64 = -1
+    while n + 1 < parameters:
+        n += 1
         if pos + 4 > size:
             return tuple(values), tuple(guessed), False
-        length = int.from_bytes(body[pos : pos + 4], "big", signed=True)
+        length = four_bytes(body, pos)
         pos += 4
-        if length == -1:
+        if length == 0xFFFF_FFFF:
             values.append(None)
             continue
-        if length < 0:
-            raise ValueError(f"parameter {n + 1} has length {length}")
+        if length > 0x7FFF_FFFF:
+            raise ValueError(f"parameter {n + 1} has length {length - 0x1_0000_0000}")
         if pos + length > size:
             return tuple(values), tuple(guessed), False
         raw = body[pos : pos + length]
         pos += length
-        binary = count > 0 and (formats[0] if count == 1 else formats[n]) == 1
-        if not binary:
+        if count == 0 or two_bytes(body, formats if count == 1 else formats + 2 * n) != 1:
             values.append(decode(raw, codec))
             continue
         known = binary_text(raw, oids[n] if n < len(oids) else 0, codec)

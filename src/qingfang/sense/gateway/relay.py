@@ -29,10 +29,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from qingfang.events import Connection, Outcome, SessionFact, Statement, Verdict
+from qingfang.events import (
+    ASKS,
+    TELLS,
+    TO_CLIENT,
+    TO_SERVER,
+    UNSETTLED,
+    Connection,
+    Outcome,
+    SessionFact,
+    Statement,
+    Verdict,
+)
 from qingfang.language import _
 from qingfang.sense.gateway.backend import call
 from qingfang.sense.gateway.contract import Decider, Decoder, Leg
+from qingfang.sense.gateway.failure import Failure
 
 if TYPE_CHECKING:
     from qingfang.sense.gateway.server import Gateway
@@ -76,6 +88,7 @@ class Relay:
     def __init__(self, gateway: Gateway, number: int) -> None:
         self._gateway = gateway
         self._settings = gateway.settings
+        self._failure: Failure = gateway.failure
         self._decider: Decider = gateway.decider
         self._decoder: Decoder = gateway.decoder_factory()
         self._number = number
@@ -93,6 +106,7 @@ class Relay:
         self._connecting = False
         self._admitted = False
         self._heard = False
+        self._leaving = False
         self._ended = False
 
     # -------------------------------------------------------------- the client's leg
@@ -126,8 +140,7 @@ class Relay:
             return
         self._heard = True
         try:
-            self._decoder.client(data, now_us())
-            self._pump()
+            self._turn(self._decoder.client(data, now_us()))
         except Exception as error:
             self._broken(error)
 
@@ -155,8 +168,7 @@ class Relay:
         if self._ended:
             return
         try:
-            self._decoder.server(data, now_us())
-            self._pump()
+            self._turn(self._decoder.server(data, now_us()))
         except Exception as error:
             self._broken(error)
 
@@ -173,6 +185,33 @@ class Relay:
             self.refuse("08006", _("到数据库的连接中断了"))
 
     # -------------------------------------------------------------- relaying
+
+    def _turn(self, to_do: int) -> None:
+        """The decoder was given bytes. What most turns need, with few calls; else `_pump`."""
+        decoder = self._decoder
+        while to_do & ASKS and not self._deciding:
+            asked = decoder.asked
+            assert asked is not None
+            to_do = self._ask(asked)
+        server, client = self._server, self._client
+        if (
+            to_do & (ASKS | UNSETTLED)
+            or server is None
+            or client is None
+            or self._away
+            or self._leaving
+            or not self._client_reading
+        ):
+            self._pump()
+            return
+        if to_do & TO_SERVER:
+            for piece in decoder.take_to_server():
+                server.write(piece)
+        if to_do & TO_CLIENT:
+            for piece in decoder.take_to_client():
+                client.write(piece)
+        if to_do & TELLS:
+            self._tell(decoder.take_events())
 
     def _pump(self) -> None:
         """Answer the decoder's questions and write what it hands on."""
@@ -202,21 +241,21 @@ class Relay:
             self._tell(events)
         if server is None or not self._client_reading or decoder.waiting:
             self._read_client()
-        if self._gateway.draining and decoder.idle:
+        if self._leaving and decoder.idle:
             self.shut()
 
-    def _ask(self, statement: Statement) -> None:
+    def _ask(self, statement: Statement) -> int:
+        """Have the asked statement decided. Returns what there is to do."""
         assert self._connection is not None
         try:
             found = self._decider.decide(self._connection, statement)
         except Exception as error:
-            self._unjudged(statement, type(error).__name__)
-            return
+            return self._unjudged(statement, type(error).__name__)
         if isinstance(found, Verdict):
-            self._answer(statement, found)
-        else:
-            self._deciding = True
-            self._start(self._await(statement, found))
+            return self._answer(statement, found)
+        self._deciding = True
+        self._start(self._await(statement, found))
+        return ASKS
 
     async def _await(self, statement: Statement, coming: Awaitable[Verdict]) -> None:
         """Wait for a verdict within the budget. One that comes later is not cancelled: the decider
@@ -244,31 +283,29 @@ class Relay:
         except Exception as error:
             self._broken(error)
 
-    def _answer(self, statement: Statement, verdict: Verdict) -> None:
-        self._gateway.failure.judged()
+    def _answer(self, statement: Statement, verdict: Verdict) -> int:
+        self._failure.judged()
         self._open[statement.number] = (statement, verdict)
         if verdict.decision in {"deny", "mask"}:
-            self._decoder.deny(
+            return self._decoder.deny(
                 _("这条语句被防统方系统拒绝（编号 {}）。合法统计请先申请授权。").format(
                     self._name(statement)
                 )
             )
-        else:
-            self._decoder.allow()
+        return self._decoder.allow()
 
-    def _unjudged(self, statement: Statement, cause: str) -> None:
+    def _unjudged(self, statement: Statement, cause: str) -> int:
         """No verdict: the route's failure policy decides."""
         opens = self._settings.fails_open
-        self._gateway.failure.failed(opens, cause)
+        self._failure.failed(opens, cause)
         self._open[statement.number] = (statement, None)
         if opens:
-            self._decoder.allow()
-        else:
-            self._decoder.deny(
-                _("防统方系统暂时无法判断这条语句，已按本线路的规定拒绝（编号 {}）。").format(
-                    self._name(statement)
-                )
+            return self._decoder.allow()
+        return self._decoder.deny(
+            _("防统方系统暂时无法判断这条语句，已按本线路的规定拒绝（编号 {}）。").format(
+                self._name(statement)
             )
+        )
 
     def _name(self, statement: Statement) -> str:
         assert self._connection is not None
@@ -281,7 +318,10 @@ class Relay:
             if isinstance(event, Outcome):
                 found = self._open.pop(event.number, None)
                 if found is not None:
-                    self._guard(self._decider.completed, connection, found[0], found[1], event)
+                    try:
+                        self._decider.completed(connection, found[0], found[1], event)
+                    except Exception:
+                        self._failed()
             elif isinstance(event, Statement):
                 self._open[event.number] = (event, None)
             else:
@@ -312,7 +352,10 @@ class Relay:
         try:
             call(*arguments)
         except Exception:
-            log.exception("the decider failed on route %s", self._settings.route.name)
+            self._failed()
+
+    def _failed(self) -> None:
+        log.exception("the decider failed on route %s", self._settings.route.name)
 
     def _read_client(self) -> None:
         client = self._client
@@ -436,6 +479,7 @@ class Relay:
 
     def shut_when_idle(self) -> None:
         """The gateway stops: end now when nothing is open, else when the transaction is over."""
+        self._leaving = True
         if self._decoder.idle:
             self.shut()
 
