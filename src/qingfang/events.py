@@ -50,6 +50,9 @@ class Statement(Struct, frozen=True, gc=False):
     values whose type was not known, so that their text is a guess. `name` and `portal` are those
     of the extended protocol; `resumed` tells that a portal goes on after its row limit.
 
+    `sql` reads as with standard_conforming_strings on: what was sent with it off and has a
+    backslash comes with its plain literals as `E'…'`.
+
     `doubt` says why `sql` may not be what the server executes, and an analyser must call such a
     statement opaque: `cut` (over-long; the head is kept), `unknown` (prepared out of our sight: by
     SQL or before we joined; `sql` may be empty), `encoding` (sent while the encoding changed).

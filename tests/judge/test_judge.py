@@ -346,6 +346,12 @@ def test_opaque_is_alerted_once_a_template_when_it_touches_usage() -> None:
     assert scene(unknown).decision == "alert"
     assert scene(unknown).decision == "review"
     assert scene(unknown, template=b"\x33" * 32).decision == "alert"
+    elsewhere = replace(unknown, volatile=True)
+    assert scene(elsewhere, client="10.0.2.2:6001").decision == "alert"
+    assert scene(elsewhere, client="10.0.2.2:6002").decision == "alert", (
+        "another text may run there"
+    )
+    assert scene(elsewhere, client="10.0.2.2:6002").decision == "review"
     other = Meaning("opaque", touches=(Touch("gh_mx", ("patient_id",)),))
     assert scene(other, template=b"\x44" * 32).decision == "review"
     again = scene(other, template=b"\x44" * 32)

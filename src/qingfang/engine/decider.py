@@ -42,6 +42,7 @@ from qingfang.events import (
     Source,
     Statement,
     Template,
+    Touch,
     Verdict,
 )
 from qingfang.language import _
@@ -56,6 +57,8 @@ PASS: Final = Verdict("pass")
 _DURABLE = frozenset({"alert", "mask", "deny"})
 _NOTABLE = frozenset({"log", "review"})
 _PAUSE_S: Final = 0.5
+# A text that was cut, or prepared out of our sight, may read any table.
+_ANYTHING: Final = (Touch("*", ("item_id", "prescriber_id", "quantity")),)
 
 
 class _Pending:
@@ -290,7 +293,10 @@ class Decider:
     ) -> Told:
         meaning = found.meaning
         if statement.doubt and meaning.disclosure != "usage":
-            meaning = replace(meaning, disclosure="opaque", grain=None, subtype=None)
+            touches = meaning.touches or _ANYTHING
+            meaning = replace(
+                meaning, disclosure="opaque", grain=None, subtype=None, touches=touches
+            )
         ask = judge.Ask(
             connection,
             meaning,

@@ -125,7 +125,8 @@ class Judging:
             own = (person.number, *person.codes)
             if person.department and f"unit:{person.department}" not in groups:
                 groups.append(f"unit:{person.department}")
-        if who.operator is not None:
+        # Somebody who signs in as many is one person to memory.
+        if who.operator is not None and not self._judge.crowd(connection, who, at_us):
             name = f"operator:{who.operator.value}"
         elif who.terminal is not None:
             name = f"terminal:{who.terminal.value}"

@@ -85,6 +85,7 @@ class Attribution:
         self._signed_in: OrderedDict[str, _SignedIn] = OrderedDict()
         self._seen: OrderedDict[str, dict[str, int]] = OrderedDict()
         self._writing: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._at: OrderedDict[str, dict[str, int]] = OrderedDict()
 
     def who(
         self,
@@ -114,6 +115,12 @@ class Attribution:
     def at_once(self, operator: str, at_us: int, within_us: int) -> int:
         """At how many terminals (or undeclared addresses) the operator was seen lately (T74)."""
         seen = self._seen.get(operator, {})
+        return sum(1 for last in seen.values() if abs(at_us - last) <= within_us)
+
+    def persons_at(self, where: str, at_us: int, within_us: int) -> int:
+        """How many operators were at work at a terminal (or undeclared address) lately: whoever
+        can write sign-in rows can be anybody, but not many at once. Not kept over a restart."""
+        seen = self._at.get(where, {})
         return sum(1 for last in seen.values() if abs(at_us - last) <= within_us)
 
     def closed(self, connection: str) -> None:
@@ -157,6 +164,11 @@ class Attribution:
         if where not in seen and len(seen) >= _TERMINALS:
             del seen[min(seen, key=seen.__getitem__)]
         seen[where] = max(at_us, seen.get(where, 0))
+        here = self._at.get(where, {})
+        if operator not in here and len(here) >= _TERMINALS:
+            del here[min(here, key=here.__getitem__)]
+        here[operator] = max(at_us, here.get(operator, 0))
+        _put(self._at, where, here)
 
     def dump(self) -> bytes:
         """The whole state, to be read back by `load` of the same version."""

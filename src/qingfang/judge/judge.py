@@ -27,7 +27,7 @@ from msgspec import Struct
 
 from qingfang.events import Connection, Decision, Grain, Meaning, Verdict, Who
 from qingfang.judge import grants, hours
-from qingfang.judge.attribution import Attribution
+from qingfang.judge.attribution import Attribution, address
 from qingfang.judge.policy import Basis, Case, Policy
 from qingfang.judge.reasons import DECISIONS, Said, say
 from qingfang.judge.snapshot import Directory, Grant, Mode, Service
@@ -163,7 +163,9 @@ class Judge:
             cases.append((meaning, True))
         cases += [(_as_usage(meaning, g.grain or "detail"), False) for g in whole]
         touching = any(not _USAGE_ROLES.isdisjoint(t.roles) for t in meaning.touches)
-        seen = meaning.disclosure == "opaque" and self.history.seen(template)
+        # Where the text alone does not say what runs, it was looked at for this connection only.
+        looked = template + connection.id.encode() if meaning.volatile else template
+        seen = meaning.disclosure == "opaque" and self.history.seen(looked)
         for case, itself in cases:
             if itself:
                 said += _learned(meaning, touching=touching, seen=seen)
@@ -268,7 +270,7 @@ class Judge:
                 calendar=snapshot.calendar,
             ):
                 return Ground("report", (say("by-report", menu=report.menu),))
-        if self._own(meaning, who):
+        if self._own(meaning, who) and not self.crowd(connection, who, at_us):
             return Ground("self", (say("by-self"),))
         granted = self._granted(meaning, who, at_us)
         if granted.basis == "grant":
@@ -322,6 +324,18 @@ class Judge:
         own = {person.number, *person.codes}
         return all(value.text is not None and value.text.strip() in own for value in asked.values)
 
+    def crowd(self, connection: Connection, who: Who, at_us: int) -> int:
+        """How many operators one terminal had lately, 0 when that is not out of the ordinary: then
+        a sign-in says little about who sits there. Servers work for many."""
+        terminals = self.directory.terminals
+        here = terminals.get(who.terminal.value) if who.terminal else None
+        if not terminals or (here is not None and here.role == "server"):
+            return 0
+        where = who.terminal.value if who.terminal else address(connection.client)
+        limits = self.policy.limits
+        count = self.attribution.persons_at(where, at_us, limits.shared_minutes * _MINUTE_US)
+        return count if count > limits.shared_operators else 0
+
     def _designated(self, who: Who) -> bool | None:
         """Whether person and terminal are designated for a function (statistics, store …); None
         when the hospital has designated nobody."""
@@ -369,6 +383,9 @@ class Judge:
             )
             if count > 1:
                 said.append(say("shared-use", count=count))
+            crowd = self.crowd(connection, who, at_us)
+            if crowd:
+                said.append(say("many-operators", count=crowd))
         program = connection.program.casefold()
         if any(tool in program for tool in policy.tools.database):
             said.append(say("database-tool", program=connection.program[:60]))

@@ -146,6 +146,7 @@ database = ["excel", "msaccess", "microsoft office", "navicat", "plsqldev", "pl/
 bulk_rows = 1000            # 返回行数达到它，提高紧急程度
 retry_minutes = 30          # 被拒绝之后多久之内的再次尝试算变形重试
 shared_minutes = 10         # 同一工号多久之内出现在两台终端算共用
+shared_operators = 3        # 一台终端在这段时间里用过的工号多于它，登录就不能证明是本人
 """
 
 
@@ -200,6 +201,7 @@ class Limits(_Section, frozen=True, kw_only=True):
     bulk_rows: Annotated[int, Meta(ge=1)] = 1000
     retry_minutes: Annotated[int, Meta(ge=1)] = 30
     shared_minutes: Annotated[int, Meta(ge=1)] = 10
+    shared_operators: Annotated[int, Meta(ge=1)] = 3
 
 
 class _File(_Section, frozen=True, kw_only=True):

@@ -64,6 +64,7 @@ REASONS: dict[str, str] = {
     "person-left": "工号 {number} 已停用",
     "person-away": "工号 {number} 登记为休假或外出",
     "shared-use": "同一工号同时在 {count} 台终端上使用",
+    "many-operators": "这台终端短时间内先后用了 {count} 个工号",
     "database-tool": "用的是数据库工具或办公软件（{program}），不是业务系统",
     "unknown-program": "程序没有登记（{program}）",
     "retry-after-denial": "刚被拦截不久，又换了写法来查",

@@ -152,7 +152,9 @@ class Analyser:
             return Meaning(
                 "opaque",
                 delivery=outcome.delivery,
-                touches=self.touches(sql[outcome.span[0] : outcome.span[1]]),
+                touches=self._all_usage()
+                if outcome.unbounded
+                else self.touches(sql[outcome.span[0] : outcome.span[1]]),
                 reasons=_problem_reasons(outcome),
             )
         if outcome.delivery == "stored" and strongest.disclosure != "none":
@@ -166,6 +168,13 @@ class Analyser:
             reasons=tuple(_whole(sql, found, outcome.span) for found in reasons),
         )
 
+    def _all_usage(self) -> tuple[Touch, ...]:
+        return tuple(
+            Touch(table.name, tuple(sorted({role for role in table.columns.values() if role})))
+            for table in self.catalogue.tables.values()
+            if table.kind == "usage"
+        )
+
     def touches(self, text: str) -> tuple[Touch, ...]:
         """The lexical estimate: catalogued tables whose name occurs in the text, and the roles of
         their columns that do."""
@@ -173,7 +182,12 @@ class Analyser:
         found: list[Touch] = []
         for table in self.catalogue.tables.values():
             if split_name(table.name)[-1] in words:
-                roles = {role for name, role in table.columns.items() if name in words and role}
+                named = table.columns.keys() & words
+                # A table without its columns is read whole.
+                whole = "*" in text or not named
+                roles = {
+                    role for n, role in table.columns.items() if role and (whole or n in named)
+                }
                 found.append(Touch(table.name, tuple(sorted(roles))))
         return tuple(found)
 

@@ -88,9 +88,13 @@ class Sink:
         )
 
     def mention(self, node: exp.Expr, shown: Flow) -> None:
-        """A predicate that fixes nothing: it names columns, and shows the sums it tests."""
+        """A predicate that fixes nothing: it names columns, and shows the sums and packed rows
+        that it tests."""
         if shown.measured:
             self.show(shown.comparison())
+        if shown.packed:
+            # Rows packed into one value come back in the error of what is done with it.
+            self.show(shown)
         for source in shown.raw | shown.tested:
             self.fact(source, "other", node=node)
 

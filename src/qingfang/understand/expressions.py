@@ -39,6 +39,7 @@ _SAFE_CASTS = frozenset(
         *("BIGDECIMAL", "NAME", "TIMESTAMP", "TIMESTAMPTZ", "DATETIME", "DATETIME2", "INT128"),
     }
 )
+_TEXTS = frozenset({"TEXT", "VARCHAR", "NVARCHAR", "CHAR", "NCHAR", "BPCHAR", "NAME"})
 _LEAVES = (
     *(exp.Literal, exp.Null, exp.Boolean, exp.Placeholder, exp.Parameter, exp.DataType, exp.Var),
     *(exp.SessionParameter, exp.Identifier, exp.HexString, exp.RawString, exp.ByteString),
@@ -142,6 +143,9 @@ def _cast(node: exp.Expr, scope: Scope) -> Flow:
     inner = flow(node.this, scope)
     target = node.args.get("to")
     kind = target.this.name if isinstance(target, exp.DataType) else ""
+    if kind not in _TEXTS and node.this.find(exp.Query, exp.DPipe, exp.Concat) is not None:
+        # A text that is no number is quoted in the error, wherever the cast stands.
+        scope.draft.shown = scope.draft.shown | inner
     safe = kind in _SAFE_CASTS or (kind == "CHAR" and scope.walker.dialect == "mysql")
     if safe and isinstance(target, exp.DataType) and not target.expressions:
         return inner

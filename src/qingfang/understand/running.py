@@ -46,11 +46,15 @@ def do(statement: Statement) -> None:
     source = max((t.text for t in strings), key=len, default="")
     body = queries_of(source, "postgres")
     run_body(statement, body, statement.result.span)
-    # A block hands rows to nobody; only what it says (RAISE) reaches the client.
+    # A block hands rows to nobody; only what it says (RAISE) reaches the client. What it works out
+    # may still be kept (`set_config`) or come back as an error.
     if not body.speaks:
         statement.result.delivery = "stored"
-        if not body.changes and not body.opaque:
-            statement.result.findings = [f for f in statement.result.findings if not f.reasons]
+
+
+def _handle(token: Token) -> str:
+    """The name of a prepared statement or cursor: quoted ones keep their case."""
+    return token.text if token.token_type is TokenType.IDENTIFIER else token.text.lower()
 
 
 def execute(statement: Statement) -> None:
@@ -60,13 +64,16 @@ def execute(statement: Statement) -> None:
         found = queries_of(statement.text(), statement.dialect, 0, statement.texts)
         run_body(statement, found, statement.result.span)
         return
-    name = tokens[1].text.lower() if len(tokens) > 1 else ""
-    text = statement.state.prepared.get(name) if statement.state is not None else None
-    if text is None:
-        statement.problem("unknown_handle", name)
-        return
+    name = _handle(tokens[1]) if len(tokens) > 1 else ""
+    texts = statement.state.prepared.get(name) if statement.state is not None else None
     statement.walker.volatile = True
-    statement.again(text, _arguments(statement, tokens[2:]))
+    if not texts:
+        statement.problem("unknown_handle", name)
+        statement.result.unbounded = True
+        return
+    binds = _arguments(statement, tokens[2:])
+    for text in texts:
+        statement.again(text, binds)
 
 
 def _arguments(statement: Statement, tokens: list[Token]) -> list[str | None] | None:
@@ -102,10 +109,10 @@ def prepare(statement: Statement) -> None:
     words = [t.text.upper() for t in tokens]
     if statement.state is None or len(tokens) < 4:
         return
-    name = tokens[1].text.lower()
+    name = _handle(tokens[1])
     if "AS" in words[:-1]:
         start = tokens[words.index("AS") + 1].start
-        statement.state.prepared[name] = statement.sql[start : statement.piece.end]
+        statement.state.prepare(name, statement.sql[start : statement.piece.end])
     elif words[2] == "FROM":
         node = dialects.parse(
             [Token(TokenType.SELECT, "SELECT", start=0, end=0), *tokens[3:]],
@@ -116,7 +123,7 @@ def prepare(statement: Statement) -> None:
         const = fold(value, statement.reading, True) if value is not None else None
         if const is not None and const.text is not None:
             statement.reading.bind(const)
-            statement.state.prepared[name] = const.text
+            statement.state.prepare(name, const.text)
 
 
 def declare(statement: Statement) -> None:
@@ -134,12 +141,12 @@ def declare(statement: Statement) -> None:
     statement.query(node, statement.scope())
     statement.result.delivery = "stored"
     if statement.state is not None:
-        name = statement.piece.tokens[1].text.lower()
+        name = _handle(statement.piece.tokens[1])
         statement.state.cursors[name] = statement.sql[tokens[0].start : statement.piece.end]
 
 
 def fetch(statement: Statement) -> None:
-    name = statement.piece.tokens[-1].text.lower()
+    name = _handle(statement.piece.tokens[-1])
     text = statement.state.cursors.get(name) if statement.state is not None else None
     if text is None:
         statement.problem("unknown_handle", name)

@@ -144,6 +144,7 @@ def _unnested(
             inner = scope.inside()
             flows[name] = flow(part, inner)
             block.absorb(inner.draft, SOFT)
+            block.shown = block.shown | inner.draft.shown | flows[name].comparison()
     return [([Name(label, flows, union(flows.values()))], block)]
 
 
@@ -159,7 +160,10 @@ def _rows_of(
     calls = (
         [call]
         if call is not None
-        else [part.this for part in (item.args.get("rows_from") or []) if item is not None]
+        else [
+            part.this if isinstance(part, exp.Table) else part
+            for part in (item.args.get("rows_from") or [])
+        ]
         if item is not None
         else []
     )
@@ -181,7 +185,8 @@ def _rows_of(
         return [_derived(block, name, columns) for block in found]
     block = Block()
     block.absorb(inner.draft, SOFT)
-    block.shown = inner.draft.shown
+    # How many rows it gives shows its arguments, whatever of them is selected.
+    block.shown = inner.draft.shown | shown.comparison()
     flows = {column: shown.derived() for column in columns}
     return [([Name(name, flows, shown.derived())], block)]
 

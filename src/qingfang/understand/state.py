@@ -155,7 +155,7 @@ class SessionState:
     def __init__(self, shared: Shared | None = None) -> None:
         self.shared = shared if shared is not None else Shared()
         self.objects: dict[str, Made] = {}
-        self.prepared: dict[str, str] = {}
+        self.prepared: dict[str, list[str]] = {}
         self.cursors: dict[str, str] = {}
         self.changed = False
 
@@ -175,6 +175,17 @@ class SessionState:
     def has_own(self) -> bool:
         """Whether the session itself (not all sessions) has built something."""
         return bool(self.objects or self.prepared or self.cursors)
+
+    def prepare(self, name: str, text: str) -> None:
+        """One more text that `name` may stand for. Nothing takes it back: whether the server took
+        a PREPARE, a DEALLOCATE or a DISCARD is not known here. Of too many none is kept."""
+        if name not in self.prepared and len(self.prepared) >= MAX_OBJECTS:
+            return
+        texts = self.prepared.setdefault(name, [text])
+        if texts and text not in texts:
+            texts.append(text)
+            if len(texts) > MAX_SOURCES:
+                texts.clear()
 
     def made(self, name: str) -> Made | None:
         key = _key(name)

@@ -60,7 +60,10 @@ _KNOWN_SERVER = frozenset(
 class Outcome:
     """One statement's result before it is put into a `Meaning`."""
 
-    __slots__ = ("delivery", "findings", "operator", "operator_scope", "problems", "span", "works")
+    __slots__ = (
+        *("delivery", "findings", "operator", "operator_scope", "problems", "span", "unbounded"),
+        "works",
+    )
 
     def __init__(self) -> None:
         self.findings: list[rules.Finding] = []
@@ -70,6 +73,8 @@ class Outcome:
         self.operator_scope = ""
         self.works: list[Pin] = []
         self.span: tuple[int, int] = (0, 0)
+        # A text out of our sight runs: it may touch anything.
+        self.unbounded = False
 
     def blocks(self, blocks: Sequence[Block], reading: Reading) -> None:
         self.findings.extend(rules.judge(block, reading) for block in blocks)
@@ -178,11 +183,6 @@ class Statement:
             for token in self.piece.tokens[2:]:
                 if token.token_type in {TokenType.VAR, TokenType.IDENTIFIER}:
                     self.state.drop(token.text)
-        elif verb in {"DISCARD", "DEALLOCATE"} and self.state is not None:
-            if words[1:2] == ["ALL"]:
-                self.state.prepared.clear()
-            elif len(self.piece.tokens) > 1:
-                self.state.prepared.pop(self.piece.tokens[-1].text.lower(), None)
 
     def _tree(self) -> None:
         rest = dialects.without_file(self.piece) if self.dialect == "mysql" else None
@@ -349,6 +349,7 @@ class Statement:
         kind = self.catalogue.table(dotted(target)) if isinstance(target, exp.Table) else None
         if kind is not None and kind.kind in {"usage", "stock"}:
             self._known_objects(node, scope)
+        self._probed(node, scope)
         if isinstance(node, exp.Delete):
             return
         if isinstance(node, exp.Update) and isinstance(target, exp.Table):
@@ -358,6 +359,38 @@ class Statement:
             select = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
             self.result.blocks(self.walker.query(select, self.scope()), self.reading)
             self.result.delivery = "stored"
+
+    def _probed(self, node: exp.Expr, scope: Scope) -> None:
+        """A figure worked out in the WHERE of a change reaches the client, by the number of rows
+        changed or by the text of an error (`CAST(… AS int)`): as a SELECT with this WHERE. Keys
+        looked up there (`cfh IN (SELECT cfh …)`) are work."""
+        where = node.args.get("where")
+        target = node.this
+        if where is None or not isinstance(target, exp.Table):
+            return
+        if not any(_works_out(query) for query in where.find_all(exp.Query)):
+            return
+        others = [node.args.get("from_"), *(node.args.get("using") or [])]
+        tables = [
+            other.this if isinstance(other, exp.From) else other
+            for other in others
+            if isinstance(other, exp.Expr)
+        ]
+        select = exp.Select(
+            expressions=[exp.Literal.number(1)],
+            from_=exp.From(this=target.copy()),
+            joins=[exp.Join(this=other.copy()) for other in tables],
+            where=where.copy(),
+        )
+        before = len(self.result.findings)
+        self.result.blocks(
+            self.walker.query(select, Scope(self.walker, None, scope.ctes, scope.anchor)),
+            self.reading,
+        )
+        # One patient's sums looked at where they belong are a plain change.
+        self.result.findings[before:] = [
+            found for found in self.result.findings[before:] if found.disclosure == "usage"
+        ]
 
     def _updated(self, node: exp.Update, target: exp.Table, scope: Scope) -> None:
         """Figures written into the rows of some other table: as a SELECT of these rows with them."""
@@ -408,6 +441,13 @@ class Statement:
                 Problem(p.kind, p.name, self.result.span) for p in found.problems
             )
             self.result.delivery = found.delivery
+
+
+def _works_out(query: exp.Expr) -> bool:
+    """Whether a sub-select works out a figure or packs rows, rather than look up keys."""
+    return query.find(exp.AggFunc, exp.Cast, exp.Array) is not None or isinstance(
+        query.parent, exp.Cast
+    )
 
 
 def ctes(node: exp.Expr) -> list[exp.Expr]:

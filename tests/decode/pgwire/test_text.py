@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qingfang.decode.pgwire.text import codec_of, decode, program_name, redact
+from qingfang.decode.pgwire.text import codec_of, conforming, decode, program_name, redact
 
 REDACTED = [
     ("ALTER USER his PASSWORD 'geheim'", "ALTER USER his PASSWORD '***'"),
@@ -53,3 +53,26 @@ def test_an_encoding_python_lacks() -> None:
 
 def test_program_names_as_the_server_reports_them() -> None:
     assert program_name(r"\xe9\x97\xa8\xe8\xaf\x8a 1.0 \xzz", "utf-8") == r"门诊 1.0 \xzz"
+
+
+@pytest.mark.parametrize(
+    ("sent", "means"),
+    [
+        ("SELECT 'a'", "SELECT 'a'"),
+        (r"SELECT 'a\'' UNION SELECT b --'", r"SELECT  E'a\'' UNION SELECT b --'"),
+        (r"SELECT'\\'", r"SELECT E'\\'"),
+        ("SELECT 'a'\n '\\''", "SELECT  E'a'\n '\\''"),
+        (r"SELECT N'a\''", r"SELECT  E'a\''"),
+        (r"SELECT E'\'', x'0f', 'b'", r"SELECT E'\'', x'0f',  E'b'"),
+        (r'SELECT "a\", fe' "'\\''", r'SELECT "a\", fe E' "'\\''"),
+        (r"SELECT $$'\$$, $a$'$$\$a$, 'b'", r"SELECT $$'\$$, $a$'$$\$a$,  E'b'"),
+        (
+            "/* it's /* n */ \\' */ 'b' -- c'est \\\n, 'd'",
+            "/* it's /* n */ \\' */  E'b' -- c'est \\\n,  E'd'",
+        ),
+        (r"SELECT 'open \'", r"SELECT  E'open \'"),
+        (r"/* open \ 'a'", r"/* open \ 'a'"),
+    ],
+)
+def test_backslash_escapes_in_plain_literals(sent: str, means: str) -> None:
+    assert conforming(sent) == means

@@ -65,7 +65,7 @@ from qingfang.decode.pgwire.pipeline import (
     Portal,
     Prepared,
 )
-from qingfang.decode.pgwire.text import decode, redact
+from qingfang.decode.pgwire.text import conforming, decode, redact
 from qingfang.decode.pgwire.values import bound_values
 from qingfang.events import Statement
 from qingfang.language import _
@@ -712,8 +712,8 @@ class Frontend:
             or low.find(b"conforming") >= 0
         ) and _REREADS.search(sql) is not None
         if low.find(b"password") >= 0:
-            return redact(sql, self.talk.standard_strings)
-        return sql
+            sql = redact(sql, self.talk.standard_strings)
+        return sql if self.talk.standard_strings else conforming(sql)
 
     def _name(self, body: bytes, pos: i64) -> tuple[str, i64]:
         """The zero-terminated name at `pos`, and the offset behind it."""

@@ -103,3 +103,36 @@ def redact(sql: str, standard_strings: bool) -> str:
     if _ACCOUNT.search(sql) is None:
         return sql
     return (_SECRET if standard_strings else _SECRET_BACKSLASH).sub(r"\1'***'", sql)
+
+
+_STRINGS: Final = re.compile(
+    rf"""(?P<quoted>"(?:[^"]|"")*(?:"|\Z))|(?P<line>--[^\r\n]*)|(?P<open>/\*)
+    |(?P<prefix>\b(?:[bexn]|u&))?(?P<string>{_ESCAPED}(?:\s*[\r\n]\s*{_ESCAPED})*)
+    |(?P<word>[^\W\d][\w$]*)|{_DOLLAR}""",
+    re.I | re.S | re.X,
+)
+_COMMENT: Final = re.compile(r"/\*|\*/")
+
+
+def conforming(sql: str) -> str:
+    """`sql`, sent with standard_conforming_strings off, as one that means the same with it on:
+    plain literals become `E'…'` (PostgreSQL manual 4.1.2.2), nothing else is touched."""
+    if "\\" not in sql:
+        return sql
+    parts: list[str] = []
+    kept = at = 0
+    while (found := _STRINGS.search(sql, at)) is not None:
+        at = found.end()
+        if found["open"]:
+            depth = 1
+            while depth and (mark := _COMMENT.search(sql, at)) is not None:
+                depth += 1 if mark.group() == "/*" else -1
+                at = mark.end()
+            if depth:
+                break
+        elif found["string"] and (found["prefix"] or "n") in "nN":
+            parts.append(sql[kept : found.start()])
+            parts.append(" E")
+            kept = found.start("string")
+    parts.append(sql[kept:])
+    return "".join(parts)
