@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-compiled soak compiled check lock debian clean assets
+.PHONY: help run demo-seeds real test test-compiled soak compiled check lock debian clean assets
 
 help:
 	@echo "make run     启动演示（内置数据库、合成医院、网关、控制台） / start the demo"
@@ -53,12 +53,29 @@ $(VENDOR)/icons.svg: package-lock.json src/qingfang/ui/assets.py | $(VENV)/self
 run: $(VENV)/self assets
 	$(BIN)/qingfang demo
 
+# The demo without spectators, with ten plans of attempts; a table, and exit code 1 if one went wrong.
+SCALE := 1
+SECONDS_EACH := 60
+demo-seeds: $(VENV)/self assets
+	$(BIN)/python -m qingfang.demo.seeds --scale $(SCALE) --seconds $(SECONDS_EACH)
+
 test: $(VENV)/dev assets debian
 	$(BIN)/python -m pytest -n auto
 
 # Every decoder's fuzz target for 15 minutes each.
 soak: $(VENV)/dev
 	$(BIN)/python -m tests.fuzz.soak 15
+
+# A real hospital system, installed and worked with through the gateway (docs/real.md). Minutes.
+REAL := .venv-real
+$(REAL)/done: requirements/real.txt
+	@echo "安装 GNU Health 到 $(REAL)（按哈希固定，见 requirements/real.txt；psycopg2 需要 gcc 与 libpq-dev） / installing GNU Health"
+	@test -x $(REAL)/bin/python || $(PYTHON) -m venv $(REAL)
+	@$(REAL)/bin/pip install --quiet --require-hashes -r requirements/real.txt
+	@touch $@
+
+real: $(VENV)/self $(REAL)/done
+	$(BIN)/python -m tests.real.his
 
 check: $(VENV)/dev
 	$(BIN)/ruff check
@@ -91,6 +108,7 @@ lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev -c requirements/run.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group assets -o requirements/assets.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group real -o requirements/real.txt
 
 clean:
 	rm -rf $(VENV) build dist .state node_modules

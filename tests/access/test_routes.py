@@ -28,7 +28,9 @@ def test_the_forecast_counts_what_would_have_been_stopped() -> None:
     manager = person("1", "discipline", "application_manager")
     client = Client()
     client.force_login(manager)
-    assert "会拦下 4 条语句，涉及 3 人" in client.get("/routes/").content.decode()
+    page = client.get("/routes/").content.decode()
+    assert "会拦下 4 条语句，涉及 3 人" in page
+    assert "会有 5 条告警" in page
     client.post("/routes/his-clinical/mode", {"mode": "enforce"})
     mode = RouteMode.objects.get()
     assert (mode.enforce, mode.changed_by) == (True, manager)

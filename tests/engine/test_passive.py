@@ -34,6 +34,7 @@ class Heard:
         self.statements: list[tuple[Connection, Statement, Outcome]] = []
         self.lost_bytes = 0
         self.blinds: list[Blind] = []
+        self.gone: list[str] = []
 
     def sent(self, connection: Connection, statement: Statement) -> None:
         pass
@@ -49,6 +50,9 @@ class Heard:
 
     def blind(self, connection: Connection, blind: Blind, at_us: int) -> None:
         self.blinds.append(blind)
+
+    def closed(self, connection: Connection) -> None:
+        self.gone.append(connection.account)
 
 
 class Ear:
@@ -112,6 +116,7 @@ def _talk(dsn: str) -> None:
 
 
 def _check(heard: Heard) -> None:
+    assert heard.gone == ["postgres"]
     rows: dict[str, list[int]] = {}
     for seen, statement, outcome in heard.statements:
         assert seen.program == "outpatient"

@@ -132,3 +132,32 @@ def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
 def test_a_child_whose_parent_is_gone_already_ends(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", WORKER, str(tmp_path / "s"), "1"]
     assert subprocess.run(argv, check=False, timeout=20).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({"LANG": "en_US.UTF-8"}, "zh"),
+        ({"LANG": "en_US.UTF-8", "QINGFANG_LANG": "en"}, "en"),
+    ],
+)
+def test_services_speak_chinese_unless_told_otherwise(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    language: str,
+) -> None:
+    monkeypatch.delenv("QINGFANG_LANG")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    async def main() -> str:
+        boss = Supervisor()
+        path = tmp_path / "worker.sock"
+        await boss.start(worker(path))
+        try:
+            return psutil.Process(await pid(path)).environ()["QINGFANG_LANG"]
+        finally:
+            await boss.stop()
+
+    assert asyncio.run(main()) == language

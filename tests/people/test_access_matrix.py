@@ -21,6 +21,12 @@ SIGNED_IN = "everybody who is signed in"
 ALLOWED: dict[str, object] = {
     "sign-in": EVERYBODY,
     "set_language": EVERYBODY,
+    "setup": EVERYBODY,
+    "setup-steps": EVERYBODY,
+    "setup-calendar": EVERYBODY,
+    "setup-notice": EVERYBODY,
+    "setup-accounts": EVERYBODY,
+    "missing": {"application_manager", "auditor", "system_administrator"},
     "home": SIGNED_IN,
     "sign-out": SIGNED_IN,
     "password": SIGNED_IN,

@@ -62,6 +62,13 @@ def register() -> None:
             lambda r: people.may(r.user, policy.SEE_GRANTS),
             waiting,
         ),
+        Entry(
+            45,
+            "missing",
+            _("准备情况"),
+            "check",
+            lambda r: people.may(r.user, policy.SET_CALENDAR),
+        ),
         Entry(40, "routes", _("线路"), "route", lambda r: people.may(r.user, policy.SEE_ROUTES)),
     )
     attention.register(cards=_cards)

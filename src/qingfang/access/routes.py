@@ -16,10 +16,11 @@ DAYS = 7
 
 
 class Forecast:
-    """`stopped` statements of `persons` people in the last `DAYS` days."""
+    """In the last `DAYS` days: `alarms` enforcing would have raised, `stopped` of them statements
+    it would have denied or masked, of `persons` people."""
 
-    def __init__(self, stopped: int = 0, persons: int = 0) -> None:
-        self.stopped, self.persons, self.days = stopped, persons, DAYS
+    def __init__(self, stopped: int = 0, persons: int = 0, alarms: int = 0) -> None:
+        self.stopped, self.persons, self.alarms, self.days = stopped, persons, alarms, DAYS
 
 
 class State:

@@ -121,6 +121,9 @@ class _Counter:
     def blind(self, connection: Connection, blind: Blind, at_us: int) -> None:
         pass
 
+    def closed(self, connection: Connection) -> None:
+        pass
+
 
 def _ours(file: Path) -> tuple[float, int, int]:
     """CPU seconds, statements with exactly their row, bytes lost."""

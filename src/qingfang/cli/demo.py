@@ -55,7 +55,7 @@ def command(
             performance.visit(folder, say, scale=scale, port=port)
             return
         plan = seed if seed is not None else random.SystemRandom().getrandbits(32)
-        result = performance.headless(folder, seconds, plan, say, scale=scale)
+        result = performance.headless(folder, seconds, plan, say, scale=scale, port=port)
     except (Failed, ServerError, OSError, TimeoutError) as error:
         raise Refused(str(error) or type(error).__name__) from None
     if as_json:

@@ -12,6 +12,7 @@ from qingfang.cli import Refused
 from qingfang.engine import house, process
 from qingfang.engine.supervisor import Failed
 from qingfang.language import _
+from qingfang.web.setup import code
 
 
 @click.command(
@@ -35,8 +36,20 @@ def command(file: Path) -> None:
         raise Refused(str(error)) from None
 
     async def all_of_it(stopping: asyncio.Event) -> None:
+        up = asyncio.Event()
+        telling = asyncio.create_task(tell(up))
+        try:
+            await house.run(config, file.absolute(), stopping, up)
+        finally:
+            telling.cancel()
+
+    async def tell(up: asyncio.Event) -> None:
+        click.echo(_("正在启动 …"))
+        await up.wait()
         click.echo(_("控制台：http://{}").format(config.console.listen))
-        await house.run(config, file.absolute(), stopping)
+        once = code.read(config)
+        if once is not None:
+            click.echo(_("还没有账号。首次设置码（只在这台机器上看得到）：{}").format(once))
 
     try:
         process.run(all_of_it, "qingfang")

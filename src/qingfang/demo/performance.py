@@ -41,10 +41,10 @@ ROLES = {
 
 
 def headless(
-    folder: Path, seconds: float, plan: int, say: Say, *, scale: float = 1.0
+    folder: Path, seconds: float, plan: int, say: Say, *, scale: float = 1.0, port: int = 8600
 ) -> dict[str, Any]:
     """Play `seconds` of a day with the attempts of `plan`; the summary of docs/contracts/cli.md."""
-    stage = Stage(folder, say, scale=scale)
+    stage = Stage(folder, say, scale=scale, port=port)
     told: list[dict[str, Any]] = []
     with stage.database():
         first, lost = asyncio.run(_play(stage, seconds, plan, say, told))

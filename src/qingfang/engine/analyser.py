@@ -10,7 +10,9 @@ Rules this module keeps:
    one in force stays.
 2. What a session has built is remembered by connection, bounded; a session that was forgotten (or
    whose analyser died) reads its own temporary tables as unknown objects, which are opaque.
-3. One statement may take `LONGEST_S`; then it is opaque. Memory of the process is bounded by the
+3. What sessions have built for all (permanent tables, views, functions) is written down in
+   `paths.state`/analyser as it changes, and taken over at the next start.
+4. One statement may take `LONGEST_S`; then it is opaque. Memory of the process is bounded by the
    kernel: over it the process dies and is started again.
 """
 
@@ -19,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import resource
 import signal
 from collections import OrderedDict
@@ -79,14 +82,28 @@ class _Sight:
         self.analyser: Analyser | None = None
         self.shared = Shared()
         self.print: tuple[object, ...] = ()
+        self.kept = folder / "analyser" / f"{database.name}.json"
 
-    def fingerprint(self) -> tuple[object, ...]:
-        shared = self.shared
-        return (
-            tuple((name, id(made)) for name, made in shared.objects.items()),
-            tuple(shared.synonyms.items()),
-            tuple(shared.functions.items()),
-        )
+    def restore(self) -> None:
+        """Take over what sessions had built before the last end. Raises OSError, ValueError."""
+        if self.kept.exists():
+            self.shared.load(self.kept.read_bytes())
+        self.print = self.shared.mark()
+
+    def keep(self) -> None:
+        """Write down what sessions have built; a power cut leaves the old or the new. Raises
+        OSError."""
+        self.kept.parent.mkdir(mode=0o700, exist_ok=True)
+        new = self.kept.with_suffix(".new")
+        with open(new, "wb", opener=_private) as file:
+            file.write(self.shared.dump())
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self.kept)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class Service:
@@ -120,6 +137,22 @@ class Service:
         self._world += 1
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+    def restore(self) -> None:
+        """Take over what sessions had built before a restart; what cannot be read is said."""
+        for sight in self._sights.values():
+            try:
+                sight.restore()
+            except (OSError, ValueError) as error:
+                log.error("shared objects %s: %s", sight.kept, error)
+                self._say("shared-objects.lost", f"{sight.kept}: {error}")
+
+    def _keep(self, sight: _Sight) -> None:
+        try:
+            sight.keep()
+        except OSError as error:
+            log.error("shared objects %s: %s", sight.kept, error)
+            self._say("shared-objects.not-kept", f"{sight.kept}: {error}")
 
     def _say(self, what: str, about: str) -> None:
         self._recorder.later(Act(at_us=now_us(), what=what, who="analyser", about=about))
@@ -166,10 +199,11 @@ class Service:
             self._sessions.move_to_end(ask.connection)
             if len(self._sessions) > MOST_SESSIONS:
                 self._sessions.popitem(last=False)
-        seen = sight.fingerprint()
+        seen = sight.shared.mark()
         if seen != sight.print:
             sight.print = seen
             self._turn()
+            self._keep(sight)
         return Answer(analysis, own, self._world)
 
 
@@ -185,6 +219,7 @@ async def run(config: Config, stopping: asyncio.Event) -> None:
     recorder = Recorder(folder / "ledger.sock", "analyser")
     await recorder.start()
     service = Service(config, recorder, Path(config.paths.state))
+    service.restore()
     service.look()
 
     async def look() -> None:

@@ -1,4 +1,6 @@
-"""What a gateway's process does with a statement: look up, else ask; record; answer.
+"""What a sensor's process does with a statement: look up, else ask; record; answer.
+
+A gateway is answered; a tap only listens, and asks in the same way.
 
 Rules this module keeps:
 
@@ -28,16 +30,16 @@ import msgspec
 from msgspec.structs import replace
 
 from qingfang import ipc
-from qingfang.config import Config, Route
+from qingfang.config import Config, Route, Tap
 from qingfang.engine import analyser, happening, judge
 from qingfang.engine.judging import Told
 from qingfang.events import (
     Brief,
     Connection,
     Coverage,
-    Event,
     Meaning,
     Outcome,
+    Source,
     Statement,
     Template,
     Verdict,
@@ -122,12 +124,14 @@ class _Session:
 
 
 class Decider:
-    """The `sense.gateway.Decider` of one process of a route."""
+    """The `sense.gateway.Decider` of one process of a route; for a tap, whoever listens calls it
+    as a gateway would."""
 
-    def __init__(self, config: Config, route: Route, recorder: Recorder) -> None:
+    def __init__(self, config: Config, sensor: Route | Tap, recorder: Recorder) -> None:
         run = Path(config.paths.run)
-        database = next(d for d in config.database if d.name == route.database)
-        self._route = route.name
+        database = next(d for d in config.database if d.name == sensor.database)
+        self._source: Source = "gateway" if isinstance(sensor, Route) else "tap"
+        self._route = sensor.name
         self._database = database.name
         self._dialect = database.dialect
         self._node = config.site.node
@@ -197,7 +201,7 @@ class Decider:
 
     def _act(self, what: str, connection: Connection, details: dict[str, str]) -> None:
         self._recorder.later(
-            Act(now_us(), what, "gateway", connection.id, connection.client, details)
+            Act(now_us(), what, self._source, connection.id, connection.client, details)
         )
 
     async def _tell(self, client: ipc.Client, connection: bytes) -> None:
@@ -396,7 +400,16 @@ class Decider:
             text = _("线路 {} 暂时不能判断语句，按线路的失败策略处理（原因：{}）").format(
                 interval.route, interval.cause
             )
-            self._recorder.later(self._blind(interval.since_us, text))
+            self._recorder.later(
+                happening.blindness(
+                    self._source,
+                    self._node,
+                    self._database,
+                    interval.since_us,
+                    "route-unjudged",
+                    text,
+                )
+            )
             return
         count = interval.forwarded + interval.refused
         self._unjudged += count
@@ -409,25 +422,6 @@ class Decider:
         }
         self._recorder.later(
             Act(now_us(), "route.unjudged", "gateway", interval.route, details=details)
-        )
-
-    def _blind(self, at_us: int, text: str) -> Event:
-        return Event(
-            connection="",
-            at=happening.iso(at_us),
-            source="gateway",
-            protocol="",
-            server="",
-            database=self._database,
-            account="",
-            client="",
-            sql="",
-            kind="coverage",
-            verdict="alert",
-            node=self._node,
-            reasons=(text,),
-            codes=("route-unjudged",),
-            severity=2,
         )
 
     # -------------------------------------------------------------- in the background

@@ -1,4 +1,5 @@
-"""One statement as an `Event`: what the decoder saw, what judging said, what the client got."""
+"""One statement as an `Event`: what the decoder saw, what judging said, what the client got; and
+blindness as one."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from qingfang.engine.judging import Told
-from qingfang.events import Answered, Connection, Event, Outcome, Statement
+from qingfang.events import Answered, Connection, Event, Outcome, Source, Statement
 
 
 def event_of(
@@ -57,6 +58,36 @@ def event_of(
         rows=outcome.rows if outcome.rows >= 0 else None,
         bytes=outcome.bytes if outcome.bytes >= 0 else None,
         error=error_of(outcome),
+    )
+
+
+def blindness(
+    source: Source,
+    node: str,
+    database: str,
+    at_us: int,
+    code: str,
+    text: str,
+    connection: Connection | None = None,
+) -> Event:
+    """An alert that something is not seen, or not judged; there is no statement in it. `code` is a
+    stable reason code, `text` says it in Chinese."""
+    return Event(
+        connection=connection.id if connection is not None else "",
+        at=iso(at_us),
+        source=source,
+        protocol=connection.protocol if connection is not None else "",
+        server=connection.server if connection is not None else "",
+        database=database,
+        account="",
+        client=connection.client if connection is not None else "",
+        sql="",
+        kind="coverage",
+        verdict="alert",
+        node=node,
+        reasons=(text,),
+        codes=(code,),
+        severity=2,
     )
 
 

@@ -39,9 +39,8 @@ from qingfang.engine.process import say_ready
 from qingfang.events import Event
 from qingfang.judge.snapshot import Holder, Rejected, Snapshot
 from qingfang.language import _
-from qingfang.record.client import Recorder, follow, now_us
+from qingfang.record.client import Recorder, end, follow, now_us
 from qingfang.record.entries import Act
-from qingfang.record.protocol import Stat
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +102,7 @@ class Notifier:
         place = self._outbox.mark(_PLACE)
         if place is None:
             # A new notifier beside an old ledger: what was before it, others have told.
-            place = await self._end_of_ledger()
+            place = await end(self._ledger)
             self._outbox.set_mark(_PLACE, place)
         async for entry in follow(self._ledger, place, briefs=False):
             if isinstance(entry.value, Event):
@@ -111,16 +110,6 @@ class Notifier:
             elif isinstance(entry.value, Act) and entry.value.what == "alert.acknowledged":
                 self._dispatcher.acknowledge(entry.value.about)
             self._outbox.set_mark(_PLACE, entry.seq + 1)
-
-    async def _end_of_ledger(self) -> int:
-        ledger = ipc.Client(self._ledger)
-        try:
-            while True:
-                with contextlib.suppress(ipc.Unavailable):
-                    return msgspec.json.decode(await ledger.call("stat"), type=Stat).next
-                await asyncio.sleep(_LOOK_EVERY_S)
-        finally:
-            await ledger.close()
 
     def _take(self, event: Event) -> int:
         if event.verdict not in notices.TOLD or event.log is None or event.seq is None:

@@ -58,6 +58,10 @@ class Listener(Protocol):
         """A connection that is encrypted."""
         ...
 
+    def closed(self, connection: Connection) -> None:
+        """A connection in clear is over, and every statement of it has its outcome."""
+        ...
+
 
 def _pg(midstream: bool) -> Decoder:
     return Passive(midstream)
@@ -79,6 +83,11 @@ class Decoding:
         self._undecodable = 0
 
     @property
+    def connections(self) -> int:
+        """Connections in clear that are open now."""
+        return len(self._talks)
+
+    @property
     def undecodable(self) -> int:
         """Bytes that no decoder could make sense of."""
         return self._undecodable + sum(t.decoder.undecodable for t in self._talks.values())
@@ -94,6 +103,7 @@ class Decoding:
     def ended(self, talk: _Talk) -> None:
         self._undecodable += talk.decoder.undecodable
         del self._talks[talk.connection.id]
+        self.listener.closed(talk.connection)
 
 
 class _Talk:

@@ -113,7 +113,7 @@ class Judged:
         self._services = catalogue.services
         self._templates = Templates()
         self._shared = Shared()
-        self._print: tuple[object, ...] = self._fingerprint()
+        self._print: tuple[object, ...] = self._shared.mark()
         self._sessions: OrderedDict[str, SessionState] = OrderedDict()
 
     def __call__(
@@ -145,20 +145,12 @@ class Judged:
                 self._sessions.popitem(last=False)
         else:
             self._sessions.pop(connection, None)
-        seen = self._fingerprint()
+        seen = self._shared.mark()
         if seen != self._print:  # a permanent object: what was cached may mean something else
             self._print, self._templates = seen, Templates()
         if statement.doubt or statement.cut_binds or state.has_own:
             analysis = replace(analysis, meaning=replace(analysis.meaning, volatile=True))
         return analysis
-
-    def _fingerprint(self) -> tuple[object, ...]:
-        shared = self._shared
-        return (
-            tuple([(name, id(made)) for name, made in shared.objects.items()]),
-            tuple(shared.synonyms.items()),
-            tuple(shared.functions.items()),
-        )
 
     def _is_service(self, connection: Connection, who: Who) -> bool:
         operator = who.operator.value if who.operator is not None else None
@@ -227,6 +219,9 @@ class Replay:
 
     def blind(self, connection: Connection, blind: Blind, at_us: int) -> None:
         pass  # in the summary
+
+    def closed(self, connection: Connection) -> None:
+        pass  # what was sent waits for its turn all the same
 
     def _drain(self) -> None:
         queue = self._queue

@@ -1,5 +1,5 @@
 """Every sentence a verdict can give, by its code; findings of accumulation bring their own.
-docs/reasons-judge.md explains each (a test fails otherwise).
+docs/reasons.md explains each (a test fails otherwise).
 
 Rules this module keeps:
 

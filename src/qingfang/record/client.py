@@ -358,6 +358,18 @@ async def follow(
         await ledger.close()
 
 
+async def end(socket: Path) -> int:
+    """The sequence number that the next record gets; waits for a ledger that is away."""
+    ledger = ipc.Client(socket)
+    try:
+        while True:
+            with contextlib.suppress(ipc.Unavailable):
+                return msgspec.json.decode(await ledger.call("stat"), type=Stat).next
+            await asyncio.sleep(_LONGEST_PAUSE / 2)
+    finally:
+        await ledger.close()
+
+
 def follow_blocking(
     socket: Path, first: int = 1, *, live: bool = False, briefs: bool = True
 ) -> Iterator[Entry]:

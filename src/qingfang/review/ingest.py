@@ -35,6 +35,7 @@ SQL_KEPT = 4_000
 
 ALARMING = frozenset({"alert", "mask", "deny", "review"})
 STOPPING = frozenset({"mask", "deny"})
+TOLD = ALARMING - {"review"}
 
 
 class Session:

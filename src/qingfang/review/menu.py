@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.urls import reverse
@@ -106,13 +106,16 @@ def _panels(request: HttpRequest) -> list[attention.Panel]:
 
 
 def _forecast(server: str, span: dt.timedelta) -> routes.Forecast:
-    """What enforcing would have stopped: alarms that were let through."""
-    let_through = Alert.objects.filter(
-        at__gte=timezone.now() - span,
-        would__in=ingest.STOPPING,
-        server=server,
+    """What enforcing would have alarmed about, and what of it was let through by observing. A
+    statement for review is no alarm, unless enforcing would have stopped it."""
+    seen = Alert.objects.filter(at__gte=timezone.now() - span, server=server)
+    let_through = seen.filter(would__in=ingest.STOPPING)
+    alarms = seen.filter(Q(would__in=ingest.STOPPING) | Q(verdict__in=ingest.TOLD))
+    return routes.Forecast(
+        let_through.count(),
+        let_through.values("operator").distinct().count(),
+        alarms.count(),
     )
-    return routes.Forecast(let_through.count(), let_through.values("operator").distinct().count())
 
 
 def register() -> None:

@@ -74,7 +74,7 @@ FINDINGS: dict[str, str] = {
     "probing": "用同样形式的语句反复试探，一天内已有 {count} 次",
     "rhythm": "连续 {count} 个月在月初查同类数据",
 }
-"""What a finding says, by its code (docs/reasons-judge.md)."""
+"""What a finding says, by its code (docs/reasons.md)."""
 
 
 class Limits(Struct, frozen=True):

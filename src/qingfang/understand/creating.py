@@ -9,6 +9,7 @@ from sqlglot import exp
 from qingfang.understand import dialects, running
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.procedures import queries_of
+from qingfang.understand.scope import Scope
 from qingfang.understand.state import Made
 
 if TYPE_CHECKING:
@@ -35,16 +36,30 @@ def create(statement: Statement, words: list[str]) -> None:
         return
     node = dialects.tree(statement.piece, statement.sql, statement.dialect)
     if isinstance(node, exp.Create) and isinstance(node.expression, exp.Query):
-        _made_from(statement, node, node.expression, words)
+        temporary = bool({"TEMP", "TEMPORARY"} & set(words))
+        _made_from(statement, node, node.expression, temporary, statement.scope())
     elif isinstance(node, exp.Create) and node.kind in {"TABLE", "VIEW"}:
         _made_empty(statement, node, words)
-    elif any(token.text.upper() in {"SELECT", "EXECUTE"} for token in statement.piece.tokens):
+    elif any(
+        token.text.upper() in {"SELECT", "EXECUTE", "EXEC"} for token in statement.piece.tokens
+    ):
         _created_by_words(statement, words)
     elif node is None and not (set(words) & {"TABLE", "INDEX", "SEQUENCE", "SCHEMA", "TYPE"}):
         statement.problem("unparsed")
 
 
-def _made_from(statement: Statement, node: exp.Create, query: exp.Query, words: list[str]) -> None:
+def create_from(statement: Statement, node: exp.Create, scope: Scope) -> None:
+    """A CREATE inside a block: only one that holds a query's rows is read."""
+    if isinstance(node.expression, exp.Query) and node.kind in {"TABLE", "VIEW"}:
+        temporary = node.find(exp.TemporaryProperty) is not None
+        _made_from(statement, node, node.expression, temporary, scope)
+    else:
+        statement.problem("unparsed")
+
+
+def _made_from(
+    statement: Statement, node: exp.Create, query: exp.Query, temporary: bool, scope: Scope
+) -> None:
     """CREATE TABLE AS, CREATE [MATERIALIZED] VIEW: what its query would reveal, stored."""
     target = node.this.this if isinstance(node.this, exp.Schema) else node.this
     columns = (
@@ -52,11 +67,13 @@ def _made_from(statement: Statement, node: exp.Create, query: exp.Query, words: 
         if isinstance(node.this, exp.Schema)
         else []
     )
-    statement.walker.define(node, statement.scope())
-    statement.result.blocks(statement.walker.query(query, statement.scope()), statement.reading)
+    walker = statement.walker
+    walker.define(node, scope)
+    inner = Scope(walker, None, scope.ctes, scope.anchor)
+    statement.result.blocks(walker.query(query, inner), statement.reading)
     statement.result.delivery = "stored"
     if statement.state is not None and isinstance(target, exp.Table):
-        temporary = bool({"TEMP", "TEMPORARY"} & set(words)) or target.name.startswith("#")
+        temporary = temporary or target.name.startswith("#")
         made = Made(
             target.name, columns, [(statement.frozen(query), columns)], statement.state.world()
         )
@@ -121,7 +138,7 @@ def _routine(statement: Statement) -> None:
             if n + 3 < len(tokens) and tokens[n + 2].text == ".":
                 name = tokens[n + 3].text
             if statement.state is not None:
-                statement.state.shared.functions[name.lower()] = text
+                statement.state.define(name, text)
             return
 
 
@@ -131,4 +148,4 @@ def _synonym(statement: Statement) -> None:
     upper = [t.upper() for t in texts]
     if "FOR" in upper and statement.state is not None:
         at = upper.index("FOR")
-        statement.state.shared.synonyms[texts[at - 1].lower()] = "".join(texts[at + 1 :]).lower()
+        statement.state.alias(texts[at - 1], "".join(texts[at + 1 :]).lower())

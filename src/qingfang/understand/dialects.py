@@ -300,6 +300,9 @@ def _split(tokens: list[Token], dialect: str) -> list[list[Token]]:
                 parts.append(part)
             part, bodied = [], False
             continue
+        if dialect == "tsql" and not depth and not bodied and opens_statement(part, token):
+            parts.append(part)
+            part = []
         if kind is TokenType.SEMICOLON and not depth and not bodied:
             if part:
                 parts.append(part)
@@ -317,6 +320,56 @@ def _split(tokens: list[Token], dialect: str) -> list[list[Token]]:
     if part:
         parts.append(part)
     return parts
+
+
+_BATCH_VERBS = frozenset(
+    {
+        *("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXEC", "EXECUTE", "DECLARE", "SET"),
+        *("PRINT", "USE", "DROP", "TRUNCATE", "WAITFOR", "RAISERROR", "IF", "WHILE", "CREATE"),
+        *("BEGIN", "COMMIT", "ROLLBACK", "RETURN", "DEALLOCATE", "FETCH", "OPEN", "CLOSE"),
+    }
+)
+_NAMES_RIGHTS = frozenset({"GRANT", "DENY", "REVOKE", "CREATE", "ALTER", "ADD"})
+_GOES_ON = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT", "THEN", "FOR", "AS", "WITH", "."})
+_QUERY_VERBS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
+
+
+def opens_statement(part: list[Token], token: Token) -> bool:
+    """Whether a word begins a new statement of a T-SQL batch, where no `;` need stand. `part` is
+    the statement so far; both are outside parentheses."""
+    word = token.text.upper()
+    if not part or word not in _BATCH_VERBS:
+        return False
+    if token.token_type in {TokenType.IDENTIFIER, TokenType.STRING, TokenType.NATIONAL_STRING}:
+        return False
+    words = [before.text.upper() for before in part]
+    first, last = words[0], words[-1]
+    if first in _NAMES_RIGHTS or last in _GOES_ON:
+        return False
+    if first == "WITH" and word in _QUERY_VERBS:
+        return _outside(part, _QUERY_VERBS)
+    if first == "INSERT" and word in {"SELECT", "EXEC", "EXECUTE"}:
+        return _outside(part, frozenset({"SELECT", "EXEC", "EXECUTE", "VALUES"}))
+    if word == "SET":
+        return not (first in {"UPDATE", "MERGE", "WITH"} and "SET" not in words)
+    if word == "FETCH":
+        return "OFFSET" not in words and "ROWS" not in words
+    if first == "BEGIN":
+        return len(words) > 1
+    return not (first in {"FETCH", "OPEN", "CLOSE"} and len(words) == 1)
+
+
+def _outside(part: list[Token], verbs: frozenset[str]) -> bool:
+    """Whether one of the verbs stands outside the parentheses of the statement so far."""
+    depth = 0
+    for token in part:
+        if token.token_type is TokenType.L_PAREN:
+            depth += 1
+        elif token.token_type is TokenType.R_PAREN:
+            depth -= 1
+        elif not depth and token.text.upper() in verbs:
+            return True
+    return False
 
 
 def _has_body(part: list[Token], dialect: str) -> bool:

@@ -4,12 +4,16 @@ Rules this module keeps:
 
 1. A body is read by words, not by the parser: statements are cut at `;` and at the words that
    open a branch or a loop, then each is parsed by itself.
-2. SQL put together at run time is read when it folds to a constant; otherwise the body is
-   `opaque`, whatever else is known of it.
+2. SQL put together at run time is read when it folds to constants; otherwise the body is
+   `opaque`, whatever else is known of it. A variable that a branch may have set holds all texts
+   it may hold; one that a query, a cursor or a call sets is not known.
 3. Everything a body selects counts as handed on: variables and cursors carry it to the result.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
@@ -30,6 +34,24 @@ _QUIET = frozenset(
         *("LANGUAGE", "GO", "/", "RAISERROR", "WAITFOR", "REPEAT", "UNTIL", "TRY", "CATCH"),
     }
 )
+_BRANCHES = frozenset(
+    {
+        *("IF", "ELSIF", "ELSEIF", "ELSE", "CASE", "WHEN", "EXCEPTION", "CATCH", "TRY", "RETURN"),
+        *("EXIT", "BREAK", "CONTINUE", "LEAVE", "GOTO", "RAISE", "THROW"),
+    }
+)
+_LOOPS = frozenset({"LOOP", "WHILE", "FOR", "FOREACH", "REPEAT", "GOTO"})
+MAX_TEXTS = 16
+# Packages of the server whose procedures run no SQL of ours.
+_HARMLESS_PACKAGES = frozenset(
+    {
+        *("dbms_output", "dbms_application_info", "dbms_lock", "dbms_session", "dbms_random"),
+        *("raise_application_error",),
+    }
+)
+_ROUTINES = frozenset(
+    {"FUNCTION", "PROCEDURE", "PROC", "TRIGGER", "EVENT", "PACKAGE", "TYPE", "JOB"}
+)
 _DYNAMIC = frozenset({"EXECUTE", "EXEC"})
 _STRINGS = frozenset(
     {
@@ -37,6 +59,9 @@ _STRINGS = frozenset(
         *(TokenType.NATIONAL_STRING, TokenType.BYTE_STRING, TokenType.UNICODE_STRING),
     }
 )
+
+
+_NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 
 
 class Body:
@@ -54,8 +79,13 @@ class Body:
         self.speaks = False
 
 
-def queries_of(text: str, dialect: str, depth: int = 0) -> Body:
-    """What runs inside a routine's source: `CREATE FUNCTION …`, a bare body or a block."""
+Texts = dict[str, tuple[str, ...] | None]
+"""What text variables may hold, by name; None: not known."""
+
+
+def queries_of(text: str, dialect: str, depth: int = 0, texts: Texts | None = None) -> Body:
+    """What runs inside a routine's source: `CREATE FUNCTION …`, a bare body or a block. `texts`
+    are the variables of the batch it stands in, brought up to date."""
     body = Body()
     try:
         found = dialects.pieces(text, dialect)
@@ -66,14 +96,32 @@ def queries_of(text: str, dialect: str, depth: int = 0) -> Body:
     if not tokens or any(piece.problem for piece in found) or depth > 4:
         body.opaque = True
         return body
-    if tokens[0].text.upper() in {"CREATE", "ALTER"}:
+    known: Texts = texts if texts is not None else {}
+    if tokens[0].text.upper() in {"CREATE", "ALTER"} and _is_routine(tokens):
         quoted, tokens = _open(tokens, body)
         if quoted is not None:
             inner = queries_of(quoted, dialect, depth + 1)
             inner.parameters = body.parameters
             return inner
-    _Reader(text, dialect, body, depth).read(tokens)
+    if any(token.text.upper() in _LOOPS for token in tokens):
+        _settle(text, dialect, depth, tokens, known)
+    _Reader(text, dialect, body, depth, known).read(tokens)
     return body
+
+
+def _is_routine(tokens: list[Token]) -> bool:
+    return any(token.text.upper() in _ROUTINES for token in tokens[1:6])
+
+
+def _settle(text: str, dialect: str, depth: int, tokens: list[Token], texts: Texts) -> None:
+    """Bring in what later turns of a loop put into variables that earlier lines run."""
+    for _turn in range(3):
+        before = dict(texts)
+        _Reader(text, dialect, Body(), depth, texts, True).read(tokens)
+        if texts == before:
+            return
+    for name in texts:
+        texts[name] = None
 
 
 _SEMICOLON = Token(TokenType.SEMICOLON, ";", line=1, col=1, start=0, end=0, comments=[])
@@ -118,11 +166,17 @@ def _open(tokens: list[Token], body: Body) -> tuple[str | None, list[Token]]:
 class _Reader:
     """Reads a block's statements; remembers texts put into variables."""
 
-    def __init__(self, text: str, dialect: str, body: Body, depth: int) -> None:
+    def __init__(
+        self, text: str, dialect: str, body: Body, depth: int, texts: Texts, loops: bool = False
+    ) -> None:
         self.text, self.dialect, self.body, self.depth = text, dialect, body, depth
-        self.texts: dict[str, str | None] = {}
+        self.texts = texts
+        # Whether an assignment may not have run, or may run again.
+        self.may = self.loops = loops
 
     def read(self, tokens: list[Token]) -> None:
+        self.loops = self.loops or any(token.text.upper() in _LOOPS for token in tokens)
+        self.may = self.may or self.loops
         part: list[Token] = []
         depth = 0
         cases = 0
@@ -144,26 +198,32 @@ class _Reader:
                     self.statement(part)
                     part = []
                     continue
+                if self.dialect == "tsql" and word == "END":
+                    self.statement(part)
+                    part = [token]
+                    continue
                 if (
                     word in _OPENING
+                    and not (self.dialect == "tsql" and word == "DECLARE")
                     and not (part and part[0].text.upper() in _VERBS)
                     and not (word in {"AS", "IS"} and part)
                 ):
                     self.statement(part)
                     part = []
                     continue
-                if word in _VERBS and part and self._starts_here(part, word):
+                if self.dialect == "tsql" and self._begins(part, token):
                     self.statement(part)
                     part = []
+            if depth == 0 and cases == 0 and word in _BRANCHES and kind not in _STRINGS:
+                self.may = True
             part.append(token)
         self.statement(part)
 
-    def _starts_here(self, part: list[Token], word: str) -> bool:
-        """Whether a verb begins a statement of its own where no `;` stands (T-SQL)."""
-        first = part[0].text.upper()
-        if self.dialect != "tsql" or first in {"WITH", "OPEN", "FOR"} | _VERBS:
+    def _begins(self, part: list[Token], token: Token) -> bool:
+        """A statement of T-SQL where no `;` stands; a condition ends where one begins."""
+        if part and part[0].text.upper() in {"OPEN", "FOR"}:
             return False
-        return first in {"IF", "WHILE", "SET", "DECLARE", "PRINT", "ELSE"} and word in _VERBS
+        return dialects.opens_statement(part, token)
 
     def statement(self, part: list[Token]) -> None:
         if not part:
@@ -175,25 +235,42 @@ class _Reader:
         if first in {"PERFORM", "RETURN", "OPEN", "FOR", "RETURN_QUERY", "FOREACH"}:
             self._leading(part, words)
         elif first in _VERBS or first == "(":
+            self._selected(part)
+            self._query(part)
+        elif first == "CREATE" and "SELECT" in words and not _is_routine(part):
             self._query(part)
         elif first in _DYNAMIC:
             self._dynamic(part, words)
         elif first == "CALL":
             self._call(part[1:])
+        elif first == "FETCH":
+            self._unknown(part)
+        elif first == "GOTO" and self.dialect == "tsql":
+            self.body.opaque = True
         elif ":=" in words or ((len(part) > 1 and words[1] == "=") or first in {"SET", "DECLARE"}):
             self._assigned(part, words)
         else:
             self._conditions(part)
-            if first not in _QUIET and not self._declares(part):
-                self._unread(part)
+            if first in _QUIET:
+                return
+            if self._calls(part):
+                self._call(part)
+                return
+            self._unread(part)
+            if part[0].token_type in _NAMES and len(part) > 1:
+                self.texts.setdefault(_bare(part[0].text), ())  # declared, nothing in it yet
 
     def _unread(self, part: list[Token]) -> None:
         """A statement of no known kind: harmless only if it cannot run SQL."""
         if any(t.text.upper() in {"EXECUTE", "EXEC", "IMMEDIATE", "OPENQUERY"} for t in part):
             self.body.opaque = True
 
-    def _declares(self, part: list[Token]) -> bool:
-        return len(part) >= 2
+    def _calls(self, part: list[Token]) -> bool:
+        """`p(…);`, `pkg.p;`: Oracle's blocks call without a verb."""
+        if self.dialect != "oracle" or part[0].token_type not in _NAMES:
+            return False
+        after = part[1].text if len(part) > 1 else ""
+        return after in {"", "(", "."} and part[0].text.lower() not in _HARMLESS_PACKAGES
 
     def _leading(self, part: list[Token], words: list[str]) -> None:
         """PERFORM q; RETURN [QUERY] x; OPEN c FOR q; FOR r IN q LOOP."""
@@ -251,48 +328,110 @@ class _Reader:
             self._expression(part[1:])
 
     def _call(self, part: list[Token]) -> None:
-        if part:
-            self.body.calls.append(".".join(t.text for t in part[:1]).lower())
+        """A routine by its name; what it is handed may come back changed."""
+        name: list[str] = []
+        for at, token in enumerate(part):
+            if at % 2 and token.text != ".":
+                break
+            name.append(token.text)
+        if name:
+            self.body.calls.append("".join(name).lower())
+        self._unknown(part[len(name) :])
+
+    def _unknown(self, part: list[Token]) -> None:
+        """The variables mentioned are not known from here on."""
+        for token in part:
+            name = _bare(token.text)
+            if name in self.texts and token.token_type not in _STRINGS:
+                self.texts[name] = None
+
+    def _selected(self, part: list[Token]) -> None:
+        """`SELECT … INTO v`, `SELECT @v = …`, `UPDATE … SET @v = …` set variables."""
+        words = [token.text.upper() for token in part]
+        if "INTO" in words:
+            end = next((n for n, word in enumerate(words) if word == "FROM"), len(words))
+            start = words.index("INTO")
+            self._unknown(part[start : end if end > start else len(words)])
+        if self.dialect != "tsql":
+            return
+        if words[0] == "SELECT" and "FROM" not in words:
+            for item in _items(part[1:]):
+                self._set(item)
+            return
+        for at, word in enumerate(words):
+            if word in {"=", "+="} and at and part[at - 1].text.lower().startswith(dialects.BIND):
+                self._unknown(part[at - 1 : at])
 
     def _assigned(self, part: list[Token], words: list[str]) -> None:
-        """`v := x`, `SET @v = x`, `DECLARE @v T = x`: remember texts, read sub-selects."""
-        sign = next((n for n, word in enumerate(words) if word in {":=", "="}), None)
-        if sign is None:
-            self._conditions(part)
-            return
-        names = [
-            t.text.lower().lstrip("@:").removeprefix(dialects.BIND)
-            for t in part[:sign]
-            if t.token_type not in {TokenType.COLON, TokenType.PARAMETER}
-        ]
-        names = [name.split("_", 1)[-1] if name[:1].isdigit() else name for name in names]
-        right = part[sign + 1 :]
+        """`v := x`, `SET @v = x`, `DECLARE @v T = x, …`: remember texts, read sub-selects."""
         if words[0] == "DECLARE" and "CURSOR" in words:
             self._conditions(part)
             return
-        for name in names[-2:] if len(names) > 1 else names:
-            if name not in {"set", "declare"}:
-                self.texts[name] = self._folded(right)
-        if any(t.text.upper() == "SELECT" for t in right):
-            self._expression(right)
+        if words[0] in {"SET", "DECLARE"}:
+            for item in _items(part[1:]):
+                self._set(item)
+        else:
+            self._set(part)
+        if any(word == "SELECT" for word in words):
+            start = next((n for n, word in enumerate(words) if word in {":=", "="}), 0)
+            self._expression(part[start + 1 :])
 
-    def _folded(self, part: list[Token]) -> str | None:
-        """The constant text of an expression over known variables."""
+    def _set(self, part: list[Token]) -> None:
+        """One assignment: a name, perhaps its type, a sign and a value."""
+        words = [token.text.upper() for token in part]
+        sign = next((n for n, word in enumerate(words) if word in {":=", "=", "+="}), None)
+        names = [t for t in part[:sign] if t.token_type not in _MARKS]
+        if not names:
+            return
+        if sign is None:
+            if self.dialect == "tsql":  # declared, and nothing in it yet
+                self.texts.setdefault(_bare(names[0].text), ())
+            return
+        name = _bare(names[2].text if len(names) > 2 and names[1].text == "." else names[0].text)
+        right = part[sign + 1 :]
+        values = self._folded(right)
+        if words[sign] == "+=" or words[sign - 1] == "+":
+            values = _joined(self.texts.get(name), values)
+        again = any(_bare(token.text) == name for token in right) or words[sign] == "+="
+        if self.may:
+            old = self.texts.get(name)
+            if old is not None and values is not None:
+                values = tuple(dict.fromkeys((*old, *values)))
+            else:
+                values = None
+        if values is not None and (len(values) > MAX_TEXTS or (again and self.loops)):
+            values = None
+        self.texts[name] = values
+
+    def _folded(self, part: list[Token]) -> tuple[str, ...] | None:
+        """The constant texts of an expression over known variables."""
         if not part:
             return None
         node = dialects.parse([_word("SELECT", part[0]), *part], self.text, self.dialect)
         if not isinstance(node, exp.Select) or len(node.expressions) != 1:
             return None
-        value = node.expressions[0]
-        holder = exp.Select(expressions=[value])
-        for column in list(holder.find_all(exp.Column, exp.Placeholder)):
-            name = _variable(column)
+        if any(value for key, value in node.args.items() if key not in {"expressions", "kind"}):
+            return None
+        names = {_variable(place) for place in _variables(node)}
+        choices: list[tuple[str, ...]] = []
+        for name in sorted(names):
             known = self.texts.get(name)
             if known is None:
                 return None
-            column.replace(exp.Literal.string(known))
-        const = fold(holder.expressions[0], Reading(None), False)
-        return const.text if const is not None else None
+            choices.append(known)
+        found: list[str] = []
+        for values in product(*choices):
+            if len(found) > MAX_TEXTS:
+                return None
+            given = dict(zip(sorted(names), values, strict=True))
+            holder = exp.Select(expressions=[node.expressions[0].copy()])
+            for place in list(_variables(holder)):
+                place.replace(exp.Literal.string(given[_variable(place)]))
+            const = fold(holder.expressions[0], Reading(None), False)
+            if const is None or const.text is None:
+                return None
+            found.append(const.text)
+        return tuple(dict.fromkeys(found))
 
     def _dynamic(self, part: list[Token], words: list[str]) -> None:
         """EXECUTE [IMMEDIATE] text [INTO …] [USING …]; EXEC(text); EXEC sp_executesql text; EXEC p."""
@@ -312,23 +451,59 @@ class _Reader:
             ),
             len(rest),
         )
-        text = self._folded(rest[:end])
-        if text is None:
+        texts = self._folded(rest[:end])
+        self._unknown(rest[end:])
+        if not texts:
             self.body.opaque = True
             return
-        inner = queries_of(text, self.dialect, self.depth + 1)
-        self.body.queries.extend(inner.queries)
-        self.body.changes.extend(inner.changes)
-        self.body.calls.extend(inner.calls)
-        self.body.opaque = self.body.opaque or inner.opaque
+        for text in texts:
+            inner = queries_of(text, self.dialect, self.depth + 1)
+            self.body.queries.extend(inner.queries)
+            self.body.changes.extend(inner.changes)
+            self.body.calls.extend(inner.calls)
+            self.body.opaque = self.body.opaque or inner.opaque
+
+
+_MARKS = frozenset({TokenType.COLON, TokenType.PARAMETER})
+
+
+def _items(part: list[Token]) -> Iterator[list[Token]]:
+    """The parts of a list between its commas."""
+    item: list[Token] = []
+    depth = 0
+    for token in part:
+        if token.token_type is TokenType.L_PAREN:
+            depth += 1
+        elif token.token_type is TokenType.R_PAREN:
+            depth -= 1
+        if token.token_type is TokenType.COMMA and not depth:
+            yield item
+            item = []
+        else:
+            item.append(token)
+    yield item
+
+
+def _joined(
+    first: tuple[str, ...] | None, second: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    if first is None or second is None or len(first) * len(second) > MAX_TEXTS:
+        return None
+    return tuple(a + b for a in first for b in second)
+
+
+def _variables(node: exp.Expr) -> Iterator[exp.Expr]:
+    return node.find_all(exp.Column, exp.Placeholder)
+
+
+def _bare(text: str) -> str:
+    """A variable's name without its mark: `@s`, and the form `dialects` gives it."""
+    name = text.lower().lstrip("@:").removeprefix(dialects.BIND)
+    return name.split("_", 1)[-1] if name[:1].isdigit() else name
 
 
 def _variable(node: exp.Expr) -> str:
-    name = str(node.this if isinstance(node, exp.Placeholder) else node.name).lower()
-    if name.startswith(dialects.BIND):
-        name = name[len(dialects.BIND) :]
-        return name.split("_", 1)[-1] if "_" in name else name
-    return name.lstrip("@:")
+    return _bare(str(node.this if isinstance(node, exp.Placeholder) else node.name))
 
 
 def _word(text: str, like: Token) -> Token:

@@ -57,7 +57,8 @@ def execute(statement: Statement) -> None:
     tokens = statement.piece.tokens
     words = statement.piece.words(4)
     if statement.dialect in {"tsql", "oracle"} or words[1:2] == ["IMMEDIATE"]:
-        run_body(statement, queries_of(statement.text(), statement.dialect), statement.result.span)
+        found = queries_of(statement.text(), statement.dialect, 0, statement.texts)
+        run_body(statement, found, statement.result.span)
         return
     name = tokens[1].text.lower() if len(tokens) > 1 else ""
     text = statement.state.prepared.get(name) if statement.state is not None else None
@@ -102,7 +103,7 @@ def prepare(statement: Statement) -> None:
     if statement.state is None or len(tokens) < 4:
         return
     name = tokens[1].text.lower()
-    if "AS" in words:
+    if "AS" in words[:-1]:
         start = tokens[words.index("AS") + 1].start
         statement.state.prepared[name] = statement.sql[start : statement.piece.end]
     elif words[2] == "FROM":

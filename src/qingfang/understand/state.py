@@ -14,8 +14,11 @@ Rules this module keeps:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from sqlglot import exp
+import msgspec
+from msgspec import Struct
+from sqlglot import exp, serde
 
 from qingfang.understand.catalogue import split_name
 
@@ -38,8 +41,30 @@ class Made:
         self.name, self.columns, self.sources, self.world = name, columns, sources, world
 
 
+class _Kept(Struct, array_like=True):
+    """A `Made` as written down; `world` leads to places in the list it stands in."""
+
+    name: str
+    columns: list[str]
+    sources: list[tuple[list[Any], list[str]]]
+    world: dict[str, int]
+
+
+class _Shared(Struct):
+    version: int
+    made: list[_Kept]
+    objects: dict[str, int]
+    synonyms: dict[str, str]
+    functions: dict[str, str]
+
+
+VERSION = 1
+_OURS = "sqlglot.expressions."
+
+
 class Shared:
-    """What sessions on one database have in common beyond the catalogue."""
+    """What sessions on one database have in common beyond the catalogue. `dump` and `load` carry it
+    over a restart: what somebody put into a harmless table last week is read by others today."""
 
     __slots__ = ("functions", "objects", "synonyms")
 
@@ -48,17 +73,91 @@ class Shared:
         self.synonyms: dict[str, str] = {}
         self.functions: dict[str, str] = {}
 
+    def mark(self) -> tuple[object, ...]:
+        """Differs once something here has changed."""
+        return (
+            tuple([(name, id(made)) for name, made in self.objects.items()]),
+            tuple(self.synonyms.items()),
+            tuple(self.functions.items()),
+        )
+
+    def dump(self) -> bytes:
+        """The whole state, to be read back by `load` of the same version."""
+        places: dict[int, int] = {}
+        found: list[Made] = []
+        waiting = list(self.objects.values())
+        while waiting:
+            made = waiting.pop()
+            if id(made) not in places:
+                places[id(made)] = len(found)
+                found.append(made)
+                waiting.extend(made.world.values())
+        kept = [
+            _Kept(
+                made.name,
+                made.columns,
+                [(serde.dump(node), columns) for node, columns in made.sources],
+                {name: places[id(other)] for name, other in made.world.items()},
+            )
+            for made in found
+        ]
+        objects = {name: places[id(made)] for name, made in self.objects.items()}
+        return msgspec.json.encode(_Shared(VERSION, kept, objects, self.synonyms, self.functions))
+
+    def load(self, data: bytes) -> None:
+        """Take over a dumped state. Raises ValueError, and changes nothing, when it is none or of
+        another version."""
+        try:
+            state = msgspec.json.decode(data, type=_Shared)
+            if state.version != VERSION:
+                raise ValueError(f"state of version {state.version}, this program reads {VERSION}")
+            worlds: list[dict[str, Made]] = [{} for _kept in state.made]
+            made = [
+                Made(kept.name, kept.columns, _sources(kept), world)
+                for kept, world in zip(state.made, worlds, strict=True)
+            ]
+            for kept, world in zip(state.made, worlds, strict=True):
+                world.update({name: made[place] for name, place in kept.world.items()})
+            objects = {name: made[place] for name, place in state.objects.items()}
+        except (msgspec.MsgspecError, UnicodeDecodeError, IndexError, KeyError) as error:
+            raise ValueError(f"not a state of shared objects: {error}") from None
+        except (AttributeError, TypeError) as error:
+            raise ValueError(f"not a tree of SQL: {error}") from None
+        self.objects, self.synonyms, self.functions = objects, state.synonyms, state.functions
+
+
+def _sources(kept: _Kept) -> list[tuple[exp.Expr, list[str]]]:
+    found: list[tuple[exp.Expr, list[str]]] = []
+    for tree, columns in kept.sources:
+        # `serde` imports the module that a part's class names.
+        if not _ours(tree):
+            raise TypeError(kept.name)
+        node = serde.load(tree)
+        if not isinstance(node, exp.Expr):
+            raise TypeError(kept.name)
+        found.append((node, columns))
+    return found
+
+
+def _ours(tree: list[Any]) -> bool:
+    return all(
+        str(part.get("c", _OURS)).startswith((_OURS, "DataType.")) and _ours(part.get("t") or [])
+        for part in tree
+    )
+
 
 class SessionState:
-    """One session's objects, by the last part of their name in lower case."""
+    """One session's objects, by the last part of their name in lower case. `changed` tells that a
+    statement built or dropped something, even if the same as before: it must be read each time."""
 
-    __slots__ = ("cursors", "objects", "prepared", "shared")
+    __slots__ = ("changed", "cursors", "objects", "prepared", "shared")
 
     def __init__(self, shared: Shared | None = None) -> None:
         self.shared = shared if shared is not None else Shared()
         self.objects: dict[str, Made] = {}
         self.prepared: dict[str, str] = {}
         self.cursors: dict[str, str] = {}
+        self.changed = False
 
     @property
     def empty(self) -> bool:
@@ -87,11 +186,22 @@ class SessionState:
     def function(self, name: str) -> str | None:
         return self.shared.functions.get(_key(name))
 
+    def define(self, name: str, text: str) -> None:
+        """A routine's source."""
+        self.changed = True
+        self.shared.functions[_key(name)] = text
+
+    def alias(self, name: str, target: str) -> None:
+        """A synonym."""
+        self.changed = True
+        self.shared.synonyms[_key(name)] = target
+
     def world(self) -> dict[str, Made]:
         """The objects as they are now."""
         return {**self.shared.objects, **self.objects}
 
     def keep(self, made: Made, temporary: bool) -> None:
+        self.changed = True
         into = self.objects if temporary else self.shared.objects
         if len(into) < MAX_OBJECTS or _key(made.name) in into:
             into[_key(made.name)] = made
@@ -99,6 +209,7 @@ class SessionState:
     def add(self, name: str, node: exp.Expr, columns: list[str]) -> None:
         """More rows for an object: INSERT … SELECT. An object not seen before becomes known by
         what was put in."""
+        self.changed = True
         known = self.made(name)
         world = self.world()
         if known is None:
@@ -114,6 +225,7 @@ class SessionState:
         into[_key(name)] = Made(name, known.columns, sources, world)
 
     def drop(self, name: str) -> None:
+        self.changed = True
         key = _key(name)
         if self.objects.pop(key, None) is None:
             self.shared.objects.pop(key, None)

@@ -23,7 +23,7 @@ from qingfang.understand.flows import Block
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.operators import note_operator
 from qingfang.understand.predicates import Reading
-from qingfang.understand.procedures import queries_of
+from qingfang.understand.procedures import Texts, queries_of
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
 from qingfang.understand.state import frozen as frozen_tree
@@ -45,6 +45,8 @@ _HARMLESS = frozenset(
         *("ATTACH_NONE", "UPDATE_STATISTICS", "DISCONNECT", "CONNECT_NONE", "WAITFOR"),
     }
 )
+_SETTING = frozenset({"SELECT", "UPDATE", "FETCH", "WITH", "MERGE"})
+_READING = frozenset({"SELECT", "EXEC", "EXECUTE"})
 _RIGHTS = frozenset({"GRANT", "REVOKE", "DENY"})
 _KNOWN_SERVER = frozenset(
     {
@@ -88,7 +90,9 @@ class Statement:
         reading: Reading,
         state: SessionState | None,
         piece: Piece,
+        texts: Texts | None = None,
     ) -> None:
+        self.texts: Texts = texts if texts is not None else {}
         self.analyser, self.sql, self.dialect = analyser, sql, dialect
         self.reading, self.state, self.piece = reading, state, piece
         self.catalogue = analyser.catalogue
@@ -110,6 +114,9 @@ class Statement:
                 raise
             self.problem("unparsed")
         self.result.problems.extend(self.walker.problems)
+        if self.state is not None and self.state.changed:
+            self.walker.volatile = True
+            self.state.changed = False
         return self.result
 
     def problem(self, kind: str, name: str = "") -> None:
@@ -117,6 +124,9 @@ class Statement:
 
     def _dispatch(self) -> None:
         verb, words = self.piece.verb, self.piece.words(8)
+        if self.dialect == "tsql" and verb in _SETTING and self.texts:
+            # What the batch's variables hold is read on the way, for a later EXEC.
+            queries_of(self.text(), self.dialect, 0, self.texts)
         if verb in _QUERIES or verb in _CHANGES:
             self._tree()
         elif verb == "CREATE":
@@ -141,8 +151,11 @@ class Statement:
             self.problem("grant")
         elif verb == "ALTER" and len(words) > 1 and words[1] in SERVER_OBJECTS:
             self.problem("server")
-        elif verb in {"DECLARE", "BEGIN", "IF", "WHILE"} and self._is_block(words):
-            running.run_body(self, queries_of(self.text(), self.dialect), self.result.span)
+        elif (verb in {"DECLARE", "BEGIN", "IF", "WHILE"} and self._is_block(words)) or (
+            verb == "SET" and self.dialect == "tsql" and self.texts
+        ):
+            body = queries_of(self.text(), self.dialect, 0, self.texts)
+            running.run_body(self, body, self.result.span)
         elif verb in _HARMLESS:
             self._harmless(verb, words)
         else:
@@ -158,8 +171,8 @@ class Statement:
         }
 
     def _harmless(self, verb: str, words: list[str]) -> None:
-        if any(token.text.upper() == "SELECT" for token in self.piece.tokens):
-            # SET x = (SELECT …), ALTER VIEW … AS SELECT: not read here.
+        if any(token.text.upper() in _READING for token in self.piece.tokens):
+            # SET x = (SELECT …), ALTER VIEW … AS SELECT, SET … EXEC p: not read here.
             self.problem("unparsed")
         elif verb == "DROP" and self.state is not None:
             for token in self.piece.tokens[2:]:
@@ -188,6 +201,8 @@ class Statement:
             self._change(node, scope)
         elif isinstance(node, (exp.Query, exp.Values)):
             self.query(node, scope)
+        elif isinstance(node, exp.Create):
+            creating.create_from(self, node, scope)
         else:
             self.problem("unparsed")
 
@@ -253,15 +268,17 @@ class Statement:
         if (
             self.state is not None
             and isinstance(target, exp.Table)
-            and (
-                self.state.made(target.name) is not None
-                or (
-                    self.catalogue.table(dotted(target)) is None
-                    and any(f.disclosure != "none" or f.yields for f in stored)
-                )
-            )
+            and (self.state.made(target.name) is not None or self._taints(target, stored))
         ):
             self.state.add(target.name, self.frozen(source), columns)
+
+    def _taints(self, target: exp.Table, stored: list[rules.Finding]) -> bool:
+        """Whether a table that nobody guards now holds what these findings found."""
+        table = self.catalogue.table(dotted(target))
+        if table is None:
+            return any(f.disclosure != "none" or f.yields for f in stored)
+        guarded = table.kind in {"usage", "stock"}
+        return not guarded and any(f.disclosure == "usage" for f in stored)
 
     def _values(self, source: exp.Values, scope: Scope) -> None:
         """Plain INSERT: its literals are free; a sub-select among them is stored."""

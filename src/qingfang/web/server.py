@@ -45,6 +45,8 @@ def database(config: Config) -> Iterator[None]:
     if config.console.database != "embedded":
         yield
         return
+    # One left in the environment for another database would win over the password file.
+    os.environ.pop("PGPASSWORD", None)
     state = Path(config.paths.state) / "console"
     state.mkdir(parents=True, exist_ok=True)
     with Server(state / "postgres") as server:
@@ -67,6 +69,17 @@ def set_up(file: Path) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "qingfang.web.settings"
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
+
+
+def _first_run(config: Config) -> None:
+    """While nobody can sign in there is a code for the first-run page; otherwise there is none."""
+    from qingfang.people import services
+    from qingfang.web.setup import code
+
+    if services.any_account():
+        code.forget(config)
+    else:
+        code.ensure(config)
 
 
 async def serve(config: Config, stopping: asyncio.Event) -> None:
@@ -111,6 +124,7 @@ def main() -> None:
     config = configuration.read(arguments.config)
     with database(config):
         set_up(arguments.config)
+        _first_run(config)
         process.run(lambda stopping: serve(config, stopping), "console")
 
 

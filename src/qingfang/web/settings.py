@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "qingfang.web.setup.middleware.FirstRun",
     "qingfang.people.gate.Gate",
 ]
 ROOT_URLCONF = "qingfang.web.urls"

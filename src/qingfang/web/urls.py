@@ -7,6 +7,7 @@ from qingfang.web import views
 urlpatterns = [
     path("", views.home, name="home"),
     path("language", views.set_language, name="set_language"),
+    path("", include("qingfang.web.setup.urls")),
     path("", include("qingfang.people.urls")),
     path("", include("qingfang.access.urls")),
     path("", include("qingfang.review.urls")),

@@ -54,10 +54,48 @@ class Decision(Struct, frozen=True):
     line: int
 
 
+class Point(Struct, frozen=True):
+    """One line that nobody has confirmed: `text` is the line itself, `role` what is proposed.
+    `asked` tells that it counts only when it is confirmed (`#?`)."""
+
+    table: str
+    column: str
+    role: str
+    reason: str
+    asked: bool
+    text: str
+
+
+def header() -> str:
+    """The explanation at the head of a review."""
+    return _HEADER.format(roles=" ".join(sorted(ROLES))).rstrip("\n")
+
+
+def open_points(text: str) -> list[Point]:
+    """The lines of a review that are still open: below `SURE`, or behind `#?`. A line without a
+    confidence is a person's own."""
+    found: list[Point] = []
+    for line in text.splitlines():
+        asked = line.startswith("#?")
+        if line.startswith("#") and not asked:
+            continue
+        cells = [cell.strip() for cell in line.removeprefix("#?").split("\t")]
+        if len(cells) < 4:
+            continue
+        try:
+            doubtful = float(cells[3]) < SURE
+        except ValueError:
+            continue
+        if asked or doubtful:
+            reason = cells[4] if len(cells) > 4 else ""
+            found.append(Point(cells[0], cells[1], cells[2], reason, asked, line))
+    return found
+
+
 def write(proposal: Proposal) -> str:
     """The doubts of a proposal: every table that is not `other`, its columns below `SURE`, and
     what needs a person's confirmation."""
-    lines = [_HEADER.format(roles=" ".join(sorted(ROLES))).rstrip("\n")]
+    lines = [header()]
     lines += [f"# 注意：{note}" for note in proposal.schema.notes]
     hints: dict[str, list[str]] = {}
     for hint in proposal.hints:

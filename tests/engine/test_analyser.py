@@ -1,0 +1,62 @@
+"""The analyser's own state: what sessions built for all is there again after a restart."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from qingfang import ipc
+from qingfang.config import Config, Database
+from qingfang.engine.analyser import Answer, Ask, Service
+from qingfang.record.client import Recorder
+from tests.understand.scenes import FIXTURES
+
+FIGURES = (
+    "SELECT c.ysdm, m.ypdm, SUM(m.sl) FROM mz_cf c JOIN mz_cfmx m ON m.cf_id=c.cf_id GROUP BY 1, 2"
+)
+
+
+def started(folder: Path) -> Service:
+    database = Database(name="his", address="127.0.0.1:5432", catalogue="small.json")
+    shutil.copy(FIXTURES / "small.json", folder / "small.json")
+    service = Service(
+        Config(database=(database,)), Recorder(folder / "ledger.sock", "analyser"), folder
+    )
+    service.restore()
+    service.look()
+    return service
+
+
+async def asked(service: Service, connection: str, sql: str) -> str:
+    ask = msgspec.msgpack.encode(Ask("his", connection, sql))
+    found = await service.answer("analyse", ask, ipc.Peer(0, 0, 0))
+    assert isinstance(found, bytes)
+    return msgspec.msgpack.decode(found, type=Answer).analysis.meaning.disclosure
+
+
+def test_what_was_put_into_a_harmless_table_is_known_after_a_restart(tmp_path: Path) -> None:
+    async def main() -> None:
+        first = started(tmp_path)
+        assert await asked(first, "c1", "SELECT * FROM gh_mx") == "none"
+        assert await asked(first, "c1", f"INSERT INTO gh_mx {FIGURES}") == "usage"
+        assert await asked(first, "c2", "SELECT * FROM gh_mx") == "usage"
+        second = started(tmp_path)
+        assert await asked(second, "c3", "SELECT * FROM gh_mx") == "usage"
+        assert (tmp_path / "analyser" / "his.json").stat().st_mode & 0o077 == 0
+
+    asyncio.run(main())
+
+
+def test_a_damaged_file_is_said_and_does_not_stop_the_service(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        (tmp_path / "analyser").mkdir()
+        (tmp_path / "analyser" / "his.json").write_bytes(b"{")
+        service = started(tmp_path)
+        assert "his.json" in caplog.text
+        assert await asked(service, "c1", FIGURES) == "usage"
+
+    asyncio.run(main())
