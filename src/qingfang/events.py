@@ -8,6 +8,7 @@ Rules this module keeps:
 4. Times are integers of microseconds since the epoch, UTC, in fields ending in `_us`; they become
    ISO 8601 only where a person or another program reads them.
 5. Offsets into SQL count code points, end exclusive.
+6. What is made for every statement holds only immutable values, so no cycle can form: `gc=False`.
 
 The types are `msgspec.Struct`s: dataclasses in all but name, with their encoding (JSON,
 MessagePack) checked against the annotations when they are read back.
@@ -120,7 +121,7 @@ class SessionFact(Struct, frozen=True):
 # ------------------------------------------------------------------ understand
 
 
-class Value(Struct, frozen=True, array_like=True):
+class Value(Struct, frozen=True, gc=False, array_like=True):
     """A constant that the statement's meaning rests on, and where it came from.
 
     `text` is the value as text after constant folding, None when it is not known (an unbound `?`).
@@ -134,14 +135,14 @@ class Value(Struct, frozen=True, array_like=True):
     binds: tuple[int, ...] = ()
 
 
-class Selection(Struct, frozen=True):
+class Selection(Struct, frozen=True, gc=False):
     """Which items, prescribers or departments a statement selects."""
 
     kind: Literal["one", "list", "class", "all"]
     values: tuple[Value, ...] = ()
 
 
-class Period(Struct, frozen=True, rename={"from_": "from"}):
+class Period(Struct, frozen=True, gc=False, rename={"from_": "from"}):
     """The time a statement selects; either end is None when it is not fixed. `to` is inclusive as
     written by the statement, whatever operator was used."""
 
@@ -149,7 +150,7 @@ class Period(Struct, frozen=True, rename={"from_": "from"}):
     to: Value | None = None
 
 
-class Scope(Struct, frozen=True):
+class Scope(Struct, frozen=True, gc=False):
     """What a usage statement selects; a field is None when nothing fixes it."""
 
     items: Selection | None = None
@@ -158,7 +159,7 @@ class Scope(Struct, frozen=True):
     period: Period | None = None
 
 
-class Reason(Struct, frozen=True):
+class Reason(Struct, frozen=True, gc=False):
     """One sentence a layman can read, and the part of the SQL it rests on.
 
     `code` is stable and documented (docs/reasons.md); `text` is Chinese.
@@ -170,14 +171,14 @@ class Reason(Struct, frozen=True):
     end: int
 
 
-class Touch(Struct, frozen=True):
+class Touch(Struct, frozen=True, gc=False):
     """The lexical estimate for an `opaque` statement: a table it seems to touch, and its roles."""
 
     table: str
     roles: tuple[str, ...] = ()
 
 
-class Pin(Struct, frozen=True):
+class Pin(Struct, frozen=True, gc=False):
     """Rows are selected by equality on the key of a patient, visit or prescription."""
 
     role: str
@@ -185,7 +186,7 @@ class Pin(Struct, frozen=True):
     values: tuple[Value, ...]
 
 
-class Fixed(Struct, frozen=True):
+class Fixed(Struct, frozen=True, gc=False):
     """A predicate `column = value` (or IN) on a column with a role, over all rows returned."""
 
     role: str
@@ -195,7 +196,7 @@ class Fixed(Struct, frozen=True):
     negated: bool = False
 
 
-class Yield(Struct, frozen=True):
+class Yield(Struct, frozen=True, gc=False):
     """One kind of row the receiver gets: the ground of what sessions and persons accumulate.
 
     `tables` are catalogue tables the rows come from; `roles` the roles that reach the receiver,
@@ -216,7 +217,7 @@ class Yield(Struct, frozen=True):
     paged: bool = False
 
 
-class Gathered(Struct, frozen=True):
+class Gathered(Struct, frozen=True, gc=False):
     """What this statement adds up to together with earlier ones of a session, a person or a group
     (people of one unit or terminal). `disclosure` and `grain` are what the whole reveals, None when
     the finding only explains or aggravates; `count` is how many things came together; `code` is
@@ -230,7 +231,7 @@ class Gathered(Struct, frozen=True):
     grain: Grain | None = None
 
 
-class Meaning(Struct, frozen=True):
+class Meaning(Struct, frozen=True, gc=False):
     """What the receiver of one statement learns. docs/contracts/explain.md defines every field;
     `pins`, `works`, `yields` and `operator` go beyond it and feed accumulation and attribution:
     `pins` are keys that a reading statement selects by, `works` those whose rows an INSERT, UPDATE

@@ -330,6 +330,26 @@ async def test_a_follower_sees_what_is_stored_and_then_what_comes(tmp_path: Path
 
 
 @in_loop
+async def test_who_wants_no_briefs_is_told_of_the_first_other_record(tmp_path: Path) -> None:
+    with LedgerProcess(tmp_path) as ledger:
+        recorder = Recorder(ledger.socket, "test")
+        await recorder.start()
+        coming = follow(ledger.socket, 1, briefs=False)
+        first = asyncio.create_task(anext(coming))
+        for n in range(5):
+            recorder.note(brief(n), CONNECTION, TEMPLATE)
+            while recorder.stored <= n:
+                await asyncio.sleep(0.001)
+        assert not first.done()
+        await recorder.record(Act(1, "the end", "test"))
+        # Well before the reader's own time-out, which would find it too.
+        entry = await asyncio.wait_for(first, 10)
+        assert (entry.seq, entry.value) == (6, Act(1, "the end", "test"))
+        await coming.aclose()
+        await recorder.close()
+
+
+@in_loop
 async def test_how_a_statement_ended_is_joined_when_read(tmp_path: Path) -> None:
     with LedgerProcess(tmp_path) as ledger:
         recorder = Recorder(ledger.socket, "test")

@@ -1,5 +1,8 @@
-"""The gateway beside haproxy and pgbouncer: CPU of the relaying process, added latency, throughput,
-large results. The relay alone; nothing is judged or recorded.
+"""The gateway beside haproxy and pgbouncer: CPU, added latency, throughput, large results.
+
+Twice: the relaying process alone, where everything passes (`_relay.py`), and all on: ledger,
+analyser, judge, notifier and gateway as the house starts them, every statement judged and recorded,
+with the CPU of all of them and all their threads. pgbench's tables are in the catalogue as `other`.
 
 Every figure is the best of the rounds of its relay: on a shared machine noise only ever adds. The
 rounds of the relays alternate.
@@ -8,6 +11,7 @@ rounds of the relays alternate.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -22,7 +26,10 @@ from typing import IO
 
 import psycopg
 
+from qingfang import config as configuration
 from qingfang.bench import Progress, Row, missing, ratio
+from qingfang.engine import house
+from qingfang.engine.process import READY
 from qingfang.postgres import Server, free_port
 
 _SCALE = 5
@@ -33,19 +40,50 @@ _SELECT = "SELECT n, n * 7 AS amount, 'item-' || n AS item FROM generate_series(
 _END = b"Z\x00\x00\x00\x05I"
 
 
-class _Relay:
-    """A process that relays; `cpu` is its processor time so far in seconds."""
+_CATALOGUE = {
+    "dialect": "postgres",
+    "tables": {
+        "pgbench_accounts": {
+            "kind": "other",
+            "columns": {"aid": None, "bid": None, "abalance": None, "filler": None},
+        },
+        "pgbench_branches": {
+            "kind": "other",
+            "columns": {"bid": None, "bbalance": None, "filler": None},
+        },
+    },
+}
+_CONFIG = """\
+[paths]
+state = "{folder}/state"
+run = "{folder}/run"
 
-    def __init__(self, name: str, port: int, process: subprocess.Popen[str] | None) -> None:
+[[database]]
+name = "pgbench"
+address = "127.0.0.1:{backend}"
+catalogue = "{folder}/catalogue.json"
+
+[[route]]
+name = "pgbench"
+database = "pgbench"
+listen = "127.0.0.1:{port}"
+"""
+
+
+class _Relay:
+    """Processes that relay; `cpu` is their processor time so far in seconds, all threads."""
+
+    def __init__(self, name: str, port: int, *processes: subprocess.Popen[str]) -> None:
         self.name = name
         self.port = port
-        self.process = process
+        self.processes = processes
 
     def cpu(self) -> float:
-        if self.process is None:
-            return 0.0
-        stat = Path(f"/proc/{self.process.pid}/schedstat").read_text(encoding="ascii")
-        return int(stat.split()[0]) / 1e9
+        used = 0
+        for process in self.processes:
+            for stat in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+                used += int(stat.read_text(encoding="ascii").split()[0])
+        return used / 1e9
 
 
 def run(progress: Progress) -> list[Row]:
@@ -62,8 +100,9 @@ def run(progress: Progress) -> list[Row]:
         assert server.port is not None
         bench = _Bench(pgbench, server, progress)
         bench.prepare()
-        direct = _Relay("direct", server.port, None)
+        direct = _Relay("direct", server.port)
         ours = stack.enter_context(_ours(server.port))
+        whole = stack.enter_context(_house(folder, server.port))
         peers = [
             relay
             for relay in (
@@ -72,7 +111,7 @@ def run(progress: Progress) -> list[Row]:
             )
             if relay is not None
         ]
-        return bench.rows(direct, ours, peers)
+        return bench.rows(direct, ours, whole, peers)
 
 
 class _Bench:
@@ -107,26 +146,32 @@ class _Bench:
         latency = float(_found(r"latency average = ([\d.]+) ms", text)) * 1000
         return used / done * 1e6, latency, float(_found(r"tps = ([\d.]+)", text))
 
-    def rows(self, direct: _Relay, ours: _Relay, peers: list[_Relay]) -> list[Row]:
+    def rows(self, direct: _Relay, ours: _Relay, whole: _Relay, peers: list[_Relay]) -> list[Row]:
         by_name = {r.name: r for r in peers}
         rows: list[Row] = []
         haproxy = by_name.get("haproxy")
-        for mode, bound in (("prepared", 1.3), ("simple", 1.5)):
-            figures = self._rounds([ours, *peers], 8, mode)
+        for mode, bound, all_on in (("prepared", 1.3, 1.6), ("simple", 1.5, 1.9)):
+            figures = self._rounds([ours, whole, *peers], 8, mode)
             what = f"relaying process, CPU µs per transaction, 8 clients, {mode}"
             if haproxy is None:
                 rows.append(missing(what, "haproxy"))
                 continue
             mine, theirs = figures["qingfang"], figures["haproxy"]
             rows.append(ratio(what, mine[0], theirs[0], "haproxy", at_most=bound))
+            all_of_it = figures["all on"]
+            what = f"all processes, all on, CPU µs per transaction, 8 clients, {mode}"
+            rows.append(ratio(what, all_of_it[0], theirs[0], "haproxy", at_most=all_on))
             what = f"relay alone, transactions per second, 8 clients, {mode}"
             rows.append(ratio(what, mine[2], theirs[2], "haproxy", at_least=0.75))
-        figures = self._rounds([direct, ours, *peers], 1, "prepared")
-        what = "added mean latency µs, one client, prepared"
+            what = f"all on, transactions per second, 8 clients, {mode}"
+            rows.append(ratio(what, all_of_it[2], theirs[2], "haproxy", at_least=0.75))
+        figures = self._rounds([direct, ours, whole, *peers], 1, "prepared")
         if peers:
-            added = {r.name: figures[r.name][1] - figures["direct"][1] for r in [ours, *peers]}
+            added = {name: figure[1] - figures["direct"][1] for name, figure in figures.items()}
             slowest = max((r.name for r in peers), key=lambda name: added[name])
-            rows.append(ratio(what, added["qingfang"], added[slowest], slowest, at_most=1.5))
+            for name, words in (("qingfang", "relay alone"), ("all on", "all on")):
+                what = f"added mean latency µs, one client, prepared, {words}"
+                rows.append(ratio(what, added[name], added[slowest], slowest, at_most=1.5))
         rows += [missing(what, name) for name in ("haproxy", "pgbouncer") if name not in by_name]
         for kind, sql, bound in (
             ("COPY", f"COPY ({_SELECT}) TO STDOUT", 0.9),
@@ -164,8 +209,7 @@ class _Bench:
                 size, seconds = self._drain(relay.port, sql)
                 best[relay.name] = max(best.get(relay.name, 0.0), size / seconds / 1e6)
                 if relay.name == "qingfang":
-                    assert relay.process is not None
-                    counted = int(_line(relay.process.stdout))
+                    counted = int(_line(relay.processes[0].stdout))
                     if counted != _ROWS:
                         raise RuntimeError(f"{counted} of {_ROWS} rows were counted")
         return best
@@ -247,6 +291,30 @@ def _ours(backend: int) -> Iterator[_Relay]:
             yield _Relay("qingfang", int(_line(process.stdout)), process)
         finally:
             process.terminate()
+
+
+@contextlib.contextmanager
+def _house(folder: Path, backend: int) -> Iterator[_Relay]:
+    """Everything but the console, as the supervisor would start it."""
+    port = free_port()
+    file = folder / "qingfang.toml"
+    text = _CONFIG.format(folder=folder, backend=backend, port=port)
+    file.write_text(text, encoding="utf-8")
+    (folder / "catalogue.json").write_text(json.dumps(_CATALOGUE), encoding="utf-8")
+    config = configuration.read(file)
+    house.folders(config)
+    with contextlib.ExitStack() as stack:
+        processes: list[subprocess.Popen[str]] = []
+        for service in house.services(config, file, console=False):
+            assert service.log is not None
+            log = stack.enter_context(service.log.open("wb"))
+            process = subprocess.Popen(service.argv, stdout=subprocess.PIPE, stderr=log, text=True)
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+            if _line(process.stdout).strip() != READY:
+                raise RuntimeError(f"{service.name}: {service.log.read_text(encoding='utf-8')}")
+            processes.append(process)
+        yield _Relay("all on", port, *processes)
 
 
 @contextlib.contextmanager

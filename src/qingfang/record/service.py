@@ -9,7 +9,8 @@ Rules this module keeps:
    room for a while: a disk that takes one record and refuses the next is still full.
 3. A broken writer ends the service (`Service.run` raises `Broken`): whoever starts it again reads
    the disk afresh. Senders keep what was not acknowledged and send it again under the same token.
-4. Readers are served from the files, up to what is synced, in threads of their own: no reader
+4. Readers who want no briefs are woken when something else may be stored, not by every block.
+5. Readers are served from the files, up to what is synced, in threads of their own: no reader
    delays a commit, and no memory is held for a slow one.
 """
 
@@ -79,6 +80,8 @@ class Service:
         self._wake = asyncio.Event()
         self._grown = asyncio.Condition()
         self._synced = 1
+        self._telling = 1
+        self._segment = 0
         self._commits = 0
         self._kinds: Counter[str] = Counter()
         self._sources: dict[tuple[str, bytes], SourceCount] = {}
@@ -126,7 +129,7 @@ class Service:
             clock=self._clock,
             disk=self._disk,
         )
-        self._synced = self._writer.sequence
+        self._synced = self._telling = self._writer.sequence
 
     def _stop(self) -> None:
         if self._writer is not None:
@@ -231,6 +234,7 @@ class Service:
                 continue
             batch = self._take()
             requests = [w.request for w in batch]
+            was_full = bool(self._full)
             try:
                 answers = await loop.run_in_executor(self._writing, self._commit, requests)
             except BaseException:
@@ -238,6 +242,13 @@ class Service:
                     waiting.done.cancel()
                 raise
             self._commits += 1
+            segment = self._writer.segment if self._writer is not None else 0
+            only_blocks = (
+                not was_full
+                and segment == self._segment
+                and all(r.kind == frame.BLOCK for r in requests)
+            )
+            self._segment = segment
             for waiting, answer in zip(batch, answers, strict=True):
                 self._count(waiting.request, answer)
                 if waiting.done.done():
@@ -246,7 +257,7 @@ class Service:
                     waiting.done.set_result(answer)
                 else:
                     waiting.done.set_exception(answer)
-            await self._tell_readers()
+            await self._tell_readers(only_blocks)
 
     def _take(self) -> list[_Waiting]:
         size = count = 0
@@ -261,9 +272,11 @@ class Service:
             self._wake.clear()
         return batch
 
-    async def _tell_readers(self) -> None:
+    async def _tell_readers(self, only_blocks: bool = False) -> None:
         if self._writer is not None and self._writer.sequence != self._synced:
             self._synced = self._writer.sequence
+            if not only_blocks:
+                self._telling = self._synced
             async with self._grown:
                 self._grown.notify_all()
 
@@ -326,7 +339,9 @@ class Service:
         return msgspec.msgpack.encode(answer)
 
     def _beyond(self, request: Read, answer: Frames) -> bool:
-        return self._synced > (answer.cursor.sequence if answer.cursor else request.first)
+        briefs = not request.kinds or frame.BLOCK in request.kinds
+        stored = self._synced if briefs else self._telling
+        return stored > (answer.cursor.sequence if answer.cursor else request.first)
 
     # ------------------------------------------------------------------ reading threads
 
