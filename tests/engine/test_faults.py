@@ -20,6 +20,7 @@ import pytest
 
 from qingfang import crypto, ipc
 from qingfang.postgres import Server
+from qingfang.record.client import stat
 from tests.support.house import CATALOGUE, USAGE, WORK, House, until
 
 # A shape of its own for each test, so that nobody knows it yet.
@@ -264,6 +265,8 @@ def test_a_full_disk(tmp_path: Path, small_disk: Path, postgres: Server, databas
             return lost + len(house.events(about="ward")) == 51
 
         until(accounted)
+        # The ledger looks for room once a second; what comes before that is counted as lost.
+        until(lambda: stat(house.run / "ledger.sock").state == "ok")
         client.execute(SHAPE.format("room"))
         assert until(lambda: house.events(about="AS room"))[0].verdict == "alert"
         assert house.losses()

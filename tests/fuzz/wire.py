@@ -32,6 +32,9 @@ class _Heard:
     def blind(self, connection: Connection, blind: Blind, at_us: int) -> None:
         pass
 
+    def closed(self, connection: Connection) -> None:
+        pass
+
 
 def attack(seed: int) -> None:
     rng = random.Random(seed)
