@@ -29,31 +29,45 @@ def told(made: Event, **more: str) -> str:
         (
             event(1),
             {},
-            "2026-03-01 09:30，信息科 沈某（工号 1001）在门诊楼 3层的终端 PC-7用“Navicat”查询了 2026-01-01"
+            "2026-03-01 09:30，信息科 沈某（工号 1001）在门诊楼 3层的终端 PC-7 用“Navicat”查询了 2026-01-01"
             " 至 2026-02-28 期间的 A0001 按医生统计的用量（37 行，每行一名医生）。",
         ),
         (
             event(1, operator="", verdict="deny"),
             {"terminal": "", "place": ""},
-            "2026-03-01 09:30，身份未知的人（共用账号 his_app）在未登记的终端 10.1.2.3用“Navicat”查询了"
+            "2026-03-01 09:30，身份未知的人（共用账号 his_app）在未登记的终端 10.1.2.3 用“Navicat”试图查询"
             " 2026-01-01 至 2026-02-28 期间的 A0001 按医生统计的用量（涉及全部医生）。",
         ),
         (
             event(1, meaning=Meaning("opaque", touches=(Touch("outp_rx"),)), program=""),
             {"name": ""},
-            "2026-03-01 09:30，工号 1001（名册中没有）在门诊楼 3层的终端 PC-7用“未知程序”查询了一条系统读不懂、"
+            "2026-03-01 09:30，工号 1001（名册中没有）在门诊楼 3层的终端 PC-7 用“未知程序”查询了一条系统读不懂、"
             "可能涉及 outp_rx 的语句。",
         ),
         (
             event(1, meaning=msgspec.structs.replace(usage(grain="department"), delivery="stored")),
             {},
-            "2026-03-01 09:30，信息科 沈某（工号 1001）在门诊楼 3层的终端 PC-7用“Navicat”把 2026-01-01 至"
+            "2026-03-01 09:30，信息科 沈某（工号 1001）在门诊楼 3层的终端 PC-7 用“Navicat”把 2026-01-01 至"
             " 2026-02-28 期间的 A0001 按科室统计的用量存进了数据库。",
         ),
     ],
 )
 def test_sentence(made: Event, more: dict[str, str], expected: str) -> None:
     assert told(made, **more) == expected
+
+
+def test_who_was_refused_only_tried() -> None:
+    made = msgspec.structs.replace(event(1), answered_as="denied")
+    assert "试图查询 2026-01-01" in told(made)
+    stored = msgspec.structs.replace(usage(), delivery="stored")
+    assert "试图把 2026-01-01" in told(msgspec.structs.replace(made, meaning=stored))
+
+
+def test_what_could_not_be_judged_is_nobodys_deed() -> None:
+    made = msgspec.structs.replace(
+        event(1), kind="coverage", meaning=None, reasons=("线路 his 暂时不能判断语句",)
+    )
+    assert told(made) == "2026-03-01 09:30，线路 his 暂时不能判断语句。"
 
 
 def test_all_of_them_without_time() -> None:

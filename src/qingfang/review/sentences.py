@@ -97,6 +97,8 @@ def _grain(grain: str) -> str:
 
 def learned(event: Fields) -> str:
     """What the receiver learns."""
+    if event.get("kind") == "coverage":
+        return "；".join(event.get("reasons") or ())
     meaning = event.get("meaning") or {}
     disclosure = meaning.get("person_disclosure") or meaning.get("session_disclosure")
     own = meaning.get("disclosure")
@@ -168,12 +170,20 @@ def sentence(
     event: Fields, *, at: dt.datetime, name: str, department: str, terminal: str, place: str
 ) -> str:
     """The whole of it."""
+    if event.get("kind") == "coverage":
+        # Nobody did this: it is about what could not be seen or judged.
+        when = localtime(at).strftime("%Y-%m-%d %H:%M")
+        return _("%(when)s，%(what)s。") % {"when": when, "what": learned(event)}
     stored = (event.get("meaning") or {}).get("delivery") == "stored"
-    frame = (
-        _("%(when)s，%(who)s在%(where)s用“%(program)s”把%(what)s存进了数据库。")
-        if stored
-        else _("%(when)s，%(who)s在%(where)s用“%(program)s”查询了%(what)s。")
-    )
+    refused = event.get("answered_as") == "denied"
+    if stored and refused:
+        frame = _("%(when)s，%(who)s在%(where)s 用“%(program)s”试图把%(what)s存进数据库。")
+    elif stored:
+        frame = _("%(when)s，%(who)s在%(where)s 用“%(program)s”把%(what)s存进了数据库。")
+    elif refused:
+        frame = _("%(when)s，%(who)s在%(where)s 用“%(program)s”试图查询%(what)s。")
+    else:
+        frame = _("%(when)s，%(who)s在%(where)s 用“%(program)s”查询了%(what)s。")
     return frame % {
         "when": localtime(at).strftime("%Y-%m-%d %H:%M"),
         "who": who(event, name, department),
