@@ -2,6 +2,7 @@
 
 from qingfang.events import Fixed, Pin, Value
 from qingfang.understand.analysis import Analyser, SessionState, holds
+from qingfang.understand.catalogue import load
 from qingfang.understand.procedures import queries_of
 from qingfang.understand.state import MAX_OBJECTS, MAX_SOURCES, Shared
 from tests.understand.scenes import catalogue
@@ -134,3 +135,18 @@ def test_bodies_in_three_languages() -> None:
     tsql = "CREATE PROCEDURE p @d date AS BEGIN SELECT a FROM t WHERE d=@d; EXEC q @d; END"
     body = queries_of(tsql, "tsql")
     assert len(body.queries) == 1 and body.calls == ["q"]
+
+
+def test_a_body_that_runs_an_unseen_text_may_touch_every_usage_table() -> None:
+    tree = {
+        "name": "t",
+        "dialect": "postgres",
+        "tables": {"rx": {"kind": "usage", "columns": {"dr": "prescriber_id", "n": "quantity"}}},
+        "procedures": {
+            "g": "CREATE FUNCTION g(t text) RETURNS SETOF record LANGUAGE plpgsql AS"
+            " $$ BEGIN RETURN QUERY EXECUTE replace(t, 'Q', 'r'); END $$"
+        },
+    }
+    meaning = Analyser(load(tree)).analyse("SELECT * FROM g('SELECT * FROM Qx')").meaning
+    assert meaning.disclosure == "opaque"
+    assert [(t.table, t.roles) for t in meaning.touches] == [("rx", ("prescriber_id", "quantity"))]

@@ -153,7 +153,7 @@ class Analyser:
                 "opaque",
                 delivery=outcome.delivery,
                 touches=self._all_usage()
-                if outcome.unbounded
+                if outcome.unbounded or _runs_unseen(outcome)
                 else self.touches(sql[outcome.span[0] : outcome.span[1]]),
                 reasons=_problem_reasons(outcome),
             )
@@ -200,6 +200,11 @@ def _whole(sql: str, found: Reason, statement: tuple[int, int]) -> Reason:
         missing -= sql[end] == ")"
         end += 1
     return Reason(found.code, found.text, start, end)
+
+
+def _runs_unseen(outcome: Outcome) -> bool:
+    """Whether a stored body runs a text that could not be worked out: it may touch anything."""
+    return any(problem.kind == "opaque_body" for problem in outcome.problems)
 
 
 def _problem_reasons(outcome: Outcome) -> tuple[Reason, ...]:
