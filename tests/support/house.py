@@ -73,6 +73,14 @@ def until(found: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
         time.sleep(0.02)
 
 
+def _ended(process: psutil.Process) -> bool:
+    """Gone, or dead and not yet waited for; it may go between two questions."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 class House:
     """`dsn` is the database's, `port` where it listens; `more` is added to the configuration file.
     The route `main` is clinical and fails open, `desk` fails closed. Use as a context manager."""
@@ -192,7 +200,7 @@ budget_ms = 10000
         """kill -9, and it is dead when this returns; the supervisor starts it again."""
         process = psutil.Process(self.pid(name))
         process.kill()
-        until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+        until(lambda: _ended(process))
 
     def pause(self, name: str) -> None:
         """It is there and does nothing any more, until it is killed."""
