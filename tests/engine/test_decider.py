@@ -12,8 +12,8 @@ from qingfang.engine import house
 from qingfang.engine.decider import Decider
 from qingfang.engine.supervisor import Supervisor
 from qingfang.events import Connection, Event, Outcome, Statement
-from qingfang.record.client import Recorder
 from qingfang.record.reading import records
+from qingfang.record.recorder import Recorder
 from qingfang.sense.gateway.contract import Leg
 
 CATALOGUE = {

@@ -34,6 +34,7 @@ from qingfang.config import Config, Route, Tap
 from qingfang.engine import analyser, happening, judge
 from qingfang.engine.judging import Told
 from qingfang.events import (
+    Answered,
     Brief,
     Connection,
     Coverage,
@@ -41,13 +42,13 @@ from qingfang.events import (
     Outcome,
     Source,
     Statement,
-    Template,
     Touch,
     Verdict,
 )
 from qingfang.language import _
-from qingfang.record.client import NotStored, Recorder, now_us
+from qingfang.record.client import NotStored, now_us
 from qingfang.record.entries import Act, Completed
+from qingfang.record.recorder import Recorder
 from qingfang.sense.gateway.contract import Leg, Unjudged
 from qingfang.understand.templates import Found, Templates
 
@@ -64,11 +65,10 @@ _ANYTHING: Final = (Touch("*", ("item_id", "prescriber_id", "quantity")),)
 class _Pending:
     """A statement between its verdict and its outcome."""
 
-    __slots__ = ("literals", "operator", "seq", "template", "told")
+    __slots__ = ("found", "operator", "seq", "told")
 
     def __init__(self, found: Found, told: Told | None, operator: str | None) -> None:
-        self.template: Template = found.template
-        self.literals: tuple[str, ...] = found.literals()
+        self.found: Found = found
         self.told: Told | None = told
         self.operator: str | None = operator
         self.seq: int = 0
@@ -134,19 +134,20 @@ class Decider:
         run = Path(config.paths.run)
         database = next(d for d in config.database if d.name == sensor.database)
         self._source: Source = "gateway" if isinstance(sensor, Route) else "tap"
-        self._route = sensor.name
-        self._database = database.name
-        self._dialect = database.dialect
-        self._node = config.site.node
-        self._recorder = recorder
-        self._analyser = ipc.Client(run / "analyser.sock")
-        self._judge = ipc.Client(run / "judge.sock")
-        self._templates = Templates()
-        self._world = 0
+        self._route: str = sensor.name
+        self._database: str = database.name
+        self._dialect: str = database.dialect
+        self._node: str = config.site.node
+        self._recorder: Recorder = recorder
+        self._analyser: ipc.Client = ipc.Client(run / "analyser.sock")
+        self._judge: ipc.Client = ipc.Client(run / "judge.sock")
+        self._templates: Templates = Templates()
+        self._world: int = 0
         self._sessions: dict[str, _Session] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._since_us = now_us()
-        self._statements = self._unjudged = 0
+        self._since_us: int = now_us()
+        self._statements: int = 0
+        self._unjudged: int = 0
         self._last_us: int | None = None
 
     def start(self) -> None:
@@ -267,7 +268,7 @@ class Decider:
         pending = _Pending(found, told, session.operator)
         session.pending[statement.number] = pending
         if told.verdict.decision in _DURABLE:
-            answered = "denied" if told.verdict.decision == "deny" else "forwarded"
+            answered: Answered = "denied" if told.verdict.decision == "deny" else "forwarded"
             event = happening.event_of(
                 connection, statement, told, found.template.digest.hex(), answered=answered
             )
@@ -346,7 +347,7 @@ class Decider:
             )
         elif told is not None and decision in _NOTABLE:
             statement = happening.written(statement)
-            digest = pending.template.digest.hex()
+            digest = pending.found.template.digest.hex()
             self._recorder.later(happening.event_of(connection, statement, told, digest, outcome))
         else:
             self._note(connection, statement, pending, outcome)
@@ -358,20 +359,22 @@ class Decider:
         pending: _Pending,
         outcome: Outcome,
     ) -> None:
+        found, at_us = pending.found, statement.at_us
+        template = found.template
         brief = Brief(
             connection.id,
-            statement.at_us,
-            pending.template.digest,
+            at_us,
+            template.digest,
             statement.kind,
-            pending.literals,
+            found.literals(),
             statement.binds,
-            -1 if outcome.end == "lost" else outcome.at_us - statement.at_us,
+            -1 if outcome.end == "lost" else outcome.at_us - at_us,
             outcome.rows,
             outcome.bytes,
             happening.error_of(outcome) if outcome.error is not None else None,
             pending.operator,
         )
-        self._recorder.note(brief, connection, pending.template)
+        self._recorder.note(brief, connection, template)
 
     async def _late(
         self, session: _Session, connection: Connection, statement: Statement, outcome: Outcome
@@ -392,7 +395,7 @@ class Decider:
             self._note(connection, statement, _Pending(found, told, session.operator), outcome)
             return
         digest = found.template.digest.hex()
-        answered = "denied" if outcome.end == "denied" else "forwarded"
+        answered: Answered = "denied" if outcome.end == "denied" else "forwarded"
         self._recorder.later(
             happening.event_of(connection, statement, told, digest, outcome, answered)
         )
