@@ -33,23 +33,14 @@ from qingfang import ipc
 from qingfang.config import Config, Route, Tap
 from qingfang.engine import analyser, happening, judge
 from qingfang.engine.judging import Told
-from qingfang.events import (
-    Answered,
-    Brief,
-    Connection,
-    Coverage,
-    Meaning,
-    Outcome,
-    Source,
-    Statement,
-    Touch,
-    Verdict,
-)
+from qingfang.events import Answered, Brief, Connection, Coverage, Meaning, Source, Touch, Verdict
 from qingfang.language import _
 from qingfang.record.client import NotStored, now_us
 from qingfang.record.entries import Act, Completed
 from qingfang.record.recorder import Recorder
+from qingfang.sense.gateway import contract
 from qingfang.sense.gateway.contract import Leg, Unjudged
+from qingfang.statement import Outcome, Statement
 from qingfang.understand.templates import Found, Templates
 
 log = logging.getLogger(__name__)
@@ -65,9 +56,10 @@ _ANYTHING: Final = (Touch("*", ("item_id", "prescriber_id", "quantity")),)
 class _Pending:
     """A statement between its verdict and its outcome."""
 
-    __slots__ = ("found", "operator", "seq", "told")
+    __slots__ = ("found", "number", "operator", "seq", "told")
 
-    def __init__(self, found: Found, told: Told | None, operator: str | None) -> None:
+    def __init__(self, number: int, found: Found, told: Told | None, operator: str | None) -> None:
+        self.number: int = number
         self.found: Found = found
         self.told: Told | None = told
         self.operator: str | None = operator
@@ -76,7 +68,7 @@ class _Pending:
 
 class _Session:
     __slots__ = (
-        *("connection", "operator", "own", "pending", "signed_in", "signed_name"),
+        *("connection", "one", "operator", "own", "others", "signed_in", "signed_name"),
         *("transaction", "written_name"),
     )
 
@@ -90,7 +82,22 @@ class _Session:
         self.written_name: str = ""
         self.transaction: int = 0
         self.own: bool = False
-        self.pending: dict[int, _Pending] = {}
+        # Statements under way: mostly it is one at a time, which needs no dictionary.
+        self.one: _Pending | None = None
+        self.others: dict[int, _Pending] = {}
+
+    def begin(self, pending: _Pending) -> None:
+        if self.one is None:
+            self.one = pending
+        else:
+            self.others[pending.number] = pending
+
+    def end(self, number: int) -> _Pending | None:
+        one = self.one
+        if one is not None and one.number == number:
+            self.one = None
+            return one
+        return self.others.pop(number, None)
 
     def sends(self, transaction: int) -> None:
         """A statement of this transaction comes: whom an earlier one named no longer counts."""
@@ -126,7 +133,7 @@ class _Session:
             self.operator = operator
 
 
-class Decider:
+class Decider(contract.Decider):
     """The `sense.gateway.Decider` of one process of a route; for a tap, whoever listens calls it
     as a gateway would."""
 
@@ -226,7 +233,7 @@ class Decider:
         if found is None:
             return self._decide(session, connection, statement, None)
         if found.quiet:
-            session.pending[statement.number] = _Pending(found, None, session.operator)
+            session.begin(_Pending(statement.number, found, None, session.operator))
             return PASS
         return self._decided(session, connection, statement, found)
 
@@ -237,7 +244,7 @@ class Decider:
         if _only_work(meaning):
             if session.renamed_by(meaning):
                 return self._work(session, connection, statement, found)
-            session.pending[statement.number] = _Pending(found, None, session.operator)
+            session.begin(_Pending(statement.number, found, None, session.operator))
             self._go(self._learn(session, connection, statement, found))
             return PASS
         return self._decide(session, connection, statement, found)
@@ -246,7 +253,7 @@ class Decider:
         self, session: _Session, connection: Connection, statement: Statement, found: Found
     ) -> Verdict:
         await self._learn(session, connection, statement, found)
-        session.pending[statement.number] = _Pending(found, None, session.operator)
+        session.begin(_Pending(statement.number, found, None, session.operator))
         return PASS
 
     async def _decide(
@@ -260,13 +267,13 @@ class Decider:
         if found is None:
             found = await self._analysed(session, connection, statement)
             if found.quiet and not statement.doubt:
-                session.pending[statement.number] = _Pending(found, None, session.operator)
+                session.begin(_Pending(statement.number, found, None, session.operator))
                 return PASS
             if _only_work(found.meaning) and not statement.doubt:
                 return await self._work(session, connection, statement, found)
         told = await self._asked(session, connection, statement, found)
-        pending = _Pending(found, told, session.operator)
-        session.pending[statement.number] = pending
+        pending = _Pending(statement.number, found, told, session.operator)
+        session.begin(pending)
         if told.verdict.decision in _DURABLE:
             answered: Answered = "denied" if told.verdict.decision == "deny" else "forwarded"
             event = happening.event_of(
@@ -329,7 +336,7 @@ class Decider:
         outcome: Outcome,
     ) -> None:
         session = self._sessions.get(connection.id)
-        pending = session.pending.pop(statement.number, None) if session is not None else None
+        pending = session.end(statement.number) if session is not None else None
         if session is None or pending is None or verdict is None:
             self._go(self._late(session or _Session(connection), connection, statement, outcome))
             return
@@ -392,7 +399,9 @@ class Decider:
             self._recorder.report_loss("event", 1, _("分析或判断进程长时间不可用"))
             return
         if told.verdict.decision == "pass":
-            self._note(connection, statement, _Pending(found, told, session.operator), outcome)
+            number = statement.number
+            pending = _Pending(number, found, told, session.operator)
+            self._note(connection, statement, pending, outcome)
             return
         digest = found.template.digest.hex()
         answered: Answered = "denied" if outcome.end == "denied" else "forwarded"
