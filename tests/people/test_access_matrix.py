@@ -109,6 +109,7 @@ ALLOWED: dict[str, object] = {
     "alert-noticed": {"application_manager", "auditor", "verifier", "duty_officer"},
     "alert-stream": {"application_manager", "auditor", "verifier", "duty_officer"},
     "alert": {"application_manager", "auditor", "verifier", "duty_officer"},
+    "alert-acknowledge": {"application_manager", "auditor", "duty_officer"},
     "alert-note": {"application_manager", "auditor", "verifier"},
     "alert-rule": {"application_manager", "auditor"},
     "alert-assign": {"application_manager"},

@@ -219,7 +219,7 @@ class Act(models.Model):
     at = models.DateTimeField(_("时间"), default=timezone.now)
     actor = models.CharField(_("工号"), max_length=32, blank=True)
     kind = models.CharField(_("行为"), max_length=32)
-    target = models.CharField(_("对象"), max_length=100, blank=True)
+    target = models.CharField(_("对象"), max_length=130, blank=True)
     address = models.CharField(_("来源地址"), max_length=45, blank=True)
     facts: models.JSONField[dict[str, Any]] = models.JSONField(default=dict)
     log = models.CharField(max_length=100, blank=True)

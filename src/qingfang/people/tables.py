@@ -33,6 +33,7 @@ KINDS = {
     "directory.loaded": _("导入名册"),
     "export": _("导出"),
     "alert.read": _("查看告警"),
+    "alert.acknowledged": _("知悉告警"),
     "alert.assigned": _("指派查证"),
     "alert.noted": _("登记查证"),
     "alert.disposed": _("告警定性"),

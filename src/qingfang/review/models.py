@@ -86,6 +86,12 @@ class Alert(models.Model):
         return self.number
 
     @property
+    def places(self) -> list[str]:
+        """Where the ledger has it, as notices name it (`log#seq`): its event and the event's twins."""
+        twins = (twin.rpartition(":") for twin in self.twins)
+        return [f"{self.log}#{self.seq}", *(f"{log}#{seq}" for log, _colon, seq in twins)]
+
+    @property
     def colour(self) -> str:
         """Of the disposition's badge."""
         return {"open": "yellow", "unlawful": "red", "lawful": "green"}.get(
@@ -151,6 +157,17 @@ class Reading(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["alert", "by"], name="read_once"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id} {self.by_id}"
+
+
+class Acknowledgement(models.Model):
+    """Who was the first to take an alert up, and when: from then on nobody further is woken."""
+
+    alert = models.OneToOneField(Alert, models.PROTECT, related_name="acknowledgement")
+    by = models.ForeignKey(Person, models.PROTECT)
+    at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return f"{self.alert_id} {self.by_id}"
