@@ -309,7 +309,8 @@ class Running:
         assert self.process.poll() is None, (self.house.place / "run.log").read_text()
         client = ipc.BlockingClient(self.house.run / "status.sock")
         try:
-            return json.loads(client.call("processes")).get(name, "")
+            told = json.loads(client.call("processes"))
+            return next((p["state"] for p in told if p["name"] == name), "")
         except ipc.Unavailable:
             return ""
         finally:
@@ -332,6 +333,7 @@ def test_with_the_console_killed_alerts_are_told_and_an_end_leaves_nothing(
     with house.client() as client:
         client.execute(SHAPE.format("no_console"))
     until(lambda: [a for a in house.acts("notice.sent") if a.details["channel"] == "syslog"])
+    until(lambda: any(a.about == "console" for a in house.acts("process.died")))
     children = running.children()
     assert len(children) >= 6
     running.process.send_signal(signal.SIGTERM)

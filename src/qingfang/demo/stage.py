@@ -96,6 +96,8 @@ class Stage:
         state = self.folder / "state"
         state.mkdir(exist_ok=True)
         (state / "catalogue.json").write_text(catalogue, encoding="utf-8")
+        # Nobody minds a demo that was off over night.
+        (state / "alive").unlink(missing_ok=True)
         self.file.write_text(
             f"""\
 # 演示用的配置，每次启动重写。

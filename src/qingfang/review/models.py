@@ -201,3 +201,20 @@ class CoverageRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+
+class ProcessRow(models.Model):
+    """The last word of one process of the engine (`engine.status.Process`)."""
+
+    name = models.CharField(max_length=100)
+    node = models.CharField(max_length=63, blank=True)
+    at = models.DateTimeField()
+    body: models.JSONField[dict[str, Any]] = models.JSONField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["node", "name"], name="process_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node} {self.name}"
