@@ -154,4 +154,7 @@ def test_each_process_that_is_killed_is_in_the_ledger(
     for name in KINDS:
         assert died[name].details["why"] == "被信号 9 结束"
         assert back[name].details["from"] == died[name].details["at"] < back[name].details["to"]
+        kept = [p for folder in (house.state, house.run) for p in [folder, *folder.rglob("*")]]
+        open_to_others = [p for p in kept if p.lstat().st_mode & 0o006]
+    assert open_to_others == []
     assert [a.what for a in house.acts("house.stopped")] == ["house.stopped"]

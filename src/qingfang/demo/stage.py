@@ -94,7 +94,7 @@ class Stage:
         self._gateway_port = free_port()
         catalogue = files("qingfang.demo").joinpath("catalogue.json").read_text(encoding="utf-8")
         state = self.folder / "state"
-        state.mkdir(exist_ok=True)
+        state.mkdir(mode=0o711, exist_ok=True)
         (state / "catalogue.json").write_text(catalogue, encoding="utf-8")
         # Nobody minds a demo that was off over night.
         (state / "alive").unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -15,13 +16,17 @@ from pathlib import Path
 
 from qingfang import ipc
 from qingfang.config import Config
-from qingfang.engine import outages
+from qingfang.engine import closed, outages
 from qingfang.engine.outages import Alive, Outages, Part
 from qingfang.engine.status import Status
 from qingfang.engine.supervisor import Change, Service, Supervisor, part
 from qingfang.language import _
 from qingfang.record.client import Recorder, now_us
+from qingfang.record.entries import Act
 
+log = logging.getLogger(__name__)
+
+NAMED = 20
 LOOK_EVERY_S = 1.0
 
 
@@ -52,12 +57,6 @@ def services(config: Config, file: Path, *, console: bool = True) -> list[Servic
         argv = [*command, "--parent", str(os.getpid())]
         found.append(Service("console", argv, log=logs / "console.log"))
     return found
-
-
-def folders(config: Config) -> None:
-    """Make the folders the services need. Only our own user may look into them."""
-    for name in (config.paths.state, config.paths.run, f"{config.paths.state}/log"):
-        Path(name).mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def parts(config: Config, found: Sequence[Service]) -> dict[str, Part]:
@@ -97,13 +96,19 @@ def parts(config: Config, found: Sequence[Service]) -> dict[str, Part]:
     return made
 
 
+def _were_open(paths: Sequence[Path]) -> Act:
+    named = "\n".join(str(path) for path in paths[:NAMED])
+    details = {"count": str(len(paths)), "paths": named}
+    return Act(now_us(), "folders.closed", "supervisor", details=details)
+
+
 @contextlib.asynccontextmanager
 async def standing(
     config: Config, file: Path, *, console: bool = True
 ) -> AsyncIterator[Supervisor]:
     """Everything runs inside this block, and what dies is started again and recorded. Raises
     `supervisor.Failed` when a process cannot be started at all."""
-    folders(config)
+    opened = closed.close(config)
     found = services(config, file, console=console)
     run_folder, node = Path(config.paths.run), config.site.node
     alive = Alive(Path(config.paths.state) / "alive")
@@ -128,6 +133,9 @@ async def standing(
     try:
         for record in alive.begin(node, now_us()):
             recorder.later(record)
+        if opened:
+            log.warning("closed to other users: %s", ", ".join(str(path) for path in opened))
+            recorder.later(_were_open(opened))
         for service in found:
             await boss.start(service)
         yield boss
