@@ -106,7 +106,9 @@ class Supervisor:
             self._watching.append(asyncio.create_task(self._ping(service, service.socket)))
 
     async def _spawn(self, service: Service) -> None:
-        output = open(service.log, "ab", opener=_private) if service.log else None
+        if service.log is not None:
+            service.log.touch(0o600)
+        output = service.log.open("ab") if service.log else None
         try:
             process = await asyncio.create_subprocess_exec(
                 *service.argv,
@@ -204,10 +206,6 @@ class Supervisor:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _now_us() -> int:

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from qingfang.people import acts, policy, services, signin
+from qingfang.people import acts, changes, policy, services, signin
 from qingfang.people.forms import (
     DepartmentForm,
     LocationForm,
@@ -35,6 +35,7 @@ from qingfang.people.models import (
     Location,
     Person,
     Post,
+    Proposed,
     RoleAssignment,
     Terminal,
 )
@@ -123,13 +124,10 @@ def persons(request: HttpRequest) -> HttpResponseBase:
 def person_new(request: HttpRequest) -> HttpResponse:
     form = PersonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            person = form.save(commit=False)
-            person.set_unusable_password()
-            person.save()
-            acts.record("person.created", request=request, target=person.staff_number)
-        messages.success(request, _("已新建。发放初始密码后才能登录。"))
-        return redirect("person", person.pk)
+        person = form.save(commit=False)
+        if _put(request, person, _("已新建。发放初始密码后才能登录。")):
+            return redirect("person", person.pk)
+        return redirect("persons")
     return render(request, "people/person_new.html", {"form": form})
 
 
@@ -139,15 +137,7 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
     shown = get_object_or_404(Person.objects.select_related("department", "post"), pk=pk)
     form = PersonForm(request.POST or None, instance=shown)
     if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            form.save()
-            acts.record(
-                "person.changed",
-                request=request,
-                target=shown.staff_number,
-                fields=sorted(form.changed_data),
-            )
-        messages.success(request, _("已保存。"))
+        _put(request, form.save(commit=False), _("已保存。"))
         return redirect("person", pk)
     held = [
         (code, policy.ROLES[code].label)
@@ -170,8 +160,23 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
             "offers": offers,
             "history": _history(shown),
             "can_sign_in": shown.has_usable_password(),
+            "waiting": changes.waiting(Proposed.Kind.PERSON, pk),
         },
     )
+
+
+def _put(request: HttpRequest, record: Person | Terminal, done: str) -> bool:
+    """Save a checked record, or propose it; says which. Whether it is saved."""
+    proposed = changes.put(record, by=person_of(request), request=request)
+    if proposed is None:
+        messages.success(request, done)
+        return True
+    messages.warning(
+        request,
+        _("已提交，待纪检确认：%(resting)s 以原来的登记为准，确认之前不变。")
+        % {"resting": "、".join(proposed.resting)},
+    )
+    return False
 
 
 def _history(shown: Person) -> list[RoleAssignment]:
@@ -232,13 +237,14 @@ def password_reset(request: HttpRequest, pk: int) -> HttpResponse:
 @may(policy.MANAGE_PERSONS)
 @require_POST
 def person_active(request: HttpRequest, pk: int) -> HttpResponse:
+    subject = get_object_or_404(Person, pk=pk)
+    active = request.POST.get("active") == "1"
+    if active and changes.resting(subject):
+        subject.is_active = True
+        _put(request, subject, _("已保存。"))
+        return redirect("person", pk)
     try:
-        services.set_active(
-            get_object_or_404(Person, pk=pk),
-            request.POST.get("active") == "1",
-            by=person_of(request),
-            request=request,
-        )
+        services.set_active(subject, active, by=person_of(request), request=request)
     except services.NotAllowed as no:
         return _done(request, pk, no)
     return _done(request, pk, None)
@@ -261,18 +267,19 @@ def terminal(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     instance = get_object_or_404(Terminal, pk=pk) if pk else None
     form = TerminalForm(request.POST or None, instance=instance)
     if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            saved = form.save()
-            acts.record(
-                "terminal.saved",
-                request=request,
-                target=saved.name,
-                address=saved.address,
-                fields=sorted(form.changed_data),
-            )
-        messages.success(request, _("已保存。"))
-        return redirect("terminals")
-    return render(request, "people/terminal.html", {"form": form, "terminal": instance})
+        saved = form.save(commit=False)
+        if _put(request, saved, _("已保存。")) or not pk:
+            return redirect("terminals")
+        return redirect("terminal", pk)
+    return render(
+        request,
+        "people/terminal.html",
+        {
+            "form": form,
+            "terminal": instance,
+            "waiting": changes.waiting(Proposed.Kind.TERMINAL, pk),
+        },
+    )
 
 
 @may(policy.SEE_ACTS)
