@@ -20,6 +20,7 @@ SIGNED_IN = "everybody who is signed in"
 
 ALLOWED: dict[str, object] = {
     "sign-in": EVERYBODY,
+    "sign-in-factor": set(),  # only halfway through signing in
     "set_language": EVERYBODY,
     "setup": EVERYBODY,
     "setup-steps": EVERYBODY,
@@ -30,6 +31,9 @@ ALLOWED: dict[str, object] = {
     "home": SIGNED_IN,
     "sign-out": SIGNED_IN,
     "password": SIGNED_IN,
+    "factor": SIGNED_IN,
+    "factor-roles": {"security_administrator"},
+    "factor-reset": {"security_administrator"},
     "persons": {"security_administrator"},
     "person-new": {"security_administrator"},
     "person": {"security_administrator"},

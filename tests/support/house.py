@@ -113,7 +113,7 @@ listen = "127.0.0.1:{free_port()}"
 [[database]]
 name = "his"
 address = "127.0.0.1:{port}"
-catalogue = "catalogue.json"
+catalogue = "state/catalogue.json"
 [[route]]
 name = "main"
 database = "his"

@@ -115,7 +115,7 @@ listen = "127.0.0.1:{self._console_port}"
 [[database]]
 name = "his"
 address = "127.0.0.1:{server.port}"
-catalogue = "catalogue.json"
+catalogue = "state/catalogue.json"
 
 [[route]]
 name = "{ROUTE}"

@@ -12,6 +12,7 @@ from django.contrib.auth import password_validation
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from qingfang.people import policy
 from qingfang.people.models import (
     Campus,
     Department,
@@ -36,6 +37,29 @@ class SignInForm(Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
+
+
+class FactorForm(Form):
+    code = forms.CharField(
+        label=_("动态码"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "text", "autofocus": True}
+        ),
+    )
+
+
+class FactorRolesForm(Form):
+    roles = forms.MultipleChoiceField(
+        label=_("必须用动态码登录的角色"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered: Any = [(role.code, role.label) for role in policy.ROLES.values()]
+        self.fields["roles"].choices = offered  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class PasswordForm(Form):

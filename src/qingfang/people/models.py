@@ -124,6 +124,8 @@ class Person(AbstractBaseUser):
     is_active = models.BooleanField(_("在职"), default=True)
     must_change_password = models.BooleanField(default=False)
     totp_secret = models.BinaryField(default=b"")
+    # The last time step a code was taken of.
+    totp_step = models.BigIntegerField(default=0)
 
     USERNAME_FIELD = "staff_number"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
@@ -276,6 +278,28 @@ class RoleAssignment(models.Model):
         from qingfang.people.policy import ROLES
 
         return str(ROLES[self.role].label) if self.role in ROLES else self.role
+
+
+class RecoveryCode(models.Model):
+    """One code that stands in for the second factor, once; only its SHA-256 is kept."""
+
+    person = models.ForeignKey(Person, models.PROTECT, related_name="recovery_codes")
+    digest = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.person_id}"
+
+
+class FactorRole(models.Model):
+    """A role whose holders must have a second factor."""
+
+    role = models.CharField(max_length=32, unique=True)
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return self.role
 
 
 class SignInGuard(models.Model):
