@@ -205,7 +205,9 @@ class CalendarForm(Form):
         label=_("节假日与调休"),
         required=False,
         max_length=20_000,
-        help_text=_("一行一段，如“2026-10-01..2026-10-07 休 国庆节”“2026-10-10 班 调休”。"),
+        help_text=_(
+            "一行一段，如“2026-10-01..2026-10-07 休 国庆节”“2026-10-10 班 调休”。过去的日子保留原样。"
+        ),
         widget=forms.Textarea(attrs={"rows": 12, "class": "form-control font-monospace"}),
     )
 
