@@ -41,6 +41,13 @@ def test_a_good_file(tmp_path: Path) -> None:
     assert [r.kind for r in got.route] == ["clinical", "report"]
 
 
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    got = read(tmp_path, GOOD + '[paths]\nstate = "kept"\nrun = "/run/q"\n')
+    assert got.database[0].catalogue == str(tmp_path / "his.json")
+    assert got.paths == config.Paths(state=str(tmp_path / "kept"), run="/run/q")
+    assert got.route[0].tls_key == ""
+
+
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     assert read(tmp_path, "") == config.Config()
 

@@ -77,7 +77,35 @@ def test_a_refusal_carries_its_text_and_a_bug_does_not(tmp_path: Path) -> None:
     dialogue(tmp_path, talk)
 
 
-def test_streams_and_calls_share_a_connection(tmp_path: Path) -> None:
+def test_a_slow_reader_of_a_stream_holds_little_and_holds_nobody_up(tmp_path: Path) -> None:
+    made = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal made
+        while True:
+            made += 1
+            yield bytes(65536)
+
+    async def handler(method: str, payload: bytes, peer: ipc.Peer) -> bytes | AsyncIterator[bytes]:
+        return endless() if method == "endless" else payload
+
+    async def main() -> None:
+        path = tmp_path / "slow.sock"
+        server = await ipc.serve(path, handler)
+        client = ipc.Client(path)
+        stream = client.stream("endless")
+        assert len(await anext(stream)) == 65536
+        for _n in range(200):
+            assert await client.call("echo", b"x") == b"x"
+        assert made < 100  # what fits into the sockets' buffers, not what the service could make
+        await stream.aclose()
+        await client.close()
+        server.close()
+
+    asyncio.run(main())
+
+
+def test_calls_go_on_beside_a_stream(tmp_path: Path) -> None:
     async def talk(path: Path, client: ipc.Client) -> None:
         got = []
         async for item in client.stream("count", b"5"):

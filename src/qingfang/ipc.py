@@ -8,8 +8,9 @@ Rules this module keeps:
 3. Answers may come in any order; a request number pairs them. A handler that raises `Refusal`
    answers with its message; any other exception is logged here and answered as an internal error,
    without its text (it could hold a name).
-4. A stream answer is a row of `ITEM` frames and one `END`; the receiver's socket buffer is the
-   only flow control, so a slow reader slows its own stream and nobody else's.
+4. A stream answer is a row of `ITEM` frames and one `END`, on a connection of its own: the
+   receiver's socket buffer is the only flow control, so a slow reader slows its own stream and
+   nobody else's, and holds no more than that buffer.
 """
 
 from __future__ import annotations
@@ -131,14 +132,14 @@ async def _answer(
 
 
 class Client:
-    """An asyncio client; one connection, any number of requests under way. Reconnects on the next
-    call after a loss; a request whose connection is lost raises `Unavailable` (it may or may not
-    have been carried out)."""
+    """An asyncio client; one connection for any number of calls under way, one more for each stream.
+    Reconnects on the next call after a loss; a request whose connection is lost raises
+    `Unavailable` (it may or may not have been carried out)."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writer: asyncio.StreamWriter | None = None
-        self._waiting: dict[int, asyncio.Future[bytes] | asyncio.Queue[tuple[int, bytes]]] = {}
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._number = 0
         self._lock = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
@@ -147,27 +148,24 @@ class Client:
         async with self._lock:
             if self._writer is not None and not self._writer.is_closing():
                 return self._writer
-            try:
-                reader, writer = await asyncio.open_unix_connection(self._path)
-            except OSError as error:
-                raise Unavailable(f"{self._path.name}: {error.strerror}") from None
+            reader, writer = await self._opened()
             self._writer = writer
             self._reading = asyncio.create_task(self._read(reader, writer))
             return writer
+
+    async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            return await asyncio.open_unix_connection(self._path)
+        except OSError as error:
+            raise Unavailable(f"{self._path.name}: {error.strerror}") from None
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 length, number, kind = _HEADER.unpack(await reader.readexactly(_HEADER.size))
                 payload = await reader.readexactly(length)
-                waiter = self._waiting.get(number)
-                if waiter is None:
-                    continue
-                if isinstance(waiter, asyncio.Queue):
-                    waiter.put_nowait((kind, payload))
-                    continue
-                del self._waiting[number]
-                if waiter.done():
+                waiter = self._waiting.pop(number, None)
+                if waiter is None or waiter.done():
                     continue
                 if kind == ANSWER:
                     waiter.set_result(payload)
@@ -181,9 +179,7 @@ class Client:
                 self._writer = None
             lost, self._waiting = self._waiting, {}
             for waiter in lost.values():
-                if isinstance(waiter, asyncio.Queue):
-                    waiter.put_nowait((FAILED, b"connection lost"))
-                elif not waiter.done():
+                if not waiter.done():
                     waiter.set_exception(Unavailable(f"{self._path.name}: connection lost"))
 
     async def call(self, method: str, payload: bytes = b"") -> bytes:
@@ -199,23 +195,22 @@ class Client:
             self._waiting.pop(number, None)
 
     async def stream(self, method: str, payload: bytes = b"") -> AsyncIterator[bytes]:
-        writer = await self._connect()
-        self._number += 1
-        number = self._number
-        queue: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
-        self._waiting[number] = queue
+        reader, writer = await self._opened()
         try:
-            writer.write(_request(number, method, payload))
+            writer.write(_request(1, method, payload))
             while True:
-                kind, item = await queue.get()
+                length, _number, kind = _HEADER.unpack(await reader.readexactly(_HEADER.size))
+                item = await reader.readexactly(length)
                 if kind == ITEM:
                     yield item
                 elif kind == END:
                     return
                 else:
                     raise _error(kind, item)
+        except (asyncio.IncompleteReadError, OSError):
+            raise Unavailable(f"{self._path.name}: connection lost") from None
         finally:
-            self._waiting.pop(number, None)
+            writer.close()
 
     async def close(self) -> None:
         if self._writer is not None:

@@ -113,7 +113,7 @@ def unpack(kind: int, content: bytes) -> Value | Block | Opened | Closed:
 
 
 def moment(at_us: int) -> str:
-    """ISO 8601 with microseconds, in China's zone."""
+    """ISO 8601 with microseconds, in China's zone: how every event and record writes its time."""
     seconds, micro = divmod(at_us, 1_000_000)
     at = datetime.datetime.fromtimestamp(seconds, _CHINA).replace(microsecond=micro)
     return at.isoformat(timespec="microseconds")

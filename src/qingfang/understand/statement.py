@@ -79,10 +79,6 @@ class Outcome:
     def blocks(self, blocks: Sequence[Block], reading: Reading) -> None:
         self.findings.extend(rules.judge(block, reading) for block in blocks)
 
-    @property
-    def reveals(self) -> bool:
-        return any(finding.disclosure == "usage" for finding in self.findings)
-
 
 class Statement:
     """The analysis of one statement of a text."""
