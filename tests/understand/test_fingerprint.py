@@ -1,7 +1,5 @@
 """The scanner as a table of text → normal form, and the properties the template cache rests on."""
 
-import random
-
 import pytest
 import sqlglot
 from hypothesis import given, settings
@@ -16,6 +14,7 @@ from qingfang.understand.fingerprint import (
     scan,
     value,
 )
+from tests.fuzz.fingerprint import holds_together
 
 CASES = [
     # dialect, text, normal form, literals as written
@@ -252,62 +251,10 @@ PIECES = st.sampled_from(
 DIALECT = st.sampled_from(sorted(FAMILIES))
 
 
-def holds_together(text, dialect):
-    seen = scan(text, dialect)
-    again = scan(seen.text, dialect)
-    assert again.text == seen.text
-    assert again.exact == seen.exact
-    if seen.exact:
-        assert seen.text == text
-    else:
-        assert len(again.starts) == len(seen.starts)
-        back = restore(seen.text, seen.literals(text), dialect)
-        third = scan(back, dialect)
-        assert third.text == seen.text
-        assert third.kinds == seen.kinds
-        assert third.literals(back) == seen.literals(text)
-    last = 0
-    for start, end in zip(seen.starts, seen.ends, strict=True):
-        assert last <= start < end <= len(text)
-        last = end
-
-
 @settings(max_examples=400, deadline=None)
 @given(st.lists(PIECES, max_size=25).map("".join), DIALECT)
 def test_idempotent_and_restorable(text, dialect):
     holds_together(text, dialect)
-
-
-def test_twenty_thousand_mutations():
-    rng = random.Random(20261123)
-    seeds = [text for _, text, _, _ in CASES]
-    bits = [
-        "'",
-        '"',
-        "\\",
-        "--",
-        "/*",
-        "*/",
-        "$$",
-        "?",
-        "\n",
-        "\r",
-        " ",
-        "(",
-        "1",
-        "E",
-        "ﬀ",
-        "\udfff",
-        "`",
-        "[",
-    ]
-    for _ in range(20_000):
-        text = rng.choice(seeds)
-        for _ in range(rng.randint(1, 4)):
-            at = rng.randint(0, len(text))
-            cut = rng.randint(0, 3)
-            text = text[:at] + rng.choice(bits) + text[at + cut :]
-        holds_together(text, rng.choice(tuple(FAMILIES)))
 
 
 STRING = st.text(st.characters(codec="utf-8", exclude_characters="\\\0"), max_size=12).map(
