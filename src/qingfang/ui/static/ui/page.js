@@ -43,6 +43,7 @@ if (live) {
   const button = live.querySelector("[data-live-show]");
   let waiting = 0;
   let timer = null;
+  let unasked = null; // how many changes are being fetched that nobody asked to see
   const table = () => document.getElementById(live.dataset.liveTable);
   const busy = () => {
     const here = table();
@@ -57,8 +58,23 @@ if (live) {
     const url = `${location.pathname}?${query}`;
     window.htmx.ajax("GET", url, { target: `#${live.dataset.liveTable}`, swap: "outerHTML" });
   };
+  const offer = () => {
+    button.hidden = false;
+    button.querySelector("[data-live-count]").textContent = String(waiting);
+  };
+  // The person may have turned to the table while what is new was being fetched.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target !== table()) return;
+    if (unasked !== null && busy()) {
+      event.detail.shouldSwap = false;
+      waiting += unasked;
+      if (waiting) offer();
+    }
+    unasked = null;
+  });
   button.addEventListener("click", () => {
     window.scrollTo({ top: 0 });
+    unasked = null;
     show();
   });
   const source = new EventSource(live.dataset.live);
@@ -77,15 +93,18 @@ if (live) {
       announce(live.dataset.liveNew);
     }
     if (busy()) {
-      if (start) return;
-      button.hidden = false;
-      button.querySelector("[data-live-count]").textContent = String(waiting);
+      if (!start) offer();
       return;
     }
     if (timer === null) {
       timer = setTimeout(() => {
         timer = null;
-        if (!busy()) show();
+        if (busy()) {
+          if (waiting) offer();
+          return;
+        }
+        unasked = waiting;
+        show();
       }, 150);
     }
   });
