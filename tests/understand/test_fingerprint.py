@@ -164,6 +164,13 @@ def test_the_digest_is_of_dialect_and_normal_form():
     assert len(digest("\ud800", "postgres")) == 32
 
 
+def test_a_prefix_that_touches_a_number_stays_its_own():
+    """Found by the fuzz target: `0.U&'1'` read as `0.uU&'1'`."""
+    assert scan("SELECT 0.U&'1'", "postgres").text == "select 0.u&'?'"
+    assert scan("SELECT 0.uU&'1'", "postgres").text == "select 0.uu&'?'"
+    holds_together("SELECT 0.U&'1'", "postgres")
+
+
 def test_names_that_only_unicode_folds_stay_apart():
     assert fingerprint("SELECT * FROM \u212a1", "postgres") != fingerprint(
         "SELECT * FROM k1", "postgres"

@@ -205,6 +205,8 @@ def scan(sql: str, dialect: str) -> Scan:
                 return _exact(sql)
             if prefix:
                 before = out.pop()
+                if len(before) < len(prefix):
+                    before = out.pop() + before  # a number took the U of `0.U&'x'` for its own
                 before = before[: len(before) - len(prefix)]
                 if before:
                     out.append(before)
