@@ -39,10 +39,12 @@ function announce(text) {
 // moves under their hands: a button offers to show what is new.
 const live = document.querySelector("[data-live]");
 if (live) {
+  const GAP_MS = 300; // the first change is shown at once, a burst of them not one by one
   const state = live.querySelector("[data-live-state]");
   const button = live.querySelector("[data-live-show]");
   let waiting = 0;
   let timer = null;
+  let shown = -Infinity; // when the table was last fetched by itself
   let unasked = null; // how many changes are being fetched that nobody asked to see
   const table = () => document.getElementById(live.dataset.liveTable);
   const busy = () => {
@@ -104,8 +106,9 @@ if (live) {
           return;
         }
         unasked = waiting;
+        shown = performance.now();
         show();
-      }, 150);
+      }, shown + GAP_MS - performance.now());
     }
   });
   window.addEventListener("pagehide", () => source.close());
