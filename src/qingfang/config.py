@@ -178,6 +178,8 @@ def read(file: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         raise ConfigError(file, int(found[1]) if found else None, "", str(error)) from None
+    except RecursionError:
+        raise ConfigError(file, None, "", _("方括号或花括号嵌套过深")) from None
     try:
         config = msgspec.convert(tree, Config, strict=True)
     except msgspec.ValidationError as error:

@@ -303,6 +303,8 @@ def _parse(text: str, file: str) -> _File:
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         raise PolicyError(file, int(found[1]) if found else None, "", str(error)) from None
+    except RecursionError:
+        raise PolicyError(file, None, "", "方括号或花括号嵌套过深") from None
     try:
         return msgspec.convert(tree, _File, strict=True)
     except msgspec.ValidationError as error:
