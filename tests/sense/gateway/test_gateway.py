@@ -609,6 +609,22 @@ def test_cancel_reaches_the_right_statement(postgres: Server, backend: str) -> N
         thread.join(20)
 
 
+def test_a_cancel_is_over_for_the_client_only_when_the_server_has_acted() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        running(f"127.0.0.1:{listener.getsockname()[1]}") as gate,
+        socket.create_connection(("127.0.0.1", gate.port)) as client,
+    ):
+        packet = struct.pack("!4I", 16, 80877102, 1234, 5678)
+        client.sendall(packet)
+        server, _address = listener.accept()
+        assert server.recv(16, socket.MSG_WAITALL) == packet
+        [relay] = gate.do(lambda: list(gate.gateway._relays))
+        server.close()
+        assert client.recv(1) == b""
+        assert gate.do(lambda: relay in gate.gateway._relays) is False
+
+
 def test_a_client_that_does_not_read_stops_the_server(postgres: Server, backend: str) -> None:
     with running(backend) as gate, contextlib.closing(connect(gate, postgres)) as client:
         client.pgconn.send_query(b"SELECT repeat('x', 1000) FROM generate_series(1, 300000)")
