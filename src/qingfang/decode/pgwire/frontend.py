@@ -584,6 +584,8 @@ class Frontend:
             and self._pending(False, prepared.batch)
         ):
             return False
+        if prepared is None and talk.skipping:
+            prepared = talk.void_statements.get(statement)
         portal = Portal(name, statement, prepared, body, pos, talk.batch)
         if prepared is None:
             portal.doubt = "unknown"
@@ -603,6 +605,8 @@ class Frontend:
         talk = self.talk
         name, _end = self._name(self._data, pos + 5)
         portal = talk.portals.get(name)
+        if portal is None and talk.skipping:
+            portal = talk.void_portals.get(name)
         if self._relays and portal is not None and self._pending(portal.confirmed, portal.batch):
             self._stall()
             return False
