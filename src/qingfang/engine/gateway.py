@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from qingfang.config import Config
@@ -24,7 +25,8 @@ async def run(config: Config, stopping: asyncio.Event, *, name: str, worker: int
     await recorder.start()
     decider = Decider(config, route, recorder)
     decider.start()
-    gateway = Gateway(route, database, Inline, decider, site=config.site.id, node=config.site.node)
+    decoder = partial(Inline, function_calls=route.function_calls, replication=route.replication)
+    gateway = Gateway(route, database, decoder, decider, site=config.site.id, node=config.site.node)
     await gateway.listen()
     reporting = asyncio.create_task(status.report(folder / "status.sock", decider.coverage))
     process.say_ready()

@@ -341,7 +341,10 @@ class Frontend:
                 self._head_room = room - len(self._head)
             self._pos = size
             return
-        if kind == FUNCTION_CALL and length > MAX_HELD:
+        most: i64 = MAX_HELD
+        if self._function_calls:
+            most = max(most, self._max_sql)
+        if kind == FUNCTION_CALL and length > most:
             raise ClientBroke("function call message too long", "54000")
         self._emit(pos)
         self._need = 1 + length
