@@ -96,6 +96,8 @@ class Route(_Section, frozen=True, kw_only=True):
     require_tls: bool = False
     backend_tls: Literal["disable", "prefer", "require", "verify"] = "disable"
     backend_ca: str = ""
+    function_calls: bool = False
+    replication: bool = False
 
 
 class Tap(_Section, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ is open now reaches the database from there, none otherwise), `ping`.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from qingfang import ipc
@@ -34,7 +35,8 @@ async def run(config: Config, stopping: asyncio.Event, *, name: str, worker: int
     await recorder.start()
     decider = Decider(config, route, recorder)
     decider.start()
-    gateway = Gateway(route, database, Inline, decider, site=config.site.id, node=config.site.node)
+    decoder = partial(Inline, function_calls=route.function_calls, replication=route.replication)
+    gateway = Gateway(route, database, decoder, decider, site=config.site.id, node=config.site.node)
     await gateway.listen()
 
     async def answer(method: str, payload: bytes, peer: ipc.Peer) -> bytes:

@@ -40,7 +40,7 @@ from qingfang.events import (
     Verdict,
 )
 from qingfang.language import _
-from qingfang.sense.gateway.backend import call
+from qingfang.sense.gateway.backend import call, cancel
 from qingfang.sense.gateway.contract import Decider, Decoder, Leg
 from qingfang.sense.gateway.failure import Failure
 from qingfang.statement import Outcome, Statement
@@ -481,11 +481,7 @@ class Relay:
         """Pass a cancel request on: it says whom it means by the server's own key."""
         with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
             async with asyncio.timeout(CONNECT_SECONDS):
-                transport = await call(
-                    asyncio.Protocol(), self._settings, self._decoder.tls_request
-                )
-                transport.write(packet)
-                transport.close()
+                await cancel(self._settings, self._decoder.tls_request, packet)
         self._end()
 
     # -------------------------------------------------------------- ending
