@@ -25,7 +25,8 @@ from sqlglot import exp
 from qingfang.events import Grain, Meaning, Reason, Touch
 from qingfang.understand import dialects, rules
 from qingfang.understand.catalogue import Catalogue, split_name
-from qingfang.understand.predicates import Condition, Reading, holds
+from qingfang.understand.folding import Reading
+from qingfang.understand.holding import Condition, holds
 from qingfang.understand.procedures import Texts
 from qingfang.understand.reasons import OF_PROBLEM, reason
 from qingfang.understand.state import SessionState
@@ -203,8 +204,8 @@ def _whole(sql: str, found: Reason, statement: tuple[int, int]) -> Reason:
 
 
 def _runs_unseen(outcome: Outcome) -> bool:
-    """Whether a stored body runs a text that could not be worked out: it may touch anything."""
-    return any(problem.kind == "opaque_body" for problem in outcome.problems)
+    """Whether a text that could not be worked out is run: it may touch anything."""
+    return any(problem.kind in {"opaque_body", "remote_sql"} for problem in outcome.problems)
 
 
 def _problem_reasons(outcome: Outcome) -> tuple[Reason, ...]:

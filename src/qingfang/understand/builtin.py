@@ -105,7 +105,7 @@ _POSTGRES: frozenset[str] = _words(
     sha512 shobj_description sign similar_escape similar_to_escape sin sind sinh split_part
     sqrt starts_with statement_timestamp stddev stddev_pop stddev_samp string_agg
     string_to_array string_to_table strip strpos substr substring sum
-    suppress_redundant_updates_trigger system system_user tan tand tanh text textanycat
+    suppress_redundant_updates_trigger merge_action table_to_xmlschema cursor_to_xmlschema system system_user tan tand tanh text textanycat
     textcat texteq texteqname textgename textgtname time time_hash time_hash_extended
     timeofday timestamp timestamp_hash timestamp_hash_extended timestamptz timestamptz_hash
     timestamptz_hash_extended timetz timetz_hash timetz_hash_extended timetzdate_pl timezone
@@ -217,9 +217,13 @@ REMOTE: frozenset[str] = _words(
     connectby crosstab crosstab2 crosstab3 crosstab4 crosstabn dblink dblink_exec
     dblink_open dblink_send_query dbms_xmlgen.getxml getxml opendatasource openquery
     openrowset query_to_xml query_to_xml_and_xmlschema query_to_xmlschema sys_eval ts_stat
-    xpath_table
+    xpath_table cursor_to_xml database_to_xml database_to_xml_and_xmlschema schema_to_xml
+    schema_to_xml_and_xmlschema table_to_xml table_to_xml_and_xmlschema
     """
 )
+
+# Those that hand out the rows of the table they are given the name of.
+WHOLE_TABLES: frozenset[str] = _words("table_to_xml table_to_xml_and_xmlschema")
 
 FUNCTIONS: dict[str, frozenset[str]] = {
     "postgres": _COMMON | _POSTGRES,

@@ -21,7 +21,8 @@ from qingfang.understand.builtin import REMOTE, gives_away, is_system
 from qingfang.understand.catalogue import Table
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Flow, Instance, Source, Span, union
-from qingfang.understand.predicates import Fact, fold
+from qingfang.understand.folding import fold
+from qingfang.understand.predicates import Fact
 from qingfang.understand.scope import MAX_ARMS, Cte, Name, OverBudget, Problem, Scope
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def source(walker: Walker, item: exp.Expr, scope: Scope) -> Found:
         if isinstance(inner, exp.Table):
             found = _joined(walker, item, scope)
             return [([_renamed(names, label, columns)], block) for names, block in found]
-        blocks = walker.query(item, Scope(walker, scope, scope.ctes, scope.anchor, scope.params))
+        within = Scope(walker, scope, scope.ctes, scope.anchor, scope.params)
+        # `(SELECT 'a' k) t` is a list of one.
+        listed = walker.constants(inner, within)
+        blocks = walker.query(item, within) if listed is None else [listed]
         found = [_derived(block, label, columns) for block in blocks]
         return _pivoted(item, found, label)
     if isinstance(item, (exp.Values, exp.Unnest)):

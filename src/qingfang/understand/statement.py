@@ -20,9 +20,9 @@ from qingfang.understand import copying, creating, dialects, rules, running
 from qingfang.understand.changes import returning
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
+from qingfang.understand.folding import Reading
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.operators import note_operator
-from qingfang.understand.predicates import Reading
 from qingfang.understand.procedures import Texts, queries_of
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
