@@ -153,9 +153,7 @@ class Analyser:
             return Meaning(
                 "opaque",
                 delivery=outcome.delivery,
-                touches=self._all_usage()
-                if outcome.unbounded or _runs_unseen(outcome)
-                else self.touches(sql[outcome.span[0] : outcome.span[1]]),
+                touches=self._estimate(sql, outcome),
                 reasons=_problem_reasons(outcome),
             )
         if outcome.delivery == "stored" and strongest.disclosure != "none":
@@ -168,6 +166,19 @@ class Analyser:
             strongest.scope,
             reasons=tuple(_whole(sql, found, outcome.span) for found in reasons),
         )
+
+    def _estimate(self, sql: str, outcome: Outcome) -> tuple[Touch, ...]:
+        """What an opaque statement may be about."""
+        if outcome.unbounded or _runs_unseen(outcome):
+            return self._all_usage()
+        known = [problem.touches for problem in outcome.problems if problem.touches is not None]
+        found = {touch.table: touch for touches in known for touch in touches}
+        if len(known) < len(outcome.problems):
+            for touch in self.touches(sql[outcome.span[0] : outcome.span[1]]):
+                before = found.get(touch.table)
+                roles = {*touch.roles, *(before.roles if before is not None else ())}
+                found[touch.table] = Touch(touch.table, tuple(sorted(roles)))
+        return tuple(found.values())
 
     def _all_usage(self) -> tuple[Touch, ...]:
         return tuple(

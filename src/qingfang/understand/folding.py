@@ -99,13 +99,13 @@ _UNIT_DAYS = {
 }
 
 
-def fold(node: exp.Expr, reading: Reading, own: bool, depth: int = 0) -> Const | None:
-    """The constant an expression is, None when it reads a column or a sub-select.
+def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> Const | None:
+    """The constant an expression is, None when it reads a column or a sub-select, or is not there.
 
     `own` tells that the node stands in the statement itself, not in a view or a stored body: only
     then its literals are named by offset.
     """
-    if depth > 40:
+    if node is None or depth > 40:
         return None
     if isinstance(node, (exp.Literal, exp.National)):
         return Const(str(node.this), _offset(node, own))
@@ -237,7 +237,7 @@ def _chained(node: exp.Expr) -> list[exp.Expr]:
     found: list[exp.Expr] = []
     part = node
     while type(part) is type(node):
-        found.append(part.args["expression"])
+        found.append(part.expression)
         part = part.this
     found.append(part)
     found.reverse()

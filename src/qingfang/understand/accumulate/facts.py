@@ -52,6 +52,7 @@ class Facts(Struct):
     list_day: int | None = None
     list_items: tuple[int, ...] = ()
     prescribers: tuple[int, ...] = ()
+    own: tuple[int, ...] = ()
     parts: tuple[tuple[int, Part], ...] = ()
     sums: tuple[tuple[int, int], ...] = ()
     shape: int = 0
@@ -87,6 +88,8 @@ def facts_of(
     if facts.worklist or meaning.disclosure == "usage":
         facts.prescribers = tuple(sorted({digest(p) for p in others if p is not None}))
     own = bool(prescribers) and not others
+    if own and meaning.disclosure == "usage":
+        facts.own = tuple(sorted({digest(p) for p in prescribers if p is not None}))
     one_day = _one_day(meaning, local_day)
     if facts.worklist:
         facts.unit = digest(*sorted(_units(fixed)))

@@ -9,6 +9,7 @@ FINDINGS: dict[str, str] = {
     "scan-day": "一天内逐个打开了 {count} 个病人或处方，超出本人工作所能解释的范围",
     "scan-order": "按号码顺序逐个打开了 {count} 个病人或处方",
     "enumeration": "一名接一名地查医生，{days} 天内已查 {count} 名",
+    "own-in-turn": "同一台终端上换着工号登录，各查“本人”的用量，已有 {count} 名",
     "lists-of-days": "把 {count} 个不同日子的工作清单凑在一起，已不是当天的工作",
     "item-by-day": "{count} 天来每天都查同一种药品或耗材的工作清单",
     "joined": "与先前取得的结果按同一编号拼起来，就能算出医生或科室的用量",

@@ -25,7 +25,8 @@ class Limits(Struct, frozen=True):
     `ordered_keys`: keys in key order, however slowly. `listed_keys`: keys in a day after an unpinned
     list that carried them. `list_rows`: what a work list of unknown length explains, and
     `most_explained`: what work lists explain at most. `prescribers`: prescribers whose lists of a
-    day were read one by one. `other_days`: days other than the present whose work lists were read.
+    day were read one by one. `turns_hour`, `turns_day`: people who each looked at figures or lists
+    of their own at one place. `other_days`: days other than the present whose work lists were read.
     `item_days`: days on which work lists were read for one and the same item. `pages`, `repeats`,
     `months`: pages of one list, repeated probes with one shape, and months in a row, from which on
     an explanation is added to a statement that is usage by itself.
@@ -40,6 +41,8 @@ class Limits(Struct, frozen=True):
     list_rows: int = 60
     most_explained: int = 300
     prescribers: int = 5
+    turns_hour: int = 3
+    turns_day: int = 5
     other_days: int = 5
     item_days: int = 10
     pages: int = 3
@@ -52,14 +55,17 @@ class Limits(Struct, frozen=True):
 
 class Learner(Struct, frozen=True):
     """Who receives: the session (None outside one), the person (operator, else terminal), groups
-    the person belongs to (`unit:…`, `terminal:…`), codes under which the person prescribes, and
-    whether this is a registered service at its duty."""
+    the person belongs to (`unit:…`, `terminal:…`), codes under which the person prescribes,
+    whether this is a registered service at its duty, the place (terminal or connection) that other
+    people may use too, and whether several of them did so just now."""
 
     session: str | None = None
     person: str | None = None
     groups: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     service: bool = False
+    place: str | None = None
+    turns: bool = False
 
 
 class Run(Struct):
@@ -93,11 +99,13 @@ class Knowledge(Struct):
     """What one session, person or group holds. Maps lead from a digest to when it was last seen,
     unless said otherwise.
 
-    `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and grain, packed. `unexplained`: pinned keys read, of the last day.
-    `worked`: keys written. `ranges`: role and prefix → lowest and highest number read. `lists`: key role → unpinned list that carried it. `allowance`: unit →
-    (rows of its work list, when). `item_days`: item → days. `held`: what joining goes over. `sums`:
-    a sum → the exclusions it was asked with. `repeats`: shape → (times, when). `months`: month
-    counted from year 0.
+    `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and
+    grain, packed. `unexplained`: pinned keys read, of the last day. `worked`: keys written.
+    `ranges`: role and prefix → lowest and highest number read. `lists`: key role → unpinned list
+    that carried it. `allowance`: unit → (rows of its work list, when). `item_days`: item → days.
+    `held`: what joining goes over. `sums`: a sum → the exclusions it was asked with. `repeats`:
+    shape → (times, when). `months`: month counted from year 0. `turned`: prescribers whose own
+    figures were read here (of a place).
     """
 
     last_us: int = 0
@@ -116,6 +124,7 @@ class Knowledge(Struct):
     repeats: dict[int, tuple[int, int]] = {}
     months: dict[int, int] = {}
     unseen: tuple[int, int] = (0, 0)
+    turned: dict[int, int] = {}
 
 
 def digest(*parts: str) -> int:

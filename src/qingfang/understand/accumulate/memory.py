@@ -52,6 +52,7 @@ class _State(Struct):
     sessions: list[tuple[str, Knowledge]]
     persons: list[tuple[str, Knowledge]]
     groups: list[tuple[str, Knowledge]]
+    places: list[tuple[str, Knowledge]] = []
 
 
 class Memory:
@@ -66,6 +67,7 @@ class Memory:
         self._sessions: OrderedDict[str, Knowledge] = OrderedDict()
         self._persons: OrderedDict[str, Knowledge] = OrderedDict()
         self._groups: OrderedDict[str, Knowledge] = OrderedDict()
+        self._places: OrderedDict[str, Knowledge] = OrderedDict()
 
     # -------------------------------------------------------------- the front door
 
@@ -92,6 +94,10 @@ class Memory:
             shared = self._groups.get(group)
             if shared is not None:
                 self._weigh_group(shared, facts, found, keep=False)
+        if learner.place is not None:
+            here = self._places.get(learner.place)
+            if here is not None:
+                self._weigh_place(here, facts, learner, found, keep=False)
         return msgspec.structs.replace(
             meaning,
             session_disclosure=session[0] if session else None,
@@ -127,6 +133,9 @@ class Memory:
             for group in learner.groups:
                 shared = _touch(self._groups, group, at_us, self._limits.persons)
                 self._weigh_group(shared, facts, found, keep=True)
+        if learner.place is not None:
+            here = _touch(self._places, learner.place, at_us, self._limits.persons)
+            self._weigh_place(here, facts, learner, found, keep=True)
 
     def take(
         self,
@@ -149,6 +158,7 @@ class Memory:
                 list(self._sessions.items()),
                 list(self._persons.items()),
                 list(self._groups.items()),
+                list(self._places.items()),
             )
         )
 
@@ -164,6 +174,7 @@ class Memory:
         self._sessions = OrderedDict(state.sessions)
         self._persons = OrderedDict(state.persons)
         self._groups = OrderedDict(state.groups)
+        self._places = OrderedDict(state.places)
 
     # -------------------------------------------------------------- weighing
 
@@ -211,6 +222,32 @@ class Memory:
         joining.join(weighing)
         joining.difference(weighing)
         for gathered in weighing.here:
+            found.setdefault(gathered.code, gathered)
+
+    def _weigh_place(
+        self,
+        known: Knowledge,
+        facts: Facts,
+        learner: Learner,
+        found: dict[str, Gathered],
+        *,
+        keep: bool,
+    ) -> None:
+        """What is done at one place under whatever names; it tells when people take turns there, so
+        that signing in as somebody else does not begin anew."""
+        weighing = Weighing(known, facts, "group", self._limits, keep=keep)
+        repeating.own_in_turn(weighing)
+        always = len(weighing.here)
+        if keep:
+            scanning.explain(weighing)
+        if not learner.service:
+            if facts.read:
+                scanning.scan(weighing)
+            if facts.unseen:
+                scanning.scan_unseen(weighing)
+        if facts.prescribers:
+            repeating.enumeration(weighing)
+        for gathered in weighing.here if learner.turns else weighing.here[:always]:
             found.setdefault(gathered.code, gathered)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qingfang.understand.accumulate.knowledge import DAY, digest, seen
+from qingfang.understand.accumulate.knowledge import DAY, HOUR, digest, remember, seen
 from qingfang.understand.accumulate.weighing import Weighing
 
 
@@ -23,6 +23,24 @@ def enumeration(w: Weighing) -> None:
         w.find("enumeration", count)
     elif count >= w.limits.prescribers:
         w.find("enumeration", count, "prescriber")
+
+
+def own_in_turn(w: Weighing) -> None:
+    """At one place one person after another looks at figures of their own (T74): whoever can sign in
+    as many sees all of theirs."""
+    known, facts, limits, at = w.known, w.facts, w.limits, w.facts.at_us
+    if not facts.own:
+        return
+    day = hour = len(facts.own)
+    for name, last in known.turned.items():
+        if name not in facts.own:
+            day += last >= at - DAY
+            hour += last >= at - HOUR
+    if w.keep:
+        for name in facts.own:
+            remember(known.turned, name, at, limits.cap)
+    if hour >= limits.turns_hour or day >= limits.turns_day:
+        w.find("own-in-turn", day, "prescriber")
 
 
 def lists(w: Weighing) -> None:
