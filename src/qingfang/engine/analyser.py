@@ -221,7 +221,8 @@ class Service:
                 ask.sql, sight.database.dialect, binds=ask.binds, state=state
             )
         except Overrun:
-            analysis = Analysis(Meaning("opaque", volatile=True))
+            touches = sight.analyser.touches(ask.sql)
+            analysis = Analysis(Meaning("opaque", touches=touches, volatile=True))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         own = state.has_own
