@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run demo-seeds real test test-compiled soak compiled check lock debian clean assets
+.PHONY: help run demo-seeds real drivers test test-compiled soak compiled check lock debian clean assets
 
 help:
 	@echo "make run     启动演示（内置数据库、合成医院、网关、控制台） / start the demo"
@@ -62,7 +62,7 @@ demo-seeds: $(VENV)/self assets
 test: $(VENV)/dev assets debian
 	$(BIN)/python -m pytest -n auto
 
-# Every decoder's fuzz target for 15 minutes each.
+# Every fuzz target for 15 minutes: some three hours. One alone: python -m tests.fuzz.soak 15 NAME
 soak: $(VENV)/dev
 	$(BIN)/python -m tests.fuzz.soak 15
 
@@ -74,8 +74,20 @@ $(REAL)/done: requirements/real.txt
 	@$(REAL)/bin/pip install --quiet --require-hashes -r requirements/real.txt
 	@touch $@
 
-real: $(VENV)/self $(REAL)/done
+# The drivers' own suites, direct and through the gateway (docs/real.md says where to get them).
+DRIVERS := .venv-drivers
+$(DRIVERS)/done: requirements/drivers.txt
+	@echo "安装驱动及其测试所需的包到 $(DRIVERS)（按哈希固定，见 requirements/drivers.txt） / installing the drivers"
+	@test -x $(DRIVERS)/bin/python || $(PYTHON) -m venv $(DRIVERS)
+	@$(DRIVERS)/bin/pip install --quiet --require-hashes --only-binary :all: -r requirements/drivers.txt
+	@touch $@
+
+drivers: $(VENV)/self $(DRIVERS)/done
+	$(BIN)/python -m tests.real.drivers
+
+real: $(VENV)/self $(REAL)/done $(DRIVERS)/done
 	$(BIN)/python -m tests.real.his
+	$(BIN)/python -m tests.real.drivers
 
 check: $(VENV)/dev
 	$(BIN)/ruff check
@@ -109,6 +121,7 @@ lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev -c requirements/run.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group assets -o requirements/assets.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group real -o requirements/real.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group drivers -c requirements/run.txt -o requirements/drivers.txt
 
 clean:
 	rm -rf $(VENV) build dist .state node_modules

@@ -87,6 +87,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "gbk.toml").write_bytes('[site]\nname="示范医院"'.encode("gbk"))
     with pytest.raises(config.ConfigError, match="UTF-8"):
         config.read(tmp_path / "gbk.toml")
+    (tmp_path / "deep.toml").write_text("x = " + "[" * 5000)
+    with pytest.raises(config.ConfigError, match="嵌套过深"):
+        config.read(tmp_path / "deep.toml")
 
 
 def _keys(struct: type, prefix: str = "") -> list[str]:

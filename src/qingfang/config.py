@@ -96,6 +96,8 @@ class Route(_Section, frozen=True, kw_only=True):
     require_tls: bool = False
     backend_tls: Literal["disable", "prefer", "require", "verify"] = "disable"
     backend_ca: str = ""
+    function_calls: bool = False
+    replication: bool = False
 
 
 class Tap(_Section, frozen=True, kw_only=True):
@@ -178,6 +180,8 @@ def read(file: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         raise ConfigError(file, int(found[1]) if found else None, "", str(error)) from None
+    except RecursionError:
+        raise ConfigError(file, None, "", _("方括号或花括号嵌套过深")) from None
     try:
         config = msgspec.convert(tree, Config, strict=True)
     except msgspec.ValidationError as error:

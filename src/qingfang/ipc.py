@@ -3,7 +3,8 @@
 Rules this module keeps:
 
 1. A frame is a 4-byte big-endian length, an 8-byte request number, one byte of kind, the payload.
-   Frames over `MAX_FRAME` end the connection: no peer can make us hold more.
+   A frame over `MAX_FRAME`, or one that is no request or no answer, ends the connection, at either
+   end: no peer can make us hold more.
 2. Who may talk is decided by the kernel's word (`SO_PEERCRED`), never by what the peer says.
 3. Answers may come in any order; a request number pairs them. A handler that raises `Refusal`
    answers with its message; any other exception is logged here and answered as an internal error,
@@ -64,6 +65,17 @@ def _request(number: int, method: str, payload: bytes) -> bytes:
     return _frame(number, REQUEST, bytes([len(name)]) + name + payload)
 
 
+def _asked(body: bytes) -> tuple[str, bytes] | None:
+    """(method, payload) of a request; None when it is none."""
+    end = 1 + body[0] if body else 0
+    if not 0 < end <= len(body):
+        return None
+    try:
+        return body[1:end].decode(), body[end:]
+    except UnicodeDecodeError:
+        return None
+
+
 async def serve(
     path: Path, handler: Handler, *, uids: frozenset[int] | None = None
 ) -> asyncio.AbstractServer:
@@ -85,11 +97,11 @@ async def serve(
                 if length > MAX_FRAME or kind != REQUEST:
                     log.warning("closed a connection to %s: malformed frame", path.name)
                     return
-                body = await reader.readexactly(length)
-                method = body[1 : 1 + body[0]].decode()
-                task = asyncio.create_task(
-                    _answer(handler, writer, number, method, body[1 + body[0] :], peer)
-                )
+                asked = _asked(await reader.readexactly(length))
+                if asked is None:
+                    log.warning("closed a connection to %s: malformed request", path.name)
+                    return
+                task = asyncio.create_task(_answer(handler, writer, number, *asked, peer))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
@@ -163,6 +175,9 @@ class Client:
         try:
             while True:
                 length, number, kind = _HEADER.unpack(await reader.readexactly(_HEADER.size))
+                if length > MAX_FRAME:
+                    log.warning("closed a connection to %s: malformed frame", self._path.name)
+                    return
                 payload = await reader.readexactly(length)
                 waiter = self._waiting.pop(number, None)
                 if waiter is None or waiter.done():
@@ -260,6 +275,8 @@ class BlockingClient:
             sock.sendall(_request(self._number, method, payload))
             while True:
                 length, number, kind = _HEADER.unpack(self._exactly(sock, _HEADER.size))
+                if length > MAX_FRAME:
+                    raise ConnectionError("malformed frame")
                 body = self._exactly(sock, length)
                 if number == self._number:
                     yield kind, body

@@ -241,6 +241,11 @@ def test_a_snapshot_that_is_torn_forged_or_old_changes_nothing(house: House) -> 
     assert "snapshot:1" in refused()
     with house.client("desk") as client, pytest.raises(psycopg.errors.InsufficientPrivilege):
         client.execute(USAGE.format(4))
+    # Nor does a kill bring the old one back, or leave nothing in force.
+    house.kill("judge")
+    assert "6" in refused()
+    with house.client("desk") as client, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        client.execute(USAGE.format(4))
     assert [a.about for a in house.acts("snapshot.in-force")] == ["7"]
 
 

@@ -1,5 +1,7 @@
 """What sessions have in common: seen by others, kept over a restart, never cached."""
 
+import itertools
+
 import pytest
 
 from qingfang.understand.analysis import Analyser, SessionState
@@ -43,6 +45,18 @@ def test_all_of_it_outlives_a_restart() -> None:
     read("DROP TABLE z1", after)
     assert read("SELECT * FROM z2", after) == "usage prescriber item"
     assert after.dump() != shared.dump()
+
+
+def test_a_database_that_makes_many_empty_tables_keeps_each_once() -> None:
+    sizes: list[int] = []
+    shared = Shared()
+    for n in range(60):
+        read(f"CREATE TABLE bb_{n:02} (n int)", shared)
+        sizes.append(len(shared.dump()))
+    grown = [after - before for before, after in itertools.pairwise(sizes[20:])]
+    assert max(grown) == min(grown), "each costs what the one before it cost"
+    read(f"INSERT INTO bb_07 {FIGURES}", shared)
+    assert read("SELECT * FROM bb_07", shared) == "usage prescriber item"
 
 
 @pytest.mark.parametrize(

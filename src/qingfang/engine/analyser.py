@@ -36,8 +36,9 @@ from qingfang import ipc
 from qingfang.config import Config, Database
 from qingfang.engine import catalogues, process
 from qingfang.events import Meaning
-from qingfang.record.client import Recorder, now_us
+from qingfang.record.client import now_us
 from qingfang.record.entries import Act
+from qingfang.record.recorder import Recorder
 from qingfang.understand.analysis import Analyser, Analysis
 from qingfang.understand.state import SessionState, Shared
 
@@ -220,7 +221,8 @@ class Service:
                 ask.sql, sight.database.dialect, binds=ask.binds, state=state
             )
         except Overrun:
-            analysis = Analysis(Meaning("opaque", volatile=True))
+            touches = sight.analyser.touches(ask.sql)
+            analysis = Analysis(Meaning("opaque", touches=touches, volatile=True))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         own = state.has_own

@@ -6,8 +6,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from qingfang.engine.judging import Told
-from qingfang.events import Answered, Connection, Event, Outcome, Source, Statement
+from qingfang.events import Answered, Connection, Event, Source
 from qingfang.record.codec import moment as iso  # briefs and events tell time alike
+from qingfang.statement import Outcome, Statement
 
 
 def event_of(
@@ -123,4 +124,4 @@ def written(statement: Statement) -> Statement:
         binds = tuple([None if b is None else readable(b) for b in binds])
     if sql is statement.sql and binds == statement.binds:
         return statement
-    return replace(statement, sql=sql, binds=binds)
+    return statement.with_texts(sql, binds)

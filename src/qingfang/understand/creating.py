@@ -92,7 +92,9 @@ def _made_empty(statement: Statement, node: exp.Create, words: list[str]) -> Non
     )
     if isinstance(target, exp.Table) and statement.catalogue.table(dotted(target)) is None:
         temporary = bool({"TEMP", "TEMPORARY"} & set(words)) or target.name.startswith("#")
-        statement.state.keep(Made(target.name, columns, [], statement.state.world()), temporary)
+        # No source, so no world to read it in: a thousand empty tables each keeping all others
+        # would make every further one slower.
+        statement.state.keep(Made(target.name, columns, [], {}), temporary)
 
 
 def _created_by_words(statement: Statement, words: list[str]) -> None:

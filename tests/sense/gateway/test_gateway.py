@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import datetime
 import os
 import shutil
@@ -25,8 +26,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from qingfang.decode.pgwire import SSL_REQUEST_PACKET, Inline
-from qingfang.events import Statement, Verdict
+from qingfang.events import Verdict
 from qingfang.postgres import Server, free_port
+from qingfang.statement import Statement
 from tests.support.gateway import PASS, Running, running
 
 DENY = Verdict("deny", ("按医生汇总药品用量",))
@@ -255,19 +257,59 @@ def test_a_function_called_by_number_is_refused(postgres: Server, backend: str) 
 
 
 def raise_on_call(client: psycopg.Connection[Any]) -> None:
+    if large_objects().lo_open(client.pgconn.pgconn_ptr, 1, 0x40000) < 0:
+        raise psycopg.OperationalError(client.pgconn.error_message.decode())
+
+
+def large_objects() -> ctypes.CDLL:
     """libpq's large objects call functions by number; psycopg has no name for it, so we use ctypes
     on the very libpq it has loaded."""
-    import ctypes
-
-    libpq = next(
-        Path(line.split()[-1])
+    name = next(
+        line.split()[-1]
         for line in Path("/proc/self/maps").read_text().splitlines()
         if "libpq" in line
     )
-    lo_open = ctypes.CDLL(str(libpq)).lo_open
-    lo_open.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
-    if lo_open(client.pgconn.pgconn_ptr, 1, 0x40000) < 0:
-        raise psycopg.OperationalError(client.pgconn.error_message.decode())
+    libpq = ctypes.CDLL(name)
+    libpq.lo_open.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
+    for function in (libpq.lo_write, libpq.lo_read):
+        function.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]
+    libpq.lo_lseek.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_int]
+    return libpq
+
+
+def test_a_route_that_takes_calls_by_number_has_each_judged(postgres: Server, backend: str) -> None:
+    picture = os.urandom(200_000)  # longer than what is held of other messages
+    calls: list[str] = []
+
+    def rule(statement: Statement) -> Verdict:
+        if statement.kind != "call":
+            return PASS
+        calls.append(f"{statement.name} {statement.doubt}")
+        return DENY if len(calls) > 6 else PASS
+
+    with (
+        running(backend, rule, factory=lambda: Inline(function_calls=True)) as gate,
+        connect(gate, postgres, autocommit=False) as client,
+    ):
+        libpq, pgconn = large_objects(), client.pgconn.pgconn_ptr
+        created = client.execute("SELECT lo_create(0)").fetchone()
+        assert created is not None
+        handle = libpq.lo_open(pgconn, created[0], 0x60000)
+        assert libpq.lo_write(pgconn, handle, picture, len(picture)) == len(picture)
+        assert libpq.lo_lseek(pgconn, handle, 0, 0) == 0
+        back = ctypes.create_string_buffer(len(picture))
+        assert libpq.lo_read(pgconn, handle, back, len(picture)) == len(picture)
+        assert back.raw == picture
+        while len(calls) <= 6:
+            assert client.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+            libpq.lo_lseek(pgconn, handle, 0, 0)
+        assert "防统方系统拒绝" in client.pgconn.error_message.decode()
+        client.rollback()
+        assert client.execute("SELECT 1").fetchone() == (1,)
+        ends = [d[2].end for d in gate.notes.done if d[0].kind == "call"]
+        assert ends[:-1] == ["complete"] * (len(ends) - 1)
+        assert ends[-1] == "denied"
+        assert set(calls) >= {"952 unknown", "955 unknown", "954 unknown"}
 
 
 # ------------------------------------------------------------------ waiting for a verdict
@@ -607,6 +649,22 @@ def test_cancel_reaches_the_right_statement(postgres: Server, backend: str) -> N
         with pytest.raises(psycopg.errors.QueryCanceled):
             client.execute("SELECT pg_sleep(600)")
         thread.join(20)
+
+
+def test_a_cancel_is_over_for_the_client_only_when_the_server_has_acted() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        running(f"127.0.0.1:{listener.getsockname()[1]}") as gate,
+        socket.create_connection(("127.0.0.1", gate.port)) as client,
+    ):
+        packet = struct.pack("!4I", 16, 80877102, 1234, 5678)
+        client.sendall(packet)
+        server, _address = listener.accept()
+        assert server.recv(16, socket.MSG_WAITALL) == packet
+        [relay] = gate.do(lambda: list(gate.gateway._relays))
+        server.close()
+        assert client.recv(1) == b""
+        assert gate.do(lambda: relay in gate.gateway._relays) is False
 
 
 def test_a_client_that_does_not_read_stops_the_server(postgres: Server, backend: str) -> None:

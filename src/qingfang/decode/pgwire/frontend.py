@@ -60,15 +60,14 @@ from qingfang.decode.pgwire.pipeline import (
     STARTING,
     TLS_ASKED,
     Conversation,
-    Doubt,
     Entry,
     Portal,
     Prepared,
 )
 from qingfang.decode.pgwire.text import conforming, decode, redact
 from qingfang.decode.pgwire.values import bound_values
-from qingfang.events import Statement
 from qingfang.language import _
+from qingfang.statement import Doubt, Statement
 
 MAX_HELD: Final = 65_536
 MAX_BOUND: Final = 1 << 20
@@ -341,7 +340,10 @@ class Frontend:
                 self._head_room = room - len(self._head)
             self._pos = size
             return
-        if kind == FUNCTION_CALL and length > MAX_HELD:
+        most: i64 = MAX_HELD
+        if self._function_calls:
+            most = max(most, self._max_sql)
+        if kind == FUNCTION_CALL and length > most:
             raise ClientBroke("function call message too long", "54000")
         self._emit(pos)
         self._need = 1 + length
@@ -584,6 +586,8 @@ class Frontend:
             and self._pending(False, prepared.batch)
         ):
             return False
+        if prepared is None and talk.skipping:
+            prepared = talk.void_statements.get(statement)
         portal = Portal(name, statement, prepared, body, pos, talk.batch)
         if prepared is None:
             portal.doubt = "unknown"
@@ -603,6 +607,8 @@ class Frontend:
         talk = self.talk
         name, _end = self._name(self._data, pos + 5)
         portal = talk.portals.get(name)
+        if portal is None and talk.skipping:
+            portal = talk.void_portals.get(name)
         if self._relays and portal is not None and self._pending(portal.confirmed, portal.batch):
             self._stall()
             return False

@@ -32,10 +32,8 @@ from qingfang.decode.pgwire.frames import (
     SYNC,
 )
 from qingfang.decode.pgwire.text import codec_of, decode, program_name
-from qingfang.events import Outcome, SessionFact, Statement
-
-End = Literal["complete", "suspended", "failed", "denied", "skipped", "lost"]
-Doubt = Literal["", "cut", "unknown", "encoding"]
+from qingfang.events import SessionFact
+from qingfang.statement import Doubt, End, Outcome, Statement
 
 # Where the conversation stands.
 STARTING: Final = 0  # the next client packet has no kind byte
@@ -173,6 +171,10 @@ class Conversation:
         # Nothing is kept of these, so that one each is enough.
         self.sync: Entry = Entry(SYNC, 0)
         self.describe: Entry = Entry(DESCRIBE, 0)
+        # While the server skips to Sync: what its error took away. Nothing of it can be executed any
+        # more; it only says what the client meant.
+        self.void_statements: dict[str, Prepared] = {}
+        self.void_portals: dict[str, Portal] = {}
         self._owed: list[Entry] = []  # short: a list beats a deque when compiled
         self._skipping: bool = False
         self._copy_in: bool = False
@@ -182,6 +184,11 @@ class Conversation:
     @property
     def owed(self) -> int:
         return len(self._owed)
+
+    @property
+    def skipping(self) -> bool:
+        """Whether the server discards all that the client sends now, until the next Sync."""
+        return self._skipping
 
     def next_number(self) -> int:
         self.numbers += 1
@@ -197,7 +204,7 @@ class Conversation:
             if self._copy_in:
                 self.done += 1
                 return
-            self._skipping = False
+            self._skip_no_more()
         elif kind == COPY_DONE:
             self._copy_in = False
             if not self._owed or self._skipping:
@@ -362,9 +369,17 @@ class Conversation:
             return replacement
         self._owed.pop(0)
         self._failed_entry(head, bool(replacement))
+        gone = [head]
         while self._owed and self._owed[0].kind != SYNC:
-            self._unseen(self._owed.pop(0), "skipped")
-        self._skipping = not self._owed
+            gone.append(self._owed.pop(0))
+            self._unseen(gone[-1], "skipped")
+        if not self._owed:
+            self._skipping = True
+            for entry in gone:
+                if entry.kind == PARSE and entry.prepared is not None:
+                    self.void_statements[entry.prepared.name] = entry.prepared
+                elif entry.portal is not None:
+                    self.void_portals[entry.portal.name] = entry.portal
         return replacement
 
     def ready(self, status: int) -> None:
@@ -412,9 +427,15 @@ class Conversation:
         owed, self._owed = self._owed, []
         for entry in owed:
             self._unseen(entry, "lost")
-        self._skipping = False
+        self._skip_no_more()
         self._copy_in = False
         self.done = self.batch
+
+    def _skip_no_more(self) -> None:
+        if self._skipping:
+            self._skipping = False
+            self.void_statements.clear()
+            self.void_portals.clear()
 
     def forget(self) -> None:
         """Messages of the client were not seen: names may stand for other texts now."""

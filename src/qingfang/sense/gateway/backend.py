@@ -86,6 +86,30 @@ async def call(
     raise ConnectionError("the server does not offer TLS")
 
 
+async def cancel(settings: Settings, tls_request: bytes, packet: bytes) -> None:
+    """Hand a cancel request to the server and return when the server has closed its connection:
+    only then has it acted, and only then may the client hear of it, or its next statement is the
+    one that gets cancelled. Raises OSError, ssl.SSLError."""
+    hangup = _Hangup(asyncio.get_running_loop())
+    transport = await call(hangup, settings, tls_request)
+    try:
+        transport.write(packet)
+        await hangup.gone
+    finally:
+        transport.close()
+
+
+class _Hangup(asyncio.Protocol):
+    """Waits for the server to close."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.gone: asyncio.Future[None] = loop.create_future()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+
 class _Greeting(asyncio.Protocol):
     """Takes the server's one-byte answer to the request for encryption."""
 
