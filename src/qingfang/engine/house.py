@@ -21,8 +21,9 @@ from qingfang.engine.outages import Alive, Outages, Part
 from qingfang.engine.status import Status
 from qingfang.engine.supervisor import Change, Service, Supervisor, part
 from qingfang.language import _
-from qingfang.record.client import Recorder, now_us
+from qingfang.record.client import now_us
 from qingfang.record.entries import Act
+from qingfang.record.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
