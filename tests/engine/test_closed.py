@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from qingfang import postgres
 from qingfang.config import Config, Console, Paths
 from qingfang.engine import closed
 
@@ -67,3 +68,17 @@ def test_as_root_the_embedded_database_can_be_passed_to_and_nothing_listed(tmp_p
     assert modes == [0o711] * 3
     assert mode(theirs) == 0o644
     assert closed.close(config(tmp_path, "embedded")) == []
+
+
+def test_the_servers_programs_stay_readable_to_its_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    monkeypatch.setattr(postgres, "SHARED", state)
+    programs = state / "embedded-postgres-18"
+    programs.mkdir(parents=True)
+    programs.chmod(0o755)
+    (programs / "initdb").write_text("x")
+    (programs / "initdb").chmod(0o755)
+    closed.close(config(tmp_path, "embedded"))
+    assert (mode(programs), mode(programs / "initdb")) == (0o755, 0o755)

@@ -5,7 +5,8 @@ Rules this module keeps:
 1. Folders are 0700 and sockets and files have no right for others; group may read a file, no more.
    As root with the embedded database the way to it is 0711: its server runs as another user, who
    has to pass through and can list nothing.
-2. What belongs to another user (that server's own folders) is that user's; links are not followed.
+2. What belongs to another user (that server's own folders), and the programs that it runs
+   (`postgres.SHARED`, which is the usual `paths.state` too), stays as it is; links are not followed.
 3. What was open is closed and named, never only closed: somebody may have read it.
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from qingfang import postgres
 from qingfang.config import Config
 
 _FOLDER: Final = 0o700
@@ -53,7 +55,11 @@ def close(config: Config) -> list[Path]:
 def _below(folder: Path, but: Path) -> Iterator[Path]:
     for entry in os.scandir(folder):
         path = Path(entry.path)
-        if entry.is_symlink() or path == but:
+        if (
+            entry.is_symlink()
+            or path == but
+            or (folder == postgres.SHARED and entry.name.startswith(postgres.OURS))
+        ):
             continue
         yield path
         if entry.is_dir():
