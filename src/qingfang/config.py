@@ -66,13 +66,15 @@ class Console(_Section, frozen=True, kw_only=True):
 
 
 class Database(_Section, frozen=True, kw_only=True):
-    """One database under protection; `catalogue` tells what its tables mean."""
+    """One database under protection; `catalogue` tells what its tables mean. `names_file` holds the
+    connection string by which the console reads what codes are called (empty: it does not)."""
 
     name: Name
     address: Address
     protocol: Literal["pg", "mysql", "tds", "tns"] = "pg"
     dialect: Literal["postgres", "mysql", "tsql", "oracle"] = "postgres"
     catalogue: str
+    names_file: str = ""
 
 
 class Route(_Section, frozen=True, kw_only=True):
@@ -240,6 +242,11 @@ def _check_references(file: Path, text: str, config: Config) -> None:
                     target, "、".join(names) or "-"
                 )
                 raise ConfigError(file, _line_of(text, key), key, problem)
+    for n, database in enumerate(config.database):
+        if database.names_file and database.protocol != "pg":
+            key = f"database[{n}].names_file"
+            problem = _('名称字典目前只能从 PostgreSQL（protocol = "pg"）读取')
+            raise ConfigError(file, _line_of(text, key), key, problem)
     for n, route in enumerate(config.route):
         if bool(route.tls_certificate) != bool(route.tls_key):
             key = f"route[{n}].tls_key"
