@@ -69,13 +69,16 @@ class Console(_Section, frozen=True, kw_only=True):
 
 
 class Database(_Section, frozen=True, kw_only=True):
-    """One database under protection; the file `catalogue` tells what its tables mean."""
+    """One database under protection; the file `catalogue` tells what its tables mean. The file
+    `names_file` holds the connection string by which the console reads what codes are called
+    (empty: it does not)."""
 
     name: Name
     address: Address
     protocol: Literal["pg", "mysql", "tds", "tns"] = "pg"
     dialect: Literal["postgres", "mysql", "tsql", "oracle"] = "postgres"
     catalogue: str
+    names_file: str = ""
 
 
 class Route(_Section, frozen=True, kw_only=True):
@@ -193,7 +196,7 @@ def read(file: Path) -> Config:
 
 _PATHS = {
     Paths: ("state", "run"),
-    Database: ("catalogue",),
+    Database: ("catalogue", "names_file"),
     Route: ("tls_certificate", "tls_key", "backend_ca"),
     Mail: ("password_file",),
     Syslog: ("ca",),
@@ -274,6 +277,11 @@ def _check_references(file: Path, text: str, config: Config) -> None:
                     target, "、".join(names) or "-"
                 )
                 raise ConfigError(file, _line_of(text, key), key, problem)
+    for n, database in enumerate(config.database):
+        if database.names_file and database.protocol != "pg":
+            key = f"database[{n}].names_file"
+            problem = _('名称字典目前只能从 PostgreSQL（protocol = "pg"）读取')
+            raise ConfigError(file, _line_of(text, key), key, problem)
     for n, route in enumerate(config.route):
         if bool(route.tls_certificate) != bool(route.tls_key):
             key = f"route[{n}].tls_key"

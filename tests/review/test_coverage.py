@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import msgspec
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -142,3 +143,26 @@ def test_the_page_lists_the_processes(client: Client) -> None:
     client.force_login(person("1", "discipline", "application_manager"))
     page = client.get("/coverage/").content.decode()
     assert "tap-mirror" in page and "2.3 秒后恢复" in page
+
+
+def seen(*counts: tuple[int, int, int]) -> list[int]:
+    """Statements in each of the last three hours, told (hour, since, count so far) one by one."""
+    for hour, since, count in counts:
+        at = NOW_US + hour * 3_600_000_000
+        made = row("route", "clinical", statements=count)
+        coverage.receive([msgspec.structs.replace(made, at_us=at, since_us=since)])
+    return [n for _at, n in coverage.volume(NOW + dt.timedelta(hours=2), 3, "his")]
+
+
+def test_statements_are_counted_by_the_hour() -> None:
+    assert seen((0, 1, 10), (0, 1, 25), (1, 1, 25), (2, 1, 60)) == [25, 0, 35]
+
+
+def test_a_count_that_begins_anew_is_not_taken_away() -> None:
+    assert seen((0, 1, 100), (1, 2, 7), (2, 2, 8)) == [100, 7, 1]
+
+
+def test_other_databases_are_not_counted() -> None:
+    seen((0, 1, 100))
+    assert [n for _at, n in coverage.volume(NOW, 1, "lis")] == [0]
+    assert [n for _at, n in coverage.volume(NOW, 1)] == [100]

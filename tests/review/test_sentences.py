@@ -86,7 +86,7 @@ def test_named_prescribers_are_counted() -> None:
     meaning = Meaning("usage", grain="prescriber", scope=scope)
     assert (
         sentences.learned(built(event(1, meaning=meaning)))
-        == "不限时间的“抗菌药物”类药品按医生统计的用量（涉及 2 名医生：D01、D02）"
+        == "不限时间的“抗菌药物”类药品按医生统计的用量（2 位医师：D01、D02）"
     )
 
 

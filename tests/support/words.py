@@ -11,6 +11,7 @@ from babel.messages.extract import extract_python
 from django.utils.translation.template import templatize
 
 import qingfang
+from qingfang.review import reasons
 
 ROOT = Path(qingfang.__file__).parent
 ROOMS = ("ui", "people", "access", "review", "web")
@@ -55,6 +56,9 @@ def used() -> dict[str | tuple[str, str], str]:
                     found[_text(first)] = file.name
             for literal in _SHORT.findall(code):
                 found[_text(literal)] = file.name
+    # The engine's reasons, which pages retell.
+    for text in reasons.templates():
+        found[text] = "reasons"
     return found
 
 

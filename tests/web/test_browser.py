@@ -96,6 +96,8 @@ def test_from_sign_in_to_ruling(visit: Visit) -> None:
     page = visit.sign_in("9001")
     expect(page.get_by_text("最新待定性的告警")).to_be_visible()
     page.get_by_role("link", name="告警", exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_label("相似的告警").select_option("1")
     expect(page.locator("tbody tr")).to_have_count(50)
     page.get_by_role("link", name="下一页").click()
     expect(page.locator("tbody tr")).to_have_count(ALERTS - 50)
@@ -140,6 +142,22 @@ def test_while_reading_nothing_moves(visit: Visit) -> None:
     assert page.locator("tbody a").first.inner_text() == before
     button.click()
     expect(page.locator("tbody tr").first).to_contain_text("2026-03-01 15:03:20")
+
+
+def test_a_group_opens_by_keyboard_and_grows_in_its_place(visit: Visit) -> None:
+    page = visit.sign_in("9001")
+    visit.console.record([event(ALERTS + n, operator="9010") for n in (3, 4)])
+    page.goto("/alerts/?q=9010")
+    expect(page.locator("[data-live-state]")).to_have_class("text-secondary is-live")
+    expect(page.locator("details.group")).to_have_count(1)
+    opener = page.locator("details.group summary").first
+    opener.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".members li").first).to_be_visible()
+    before = opener.inner_text()
+    visit.console.record([event(ALERTS + 5, operator="9010")])
+    expect(opener).not_to_have_text(before)
+    expect(page.locator(".members li").first).to_be_visible()
 
 
 def test_by_keyboard_alone(visit: Visit) -> None:
@@ -225,6 +243,7 @@ def test_without_javascript(browser: Browser, console: Console) -> None:
     page = visit.sign_in("9001")
     page.goto("/alerts/")
     page.locator("#filter-verdict").select_option("alert")
+    page.locator("#filter-each").select_option("1")
     page.get_by_role("button", name="查询").click()
     assert page.locator("tbody tr").count() == 50
     page.locator("tbody a").first.click()

@@ -14,7 +14,7 @@ from tests.support.people import person
 from tests.support.words import used
 
 PO = Path(settings.LOCALE_PATHS[0]) / "en" / "LC_MESSAGES" / "django.po"
-PLACE = re.compile(r"%\(\w+\)[sd]")
+PLACE = re.compile(r"%\(\w+\)[sd]|\{\w*\}")
 CHINESE = re.compile(r"[\u3001\u3002\u4e00-\u9fff\uff00-\uffef]")
 NAMES = {"English"}
 

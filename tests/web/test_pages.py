@@ -99,7 +99,7 @@ def test_every_icon_is_in_the_sprite() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["vendor/tabler.min.css", "vendor/tabler.min.js", "vendor/echarts.min.js", "vendor/icons.svg"],
+    ["vendor/tabler.min.css", "vendor/tabler.min.js", "vendor/icons.svg"],
 )
 def test_what_the_browser_loads_is_there(name: str) -> None:
     found = finders.find(name)

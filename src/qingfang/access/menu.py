@@ -10,14 +10,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from qingfang.access import duty, policy
-from qingfang.access.models import Duty, Grant
+from qingfang.access import duty, policy, written
+from qingfang.access.models import Designation, Duty, Grant, Registered
+from qingfang.people import facts
 from qingfang.people import policy as people
 from qingfang.people.gate import person_of
 from qingfang.people.models import Proposed
 from qingfang.ui import attention
 from qingfang.ui.navigation import Entry, register_tabs
 from qingfang.ui.navigation import register as add
+from qingfang.ui.templatetags.ui import SEVERITIES
 
 WEEK = dt.timedelta(days=7)
 
@@ -78,6 +80,12 @@ def _cards(request: HttpRequest) -> list[attention.Card]:
     return cards
 
 
+def _actions(request: HttpRequest) -> list[attention.Action]:
+    if not people.may(request.user, policy.APPLY):
+        return []
+    return [attention.Action(_now("申请统计"), reverse("grant-new"), "plus")]
+
+
 def register() -> None:
     add(
         Entry(
@@ -126,4 +134,14 @@ def register() -> None:
             )
         ),
     )
-    attention.register(cards=_cards)
+    attention.register(cards=_cards, actions=_actions)
+    facts.declare("channel", dict(Duty.Channel.choices))
+    facts.declare("function", dict(Designation.Function.choices))
+    facts.declare("grain", dict(Grant.Grain.choices))
+    facts.declare("mode", {"enforce": _("拦截"), "observe": _("只观察")})
+    facts.declare("what", dict(Registered.Kind.choices))
+    facts.declare("windows", written.show_weekly)
+    facts.declare(
+        "min_severity", {n: label for n, (label, _css) in SEVERITIES.items() if n} | {0: _("全部")}
+    )
+    facts.declare("kind", {"all": _("全部"), "list": _("列出的"), "class": _("一类")})

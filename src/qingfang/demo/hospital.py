@@ -474,6 +474,19 @@ def open_to(connection: psycopg.Connection, account: str) -> None:
         connection.execute(sql.SQL(statement).format(name))
 
 
+def names_to(connection: psycopg.Connection, account: str) -> None:
+    """Give an account the right to read what codes are called, and nothing else."""
+    name = sql.Identifier(account)
+    for statement in (
+        "GRANT USAGE ON SCHEMA his TO {}",
+        "GRANT SELECT (ypdm, ypmc) ON his.yk_ypzd TO {}",
+        "GRANT SELECT (hcdm, hcmc) ON his.hc_zd TO {}",
+        "GRANT SELECT (ygdm, ygxm) ON his.gy_ygdm TO {}",
+        "GRANT SELECT (ksdm, ksmc) ON his.gy_ksdm TO {}",
+    ):
+        connection.execute(sql.SQL(statement).format(name))
+
+
 def _script(connection: psycopg.Connection, name: str) -> None:
     connection.execute((files("qingfang.demo") / name).read_text(encoding="utf-8").encode())
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from qingfang import config as configuration
 from qingfang import ipc
@@ -36,6 +37,7 @@ from qingfang.postgres import Server, free_port
 
 SEED = 1
 ACCOUNT = "hisapp"
+NAMES_ACCOUNT = "qingfang_names"
 DATABASE = "hospital"
 ROUTE = "his"
 READY_WITHIN_S = 90.0
@@ -78,8 +80,10 @@ class Stage:
                 progress=self._progress,
             )
             server.role(ACCOUNT)
+            server.role(NAMES_ACCOUNT)
             with psycopg.connect(server.dsn(database=DATABASE), autocommit=True) as connection:
                 hospital.open_to(connection, ACCOUNT)
+                hospital.names_to(connection, NAMES_ACCOUNT)
             self._password = server.password(ACCOUNT)
             self._configure(server)
             yield self
@@ -98,6 +102,18 @@ class Stage:
         (state / "catalogue.json").write_text(catalogue, encoding="utf-8")
         # Nobody minds a demo that was off over night.
         (state / "alive").unlink(missing_ok=True)
+        names = state / "names.dsn"
+        names.touch(mode=0o600)
+        names.write_text(
+            make_conninfo(
+                host="127.0.0.1",
+                port=server.port,
+                user=NAMES_ACCOUNT,
+                password=server.password(NAMES_ACCOUNT),
+                dbname=DATABASE,
+            ),
+            encoding="utf-8",
+        )
         self.file.write_text(
             f"""\
 # 演示用的配置，每次启动重写。
@@ -116,6 +132,7 @@ listen = "127.0.0.1:{self._console_port}"
 name = "his"
 address = "127.0.0.1:{server.port}"
 catalogue = "state/catalogue.json"
+names_file = "state/names.dsn"
 
 [[route]]
 name = "{ROUTE}"

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from qingfang.people import policy
+from qingfang.people import facts, policy
 from qingfang.people.models import Act, Department, Person, Terminal
 from qingfang.ui.tables import Column, Filter, Table, choices, day
 from qingfang.ui.templatetags.ui import moment
@@ -65,6 +65,7 @@ KINDS = {
     "setup.entered": _("凭首次设置码进入"),
     "setup.refused": _("首次设置码不对"),
     "snapshot.made": _("下发策略快照"),
+    "names.read": _("读取名称字典"),
 }
 
 
@@ -261,8 +262,8 @@ class ActTable(Table):
         Column(
             "facts",
             _("详情"),
-            lambda a: "，".join(f"{k}={v}" for k, v in a.facts.items()),
-            css="clip",
+            lambda a: facts.words(a.facts),
+            css="wrap",
         ),
         Column(
             "seq",

@@ -11,21 +11,30 @@ from collections.abc import Iterable
 
 import msgspec
 from django.db import transaction
+from django.db.models import F, Sum
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from qingfang.config import Config
 from qingfang.engine.status import Process
 from qingfang.events import Coverage
-from qingfang.review.models import CoverageRow, ProcessRow
+from qingfang.review.models import CoverageRow, NamesRead, ProcessRow, Volume
+from qingfang.review.names import PROBLEMS
+from qingfang.ui import charts
 
 SILENT = dt.timedelta(seconds=60)
+HOUR_US = 3_600_000_000
+HOURS = 48
 
 
 def receive(rows: Iterable[Coverage]) -> None:
-    """Keep the newest word of each way of seeing."""
+    """Keep the newest word of each way of seeing, and how many statements it saw since the last."""
     with transaction.atomic():
         for row in rows:
+            _count(row)
             CoverageRow.objects.update_or_create(
                 kind=row.kind,
                 name=row.name,
@@ -72,6 +81,45 @@ def _moment(at_us: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(at_us / 1e6, dt.UTC)
 
 
+def _count(row: Coverage) -> None:
+    before = CoverageRow.objects.filter(kind=row.kind, name=row.name, node=row.node).first()
+    known = 0
+    if before is not None:
+        said = msgspec.convert(before.body, Coverage)
+        # The count begins anew when the engine does.
+        if said.since_us == row.since_us and said.statements <= row.statements:
+            known = said.statements
+    hour = dt.datetime.fromtimestamp(row.at_us // HOUR_US * HOUR_US / 1e6, dt.UTC)
+    made, _new = Volume.objects.get_or_create(
+        kind=row.kind, name=row.name, node=row.node, hour=hour, defaults={"database": row.database}
+    )
+    if row.statements > known:
+        Volume.objects.filter(pk=made.pk).update(
+            statements=F("statements") + row.statements - known
+        )
+
+
+def volume(now: dt.datetime, hours: int, database: str = "") -> list[tuple[dt.datetime, int]]:
+    """Statements seen in each of the last `hours` hours, this one included, oldest first."""
+    this = dt.datetime.fromtimestamp(int(now.timestamp() * 1e6) // HOUR_US * HOUR_US / 1e6, dt.UTC)
+    span = [this - dt.timedelta(hours=n) for n in range(hours - 1, -1, -1)]
+    rows = Volume.objects.filter(hour__gte=span[0])
+    if database:
+        rows = rows.filter(database=database)
+    found = dict(rows.order_by().values_list("hour").annotate(Sum("statements")))
+    return [(hour, found.get(hour, 0)) for hour in span]
+
+
+def chart(now: dt.datetime, hours: int, database: str = "") -> SafeString:
+    """The hours' statements as columns; of a database that is not seen they are empty."""
+    seen = volume(now, hours, database)
+    return charts.columns(
+        _("每小时看到的语句数"),
+        [localtime(hour).strftime("%H:%M") for hour, _n in seen],
+        [charts.Series(_("语句"), "chart-statements", [n for _hour, n in seen])],
+    )
+
+
 class Way:
     """One route or tap as the page shows it; `problems` empty means that it sees everything."""
 
@@ -101,6 +149,17 @@ class Seen:
     def __init__(self, name: str, address: str) -> None:
         self.name, self.address = name, address
         self.ways: list[Way] = []
+        self.names: NamesRead | None = None
+
+    def chart(self) -> SafeString:
+        return chart(timezone.now(), HOURS, self.name)
+
+    @property
+    def names_problem(self) -> str:
+        """Why the names of codes could not be read, in words."""
+        if self.names is None or not self.names.problem:
+            return ""
+        return str(PROBLEMS.get(self.names.problem, self.names.problem))
 
     @property
     def blind(self) -> bool:
@@ -167,6 +226,8 @@ def report(config: Config, now: dt.datetime) -> Report:
         for row in rows:
             way = ways[kind, row.name] = Way(kind, row.name, row.database)
             databases[row.database].ways.append(way)
+    for read in NamesRead.objects.filter(database__in=databases):
+        databases[read.database].names = read
     unregistered: set[str] = set()
     for row in CoverageRow.objects.order_by("kind", "name", "node"):
         said = msgspec.convert(row.body, Coverage)

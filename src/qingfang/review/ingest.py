@@ -26,7 +26,9 @@ from qingfang.events import Event
 from qingfang.people import policy
 from qingfang.people.models import Person, Terminal
 from qingfang.record.entries import Completed
+from qingfang.review import groups
 from qingfang.review.models import Alert, Position, Statement
+from qingfang.review.names import codes_of
 
 CHANNEL = "qingfang_alert"
 CONTEXT = 20_000
@@ -121,6 +123,9 @@ class Ingest:
                 )
             )
             fresh = [a for a in alerts if a.seq not in there]
+            grouping = groups.Grouping()
+            for alert in fresh:
+                grouping.put(alert)
             Alert.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=500)
             for end in self._ends:
                 Statement.objects.filter(log=self.log, seq=end.seq).update(
@@ -222,6 +227,7 @@ def _alert(log: str, event: Event, known: _Known) -> Alert | None:
     place = _attributed(event, "place") or (
         str(terminal.location) if terminal and terminal.location else ""
     )
+    told = _json(event)
     return Alert(
         log=log,
         seq=event.seq,
@@ -246,7 +252,9 @@ def _alert(log: str, event: Event, known: _Known) -> Alert | None:
         connection=event.connection[:128],
         rows=event.rows,
         bytes=event.bytes,
-        event=_json(event),
+        event=told,
+        items=sorted({code[:200] for code in codes_of(told, "item")}),
+        prescribers=sorted({code[:200] for code in codes_of(told, "prescriber")}),
         subject_kinds=sorted(kinds),
     )
 

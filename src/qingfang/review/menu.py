@@ -14,19 +14,23 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from qingfang.access import routes, seen
+from qingfang.people import facts
 from qingfang.people import policy as people
 from qingfang.people.gate import person_of
 from qingfang.people.models import Person
-from qingfang.review import coverage, ingest, policy
+from qingfang.review import coverage, groups, ingest, policy, tables
 from qingfang.review.models import Alert
-from qingfang.review.tables import told
-from qingfang.ui import attention
+from qingfang.review.names import Naming
+from qingfang.ui import attention, charts
 from qingfang.ui.navigation import Entry
 from qingfang.ui.navigation import register as add
 from qingfang.ui.templatetags.ui import VERDICTS
 
 CHART_DAYS = 14
-COLOURS = {"deny": "#d63939", "mask": "#ae3ec9", "alert": "#f76707", "review": "#f59f00"}
+LATEST = 6
+DEPARTMENTS = 8
+HOURS = 24
+CHARTED = ("deny", "mask", "alert", "review")
 
 
 def _cards(request: HttpRequest) -> list[attention.Card]:
@@ -76,7 +80,8 @@ def _cards(request: HttpRequest) -> list[attention.Card]:
 def _panels(request: HttpRequest) -> list[attention.Panel]:
     if not people.may(request.user, policy.SEE_ALERTS):
         return []
-    visible = policy.access_alerts(person_of(request))
+    person = person_of(request)
+    visible = policy.access_alerts(person)
     today = timezone.localdate()
     days = [today - dt.timedelta(days=n) for n in range(CHART_DAYS - 1, -1, -1)]
     start = timezone.make_aware(dt.datetime.combine(days[0], dt.time()))
@@ -88,22 +93,54 @@ def _panels(request: HttpRequest) -> list[attention.Panel]:
         .order_by()
     )
     by_day = {(row["day"], row["verdict"]): row["n"] for row in counted}
-    chart = {
-        "days": [day.strftime("%m-%d") for day in days],
-        "series": [
-            {
-                "name": str(VERDICTS[verdict][0]),
-                "colour": colour,
-                "values": [by_day.get((day, verdict), 0) for day in days],
-            }
-            for verdict, colour in COLOURS.items()
+    chart = charts.columns(
+        _now("每天的告警数"),
+        [day.strftime("%m-%d") for day in days],
+        [
+            charts.Series(
+                str(VERDICTS[verdict][0]),
+                f"chart-{verdict}",
+                [by_day.get((day, verdict), 0) for day in days],
+            )
+            for verdict in CHARTED
         ],
-    }
-    latest = [
-        {"alert": alert, "told": told(alert)}
-        for alert in visible.filter(disposition=Alert.Disposition.OPEN).order_by("-at", "-pk")[:6]
+    )
+    departments = [
+        (row["department"] or _now("不知道是谁"), row["n"])
+        for row in visible.filter(at__gte=start)
+        .exclude(verdict="review")
+        .order_by()
+        .values("department")
+        .annotate(n=Count("pk"))
+        .order_by("-n", "department")[:DEPARTMENTS]
     ]
-    return [("review/home.html", {"chart": chart, "latest": latest, "days": CHART_DAYS})]
+    unruled = visible.filter(disposition=Alert.Disposition.OPEN)
+    newest = list(groups.newest(unruled).order_by("-at", "-pk")[:LATEST])
+    naming = Naming(settings.QINGFANG, person, newest)
+    found = groups.summaries(unruled, newest)
+    latest = [
+        {
+            "alert": alert,
+            "told": tables.told(alert, naming),
+            "together": tables.together(found[alert.group]) if alert.group in found else "",
+        }
+        for alert in newest
+    ]
+    told = {
+        "chart": chart,
+        "departments": charts.ranks(departments, "chart-alert") if departments else "",
+        "latest": latest,
+        "days": CHART_DAYS,
+    }
+    return [("review/home.html", told)]
+
+
+def _volume(request: HttpRequest) -> list[attention.Panel]:
+    if not people.may(request.user, policy.SEE_COVERAGE):
+        return []
+    return [
+        ("review/volume.html", {"chart": coverage.chart(timezone.now(), HOURS), "hours": HOURS})
+    ]
 
 
 def _forecast(server: str, span: dt.timedelta) -> routes.Forecast:
@@ -141,5 +178,10 @@ def register() -> None:
         ),
     )
     attention.register(cards=_cards, panels=_panels)
+    attention.register(panels=_volume)
+    dispositions = dict(Alert.Disposition.choices)
+    facts.declare("query", tables.asked)
+    facts.declare("before", dispositions)
+    facts.declare("after", dispositions)
     routes.counted_by(_forecast)
     seen.told_by(_statement)

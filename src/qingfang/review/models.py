@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -61,6 +62,13 @@ class Alert(models.Model):
     assigned_to = models.ForeignKey(
         Person, models.PROTECT, null=True, related_name="assigned_alerts", verbose_name=_("查证人")
     )
+    # The alerts that a list shows as one (`groups.py`): what they have in common as a digest, and
+    # the number of the first of them.
+    likeness = models.CharField(max_length=32, blank=True)
+    group = models.CharField(max_length=64, blank=True)
+    # Codes this alert's statement selects, for counting over a group.
+    items = ArrayField(models.CharField(max_length=200), default=list)
+    prescribers = ArrayField(models.CharField(max_length=200), default=list)
 
     class Meta:
         constraints: ClassVar = [
@@ -80,6 +88,8 @@ class Alert(models.Model):
             models.Index(fields=["operator", "at"], name="alert_operator"),
             models.Index(fields=["assigned_to", "at"], name="alert_assigned"),
             models.Index(fields=["connection"], name="alert_connection"),
+            models.Index(fields=["group", "id"], name="alert_group"),
+            models.Index(fields=["likeness", "id"], name="alert_likeness"),
         ]
 
     def __str__(self) -> str:
@@ -218,3 +228,54 @@ class ProcessRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node} {self.name}"
+
+
+class Volume(models.Model):
+    """How many statements one way of seeing saw in one hour."""
+
+    kind = models.CharField(max_length=8)
+    name = models.CharField(max_length=63)
+    node = models.CharField(max_length=63, blank=True)
+    database = models.CharField(max_length=63)
+    hour = models.DateTimeField()
+    statements = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hour", "kind", "name", "node"], name="volume_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} {self.hour}"
+
+
+class Called(models.Model):
+    """What a code of a protected database is called: an item, a prescriber or a department."""
+
+    database = models.CharField(max_length=63)
+    kind = models.CharField(max_length=12)
+    code = models.CharField(max_length=200)
+    name = models.CharField(max_length=200)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "code", "database"], name="called_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.database} {self.kind} {self.code}"
+
+
+class NamesRead(models.Model):
+    """When a database's names were read last, by which catalogue, and what went wrong."""
+
+    database = models.CharField(max_length=63, primary_key=True)
+    tried_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+    catalogue = models.CharField(max_length=64, blank=True)
+    counts: models.JSONField[dict[str, int]] = models.JSONField(default=dict)
+    # A code of `names.PROBLEMS`, empty when all is well.
+    problem = models.CharField(max_length=20, blank=True)
+
+    def __str__(self) -> str:
+        return self.database

@@ -9,6 +9,8 @@ Rules this module keeps:
 4. A duty officer sees that there are alerts of the last day, as a list and page, to act at night;
    it acknowledges them, and neither verifies nor rules.
 5. What a person may not see is missing, not forbidden.
+6. What codes of items, prescribers and departments are called is shown to who judges alerts, and
+   to nobody of an IT or pharmacy department.
 """
 
 from __future__ import annotations
@@ -40,6 +42,9 @@ ACKNOWLEDGE = policy.declare(
     {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.DUTY_OFFICER},
 )
 ASSIGN = policy.declare("review.assign", {policy.APPLICATION_MANAGER})
+SEE_NAMES = policy.declare(
+    "review.see_names", {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.VERIFIER}
+)
 SEE_COVERAGE = policy.declare(
     "review.see_coverage",
     {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.SYSTEM_ADMINISTRATOR},
@@ -67,6 +72,12 @@ def access_alerts(person: Person) -> QuerySet[Alert]:
     if policy.kinds_of(person.department) & set(SENSITIVE):
         visible = visible.exclude(_sensitive())
     return visible
+
+
+def sees_names(person: Person) -> bool:
+    """Whether codes are shown to this person with their names."""
+    ours = policy.kinds_of(person.department) & set(SENSITIVE)
+    return not ours and policy.may(person, SEE_NAMES)
 
 
 def can_verify(person: Person, alert: Alert) -> bool:

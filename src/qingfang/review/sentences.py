@@ -1,7 +1,7 @@
 """One alert in one sentence that a layman understands: who, where, when, learned what, approved?
 
 Works on the event as the ledger has it (docs/contracts/cli.md), in the language of the page. What is
-not known is said to be unknown; nothing is guessed.
+not known is said to be unknown; nothing is guessed. `named` says how a code is shown (`names.py`).
 """
 
 from __future__ import annotations
@@ -15,30 +15,27 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from qingfang.review import reasons
+from qingfang.review.names import Named, codes_of
+
 SHOWN = 3
 # Values are set off by spaces; between two Chinese words there is none.
-_BETWEEN_HAN = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
+_BETWEEN_HAN = re.compile(r"(?<=[\u4e00-\u9fff）]) (?=[\u4e00-\u9fff])")
 
 Fields = Mapping[str, Any]
 
 
-def _values(selection: Fields) -> list[str]:
-    found = []
-    for value in selection.get("values") or ():
-        # A Value travels as an array: text, literals, binds.
-        text = value[0] if isinstance(value, (list, tuple)) else value
-        if text is not None:
-            found.append(str(text))
-    return found
+def as_it_is(_kind: str, code: str) -> str:
+    return code
 
 
-def items(scope: Fields) -> str:
+def items(event: Fields, named: Named) -> str:
     """Which drugs or consumables."""
-    selection = scope.get("items")
+    selection = _scope(event).get("items")
     if not selection or selection.get("kind") == "all":
         return _("全部药品和耗材")
-    names = _values(selection)
-    listed = _("、").join(names[:SHOWN])
+    names = codes_of(event, "item")
+    listed = _("、").join(named("item", code) for code in names[:SHOWN])
     if selection.get("kind") == "class":
         return _("“%(names)s”类药品") % {"names": listed} if names else _("某一类药品")
     if not names:
@@ -48,22 +45,32 @@ def items(scope: Fields) -> str:
     return _(" %(names)s ") % {"names": listed}
 
 
-def prescribers(scope: Fields, grain: str, rows: int | None) -> str:
+def prescribers(event: Fields, grain: str, rows: int | None, named: Named) -> str:
     """How many prescribers the figures tell about."""
-    selection = scope.get("prescribers")
-    names = _values(selection) if selection else []
-    if names:
-        return ngettext(
-            "涉及 %(n)d 名医生：%(names)s", "涉及 %(n)d 名医生：%(names)s", len(names)
-        ) % {
-            "n": len(names),
-            "names": _("、").join(names[:SHOWN]),
-        }
+    codes = codes_of(event, "prescriber")
+    if codes:
+        listed = _("、").join(named("prescriber", code) for code in codes[:SHOWN])
+        if len(codes) > SHOWN:
+            return _("%(names)s 等 %(n)d 位医师") % {"names": listed, "n": len(codes)}
+        if len(codes) == 1:
+            return _("医师 %(names)s") % {"names": listed}
+        return _("%(n)d 位医师：%(names)s") % {"n": len(codes), "names": listed}
     if grain == "prescriber" and rows:
         return ngettext("%(n)d 行，每行一名医生", "%(n)d 行，每行一名医生", rows) % {"n": rows}
     if grain in ("prescriber", "detail"):
         return _("涉及全部医生")
     return ""
+
+
+def departments(event: Fields, named: Named) -> str:
+    """To which departments the statement keeps, when it keeps to some."""
+    codes = codes_of(event, "department")
+    if not codes:
+        return ""
+    listed = _("、").join(named("department", code) for code in codes[:SHOWN])
+    if len(codes) > SHOWN:
+        return _("%(names)s 等 %(n)d 个科室") % {"names": listed, "n": len(codes)}
+    return _("科室 %(names)s") % {"names": listed}
 
 
 def period(scope: Fields) -> str:
@@ -95,10 +102,14 @@ def _grain(grain: str) -> str:
     }.get(grain, _("用量"))
 
 
-def learned(event: Fields) -> str:
+def _scope(event: Fields) -> Fields:
+    return (event.get("meaning") or {}).get("scope") or {}
+
+
+def learned(event: Fields, named: Named = as_it_is) -> str:
     """What the receiver learns."""
     if event.get("kind") == "coverage":
-        return "；".join(event.get("reasons") or ())
+        return _("；").join(reasons.of_verdict(event))
     meaning = event.get("meaning") or {}
     disclosure = meaning.get("person_disclosure") or meaning.get("session_disclosure")
     own = meaning.get("disclosure")
@@ -108,9 +119,15 @@ def learned(event: Fields) -> str:
         if tables:
             return _("一条系统读不懂、可能涉及 %(tables)s 的语句") % {"tables": tables}
         return _("一条系统读不懂的语句")
-    scope = meaning.get("scope") or {}
-    parts = [period(scope), items(scope), _grain(grain or "")]
-    about = prescribers(scope, grain or "", event.get("rows"))
+    parts = [period(_scope(event)), items(event, named), _grain(grain or "")]
+    about = _("；").join(
+        told
+        for told in (
+            prescribers(event, grain or "", event.get("rows"), named),
+            departments(event, named),
+        )
+        if told
+    )
     text = _("%(period)s%(items)s%(grain)s") % dict(
         zip(("period", "items", "grain"), parts, strict=True)
     )
@@ -167,7 +184,14 @@ def outcome(event: Fields) -> str:
 
 
 def sentence(
-    event: Fields, *, at: dt.datetime, name: str, department: str, terminal: str, place: str
+    event: Fields,
+    *,
+    at: dt.datetime,
+    name: str,
+    department: str,
+    terminal: str,
+    place: str,
+    named: Named = as_it_is,
 ) -> str:
     """The whole of it."""
     if event.get("kind") == "coverage":
@@ -189,5 +213,5 @@ def sentence(
         "who": who(event, name, department),
         "where": where(event, terminal, place),
         "program": event.get("program") or _("未知程序"),
-        "what": learned(event),
+        "what": learned(event, named),
     }

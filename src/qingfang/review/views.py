@@ -18,10 +18,20 @@ from qingfang.people import policy as people
 from qingfang.people.gate import may, person_of
 from qingfang.people.models import Person
 from qingfang.people.services import NotAllowed
-from qingfang.review import coverage, ingest, live, policy, sentences, services
+from qingfang.review import (
+    coverage,
+    groups,
+    ingest,
+    live,
+    names,
+    policy,
+    reasons,
+    sentences,
+    services,
+)
 from qingfang.review.forms import NoteForm, RulingForm
 from qingfang.review.models import Acknowledgement, Alert, Reading, Statement
-from qingfang.review.tables import AlertTable, told
+from qingfang.review.tables import AlertTable, together, told
 
 TIMELINE = 200
 
@@ -34,7 +44,8 @@ def _alert(request: HttpRequest, pk: int) -> Alert:
 @require_GET
 def alerts(request: HttpRequest) -> HttpResponseBase:
     person = person_of(request)
-    table = AlertTable(request, policy.access_alerts(person).select_related("assigned_to"))
+    visible = policy.access_alerts(person).select_related("assigned_to")
+    table = AlertTable(request, visible, settings.QINGFANG, person)
     table.read = frozenset(
         Reading.objects.filter(by=person, alert_id__in=[a.pk for a in table.found]).values_list(
             "alert_id", flat=True
@@ -42,6 +53,10 @@ def alerts(request: HttpRequest) -> HttpResponseBase:
     )
     if request.GET.get("export") == "csv":
         acts.record("export", request=request, target="alerts", query=request.GET.urlencode()[:300])
+    if request.headers.get("HX-Request") == "true" and request.GET.get("group"):
+        target = request.headers.get("HX-Target", "")
+        if target.startswith("members-"):
+            return render(request, "review/members.html", {"table": table})
     return table.respond("review/alerts.html")
 
 
@@ -67,7 +82,10 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
     shown = _alert(request, pk)
     services.read(shown, by=person, request=request)
     event = shown.event
-    reasons = (event.get("meaning") or {}).get("reasons") or []
+    naming = names.Naming(settings.QINGFANG, person, [shown])
+    based = reasons.of_statement(event)
+    same = policy.access_alerts(person).filter(group=shown.group)
+    alike = groups.summaries(same, [shown]).get(shown.group)
     around = Statement.objects.filter(connection=shown.connection).order_by("at", "id")
     acknowledged = Acknowledgement.objects.filter(alert=shown).select_related("by").first()
     can_rule = people.may(person, policy.RULE) and shown.operator != person.staff_number
@@ -78,11 +96,16 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "alert": shown,
             "event": event,
-            "told": told(shown),
+            "told": told(shown, naming),
             "approval": sentences.approval(event),
             "outcome": sentences.outcome(event),
-            "reasons": reasons,
-            "judged": event.get("reasons") or [],
+            "reasons": based,
+            "judged": reasons.of_verdict(event, naming.of(shown)),
+            "because": [
+                reasons.because(w) for w in (event.get("operator") or {}).get("because", ())
+            ],
+            "alike": alike,
+            "together": together(alike) if alike else "",
             "timeline": around[:TIMELINE],
             "more_like_it": policy.access_alerts(person)
             .filter(operator=shown.operator)

@@ -21,8 +21,6 @@ FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler.min.js",
     "@tabler/icons/LICENSE": "icons.LICENSE",
-    "echarts/dist/echarts.common.min.js": "echarts.min.js",
-    "echarts/LICENSE": "echarts.LICENSE",
 }
 
 ICONS = (

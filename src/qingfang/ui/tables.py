@@ -31,6 +31,7 @@ from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 Text = str | Promise
 PAGE_SIZES = (25, 50, 100, 200)
@@ -107,7 +108,7 @@ class Table:
             size = PAGE_SIZES[1]
         self.size = size if size in PAGE_SIZES else PAGE_SIZES[1]
         self.sizes = PAGE_SIZES
-        self._queryset = queryset
+        self._queryset = self.narrowed(queryset)
         self._choose_columns()
         self._page()
 
@@ -169,6 +170,7 @@ class Table:
                 found.reverse()
             before, after = (more, True) if backward else (True, more)
         self.first_page = cursor is None
+        self.prepare(found)
         self.found = found
         self.next = self.url(at=self._cursor(found[-1], "a")) if after and found else ""
         self.previous = self.url(at=self._cursor(found[0], "b")) if before and found else ""
@@ -186,7 +188,29 @@ class Table:
     def rows(self) -> Iterator[dict[str, object]]:
         for row in self.found:
             cells = [{"column": c, "value": c.value(row)} for c in self.shown]
-            yield {"row": row, "url": self.row_url(row), "css": self.row_css(row), "cells": cells}
+            yield {
+                "row": row,
+                "key": self.row_key(row),
+                "url": self.row_url(row),
+                "css": self.row_css(row),
+                "cells": cells,
+            }
+
+    def narrowed(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows to list, of those that fit the filters."""
+        return queryset
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        """Called with the rows about to be shown or exported, for what is looked up together."""
+
+    def row_key(self, row: Any) -> str:
+        """What a row is the same by when the table is fetched again."""
+        return str(row.pk)
+
+    @property
+    def total_label(self) -> str:
+        """How many rows there are, in words."""
+        return ngettext("共 %(n)d 条", "共 %(n)d 条", self.total) % {"n": self.total}
 
     def row_url(self, row: Any) -> str:
         return ""
@@ -277,7 +301,9 @@ class Table:
         if last is not None:
             _backward, value, pk = self._read_cursor(self._cursor(last, "a")) or (False, None, 0)
             queryset = self._keyed(value, pk, backward=False)
-        return list(self._ordered(queryset)[:EXPORT_STEP])
+        rows = list(self._ordered(queryset)[:EXPORT_STEP])
+        self.prepare(rows)
+        return rows
 
 
 class FilterForm(forms.Form):

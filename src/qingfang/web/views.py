@@ -17,7 +17,12 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "web/home.html",
-        {"cards": cards, "panels": panels, "has_role": bool(policy.roles_of(request.user))},
+        {
+            "actions": attention.actions_for(request),
+            "cards": cards,
+            "panels": panels,
+            "has_role": bool(policy.roles_of(request.user)),
+        },
     )
 
 

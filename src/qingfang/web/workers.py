@@ -33,7 +33,7 @@ from qingfang.people import acts
 from qingfang.record import codec
 from qingfang.record.client import BlockingRecorder, follow
 from qingfang.record.entries import Act, Completed, Entry
-from qingfang.review import coverage
+from qingfang.review import coverage, names
 from qingfang.review.ingest import Ingest
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ COMMIT_AFTER_S = 0.2
 PAUSE_S = 1.0
 SNAPSHOT_EVERY_S = 1.0
 COVERAGE_EVERY_S = 5.0
+NAMES_EVERY_S = 15.0
 
 
 def snapshot_file(config: Config) -> Path:
@@ -69,6 +70,7 @@ async def run(config: Config, stopping: asyncio.Event) -> None:
         _again("alerts", stopping, lambda: _alerts(ledger)),
         _again("acts", stopping, lambda: _acts(ledger)),
         _again("snapshot", stopping, lambda: _snapshots(config, signer)),
+        _again("names", stopping, lambda: _names(config)),
         _again("coverage", stopping, lambda: _coverage(Path(config.paths.run) / "status.sock")),
     ]
     tasks = [asyncio.create_task(one) for one in work]
@@ -203,7 +205,7 @@ async def _acts(ledger: Path) -> None:
         recorder.close()
 
 
-# ------------------------------------------------------------------ snapshot, coverage
+# ------------------------------------------------------------------ snapshot, names, coverage
 
 
 async def _snapshots(config: Config, signer: crypto.Ed25519Signer) -> None:
@@ -218,6 +220,13 @@ async def _snapshots(config: Config, signer: crypto.Ed25519Signer) -> None:
     while True:
         await due()
         await asyncio.sleep(SNAPSHOT_EVERY_S)
+
+
+async def _names(config: Config) -> None:
+    refresh = _database(names.refresh)
+    while True:
+        await refresh(config, timezone.now())
+        await asyncio.sleep(NAMES_EVERY_S)
 
 
 async def _coverage(status: Path) -> None:

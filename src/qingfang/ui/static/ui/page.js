@@ -33,6 +33,37 @@ function announce(text) {
   if (place && text) place.textContent = text;
 }
 
+// What a person has opened stays open when its table is fetched again: <details id="…" data-keep>.
+let opened = [];
+document.addEventListener("htmx:beforeSwap", (event) => {
+  opened = [...event.target.querySelectorAll("details[data-keep][open]")].map((open) => open.id);
+});
+document.addEventListener("htmx:afterSettle", () => {
+  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  opened = [];
+});
+
+// A long list to choose from gets a box that keeps what fits: <select multiple>, and any of more
+// than thirty choices.
+for (const list of document.querySelectorAll("main form:not(.filters) select.form-select")) {
+  if (!list.id || list.options.length <= 30) continue;
+  const box = document.createElement("input");
+  box.type = "search";
+  box.className = "form-control mb-1";
+  box.placeholder = document.body.dataset.narrow;
+  box.setAttribute("aria-label", `${list.labels[0]?.textContent.trim() ?? ""} ${box.placeholder}`);
+  list.before(box);
+  box.addEventListener("input", () => {
+    const wanted = box.value.trim().toLowerCase();
+    for (const option of list.options) {
+      option.hidden = Boolean(wanted) && !option.selected && !option.text.toLowerCase().includes(wanted);
+    }
+  });
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") event.preventDefault();
+  });
+}
+
 // A live table: <div data-live="/alerts/stream" data-live-table="alerts" …>.
 // The stream says only «something new»; what is new is fetched as the page itself is, through the
 // same gate. While a person is reading further down or has the focus inside the table, nothing
@@ -52,13 +83,34 @@ if (live) {
     const reading = window.scrollY > 200 || (here && here.contains(document.activeElement));
     return reading || new URLSearchParams(location.search).has("at");
   };
+  const newest = () => {
+    const query = new URLSearchParams(location.search);
+    query.delete("at");
+    return `${location.pathname}?${query}`;
+  };
   const show = () => {
     waiting = 0;
     button.hidden = true;
-    const query = new URLSearchParams(location.search);
-    query.delete("at");
-    const url = `${location.pathname}?${query}`;
-    window.htmx.ajax("GET", url, { target: `#${live.dataset.liveTable}`, swap: "outerHTML" });
+    const headers = { "X-Live-From": location.search };
+    const target = `#${live.dataset.liveTable}`;
+    window.htmx.ajax("GET", newest(), { target, swap: "outerHTML", headers });
+  };
+  // Whoever went to another page of the list meanwhile stays there.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const from = event.detail.requestConfig?.headers["X-Live-From"];
+    if (from !== undefined && from !== location.search) event.detail.shouldSwap = false;
+  });
+  // While nothing may move, what a row's group comes to is still told, in its place.
+  const retell = async () => {
+    const headers = { "HX-Request": "true", "HX-Target": live.dataset.liveTable };
+    const answer = await fetch(newest(), { headers });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const row of table().querySelectorAll("tr[data-key]")) {
+      const other = fresh.querySelector(`tr[data-key="${CSS.escape(row.dataset.key)}"] [data-live-text]`);
+      const here = row.querySelector("[data-live-text]");
+      if (here && other) here.textContent = other.textContent;
+    }
   };
   const offer = () => {
     button.hidden = false;
@@ -95,7 +147,9 @@ if (live) {
       announce(live.dataset.liveNew);
     }
     if (busy()) {
-      if (!start) offer();
+      if (start) return;
+      offer();
+      retell();
       return;
     }
     if (timer === null) {
