@@ -8,7 +8,7 @@ Rules this module keeps:
    prefixes are two different objects.
 4. A catalogue never changes after `load`; a new version is a new value.
 
-Beyond the contract: `operators` lists which statements name the staff member at work, and the
+Beyond the contract: a table's `keys`; `operators` lists which statements name the staff member at work, and the
 column role `operator_id` marks columns that carry such a number (`create_uid`, `czygh`).
 """
 
@@ -48,7 +48,9 @@ _TOP_KEYS = frozenset(
         *("services", "operators"),
     }
 )
-_TABLE_KEYS = frozenset({"kind", "comment", "columns", "usage_when", "open_when", "item_kind"})
+_TABLE_KEYS = frozenset(
+    {"kind", "comment", "columns", "usage_when", "open_when", "item_kind", "keys"}
+)
 
 
 class CatalogueError(ValueError):
@@ -65,11 +67,13 @@ class Table:
 
     `columns` maps the lower-case column name to its role (None: no role) in catalogue order;
     `spelling` gives back the name as written. `usage_when`/`open_when` are parsed predicates over
-    this table's own columns; `item_kind` maps a kind (`high_value`) to its predicate.
+    this table's own columns; `item_kind` maps a kind (`high_value`) to its predicate. `keys` are the
+    sets of columns by which one row is told from all others (primary and unique keys), as far as
+    they are known.
     """
 
     __slots__ = (
-        *("columns", "comment", "item_kind", "kind", "name", "open_when", "spelling"),
+        *("columns", "comment", "item_kind", "keys", "kind", "name", "open_when", "spelling"),
         *("telling", "usage_when"),
     )
 
@@ -83,7 +87,9 @@ class Table:
         usage_when: exp.Expr | None,
         open_when: exp.Expr | None,
         item_kind: dict[str, exp.Expr],
+        keys: tuple[frozenset[str], ...] = (),
     ) -> None:
+        self.keys = keys
         self.name, self.kind, self.comment = name, kind, comment
         self.columns, self.spelling = columns, spelling
         self.usage_when, self.open_when, self.item_kind = usage_when, open_when, item_kind
@@ -302,7 +308,25 @@ def _table(name: str, body: object, path: str, dialect: str) -> Table:
         parsed["usage_when"],
         parsed["open_when"],
         kinds,
+        _keys(spec.get("keys", []), f"{path}.keys", columns, spelling),
     )
+
+
+def _keys(
+    body: object, path: str, columns: dict[str, str | None], spelling: dict[str, str]
+) -> tuple[frozenset[str], ...]:
+    """`["mxid", ["cfh", "xh"]]`: each a column, or columns together. They need no role."""
+    found: list[frozenset[str]] = []
+    for n, item in enumerate(_list(body, path)):
+        names = item if isinstance(item, list) else [item]
+        if not names:
+            raise CatalogueError(f"{path}[{n}]", "没有列")
+        key = [_text(name, f"{path}[{n}]") for name in names]
+        for name in key:
+            columns.setdefault(name.lower(), None)
+            spelling.setdefault(name.lower(), name)
+        found.append(frozenset(name.lower() for name in key))
+    return tuple(found)
 
 
 def _kinds(body: object, path: str, dialect: str) -> dict[str, exp.Expr]:

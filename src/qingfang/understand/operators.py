@@ -10,6 +10,7 @@ from qingfang.events import Pin
 from qingfang.understand.catalogue import KEY_ROLES, Table
 from qingfang.understand.folding import Const, fold
 from qingfang.understand.names import dotted
+from qingfang.understand.pins import ROW
 
 if TYPE_CHECKING:
     from qingfang.understand.statement import Statement
@@ -52,6 +53,15 @@ def _works(statement: Statement, node: exp.Expr, table: Table) -> None:
             if const is not None and not const.null:
                 statement.reading.free.update(const.literals)
                 statement.result.works.append(Pin(str(role), table.name, (const.value(),)))
+
+    for key in table.keys:
+        column = min(key)
+        if len(key) > 1 or table.columns[column] in KEY_ROLES:
+            continue
+        const = _column_value(statement, node, column, table)
+        if const is not None and not const.null:
+            statement.reading.free.update(const.literals)
+            statement.result.works.append(Pin(ROW, table.name, (const.value(),)))
 
 
 def _named(statement: Statement, node: exp.Expr, table: Table, on: str) -> None:

@@ -6,11 +6,13 @@ Rules this module keeps:
 2. It travels over equalities of key columns; one side may have no role (an unlisted link), both
    may not. Rows that merely share an item, a prescriber or a flag are not the same patient's.
 3. It comes into the losing side of an outer join and never out of it.
-4. A constant list (VALUES, an array) joined to a key is a pin.
+4. Equality on all columns of a usage table's known key (`Table.keys`) is a pin: it is one row.
+5. A constant list (VALUES, an array) joined to a key is a pin.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from qingfang.understand.catalogue import DEPARTMENT_ROLES, KEY_ROLES
@@ -18,11 +20,34 @@ from qingfang.understand.flows import Block, Edge, Flow, Instance, Source
 from qingfang.understand.holding import MAX_PINS
 from qingfang.understand.predicates import Fact
 
+ROW = "row"
+"""The role of a pin by a key of a table's own (`Table.keys`)."""
 _UNIT_ROLES = DEPARTMENT_ROLES | {"unit_id"}
 
 
 def is_pin(fact: Fact) -> bool:
     return fact.fixes and fact.source.role in KEY_ROLES and 0 < len(fact.values) <= MAX_PINS
+
+
+def keyed(block: Block) -> list[Fact]:
+    """Facts that fix a key of a usage table: for each such key the one with most values."""
+    found: list[Fact] = []
+    for instance in dict.fromkeys(block.instances):
+        table = instance.table
+        if table is None or table.kind != "usage" or not table.keys:
+            continue
+        fixed = {
+            fact.source.column: fact
+            for fact in block.facts
+            if fact.fixes and fact.source.instance is instance and fact.values
+        }
+        for key in table.keys:
+            if not key <= fixed.keys() or any(table.columns[c] in KEY_ROLES for c in key):
+                continue
+            facts = [fixed[column] for column in sorted(key)]
+            if math.prod(len(fact.values) for fact in facts) <= MAX_PINS:
+                found.append(max(facts, key=lambda fact: len(fact.values)))
+    return found
 
 
 def listed(block: Block) -> list[tuple[Fact, Source]]:
@@ -45,6 +70,7 @@ def listed(block: Block) -> list[tuple[Fact, Source]]:
 def pinned(block: Block) -> frozenset[Instance]:
     """The instances whose rows are all pinned."""
     seeds = {fact.source.instance for fact in block.facts if is_pin(fact)}
+    seeds |= {fact.source.instance for fact in keyed(block)}
     seeds |= {key.instance for _fact, key in listed(block)}
     return spread(block, seeds, _carries_key)
 

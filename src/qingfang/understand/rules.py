@@ -35,7 +35,7 @@ from qingfang.understand.catalogue import (
 from qingfang.understand.flows import Block, Flow, Instance, Source, Span
 from qingfang.understand.folding import Const, Reading
 from qingfang.understand.holding import day_before, is_midnight
-from qingfang.understand.pins import carries_unit, is_pin, listed, pinned, spread
+from qingfang.understand.pins import ROW, carries_unit, is_pin, keyed, listed, pinned, spread
 from qingfang.understand.predicates import Fact, day_test, truth
 from qingfang.understand.reasons import reason
 
@@ -300,6 +300,11 @@ def _pins(block: Block) -> list[Pin]:
         if is_pin(fact) and fact.source.instance.table is not None
     ]
     found.extend(
+        Pin(ROW, fact.source.instance.table.name, tuple(const.value() for const in fact.values))
+        for fact in keyed(block)
+        if fact.source.instance.table is not None
+    )
+    found.extend(
         Pin(str(key.role), key.instance.table.name, tuple(const.value() for const in fact.values))
         for fact, key in listed(block)
         if key.instance.table is not None
@@ -308,7 +313,8 @@ def _pins(block: Block) -> list[Pin]:
 
 
 def _pin_reasons(block: Block) -> list[Reason]:
-    spans = [fact.span for fact in block.facts if is_pin(fact) and fact.span is not None]
+    facts = [*(fact for fact in block.facts if is_pin(fact)), *keyed(block)]
+    spans = [fact.span for fact in facts if fact.span is not None]
     return [reason("clinical.pinned", spans[0] if spans else None)]
 
 

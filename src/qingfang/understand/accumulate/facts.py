@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from qingfang.events import Disclosure, Fixed, Grain, Meaning, Pin, Yield
 from qingfang.understand.accumulate.knowledge import DAY, Learner, Limits, Part, digest
+from qingfang.understand.pins import ROW
 
 _KEY_ROLES = frozenset({"patient_id", "visit_id", "prescription_id"})
 _ITEM = frozenset({"item_id", "item_name", "item_spec", "item_class", "item_kind"})
@@ -33,6 +34,11 @@ class Key(Struct, frozen=True):
     digest: int
     prefix: str
     number: int | None
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a row's own number: a patient has many rows."""
+        return self.role.startswith(ROW)
 
 
 class Facts(Struct):
@@ -175,7 +181,9 @@ def _keys(pins: tuple[Pin, ...]) -> tuple[Key, ...]:
         for value in pin.values:
             if value.text is not None:
                 prefix, number = _split(value.text)
-                keys.append(Key(pin.role, digest(pin.role, value.text), prefix, number))
+                # Rows have their numbers within their table.
+                role = f"{ROW}:{pin.table}" if pin.role == ROW else pin.role
+                keys.append(Key(role, digest(role, value.text), prefix, number))
     keys.sort(key=lambda k: (k.role, k.prefix, k.number or 0))
     return tuple(keys)
 

@@ -21,7 +21,8 @@ class Limits(Struct, frozen=True):
     """When parts become a whole. All count distinct things, but `hourly_unseen`.
 
     `hourly_keys`, `daily_keys`: pinned keys in an hour or a day beyond what the work explains.
-    `hourly_unseen`: pinned statements in one hour of the clock whose keys are not known.
+    `hourly_rows`, `daily_rows`, `ordered_rows`: the same of rows opened by their own numbers, of
+    which a prescription has several. `hourly_unseen`: pinned statements in one hour of the clock whose keys are not known.
     `ordered_keys`: keys in key order, however slowly. `listed_keys`: keys in a day after an unpinned
     list that carried them. `list_rows`: what a work list of unknown length explains, and
     `most_explained`: what work lists explain at most. `prescribers`: prescribers whose lists of a
@@ -34,6 +35,9 @@ class Limits(Struct, frozen=True):
 
     window_days: int = 31
     hourly_keys: int = 50
+    hourly_rows: int = 300
+    daily_rows: int = 900
+    ordered_rows: int = 120
     hourly_unseen: int = 600
     daily_keys: int = 300
     ordered_keys: int = 20
@@ -105,7 +109,7 @@ class Knowledge(Struct):
     that carried it. `allowance`: unit → (rows of its work list, when). `item_days`: item → days.
     `held`: what joining goes over. `sums`: a sum → the exclusions it was asked with. `repeats`:
     shape → (times, when). `months`: month counted from year 0. `turned`: prescribers whose own
-    figures were read here (of a place).
+    figures were read here (of a place). `rows`: rows read by their own numbers, of the last day.
     """
 
     last_us: int = 0
@@ -125,6 +129,7 @@ class Knowledge(Struct):
     months: dict[int, int] = {}
     unseen: tuple[int, int] = (0, 0)
     turned: dict[int, int] = {}
+    rows: dict[int, int] = {}
 
 
 def digest(*parts: str) -> int:

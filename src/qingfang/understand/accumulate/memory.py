@@ -201,6 +201,7 @@ class Memory:
         if not learner.service:
             if facts.read:
                 scanning.scan(weighing)
+                scanning.scan_rows(weighing)
             if facts.unseen:
                 scanning.scan_unseen(weighing)
         if facts.prescribers:
@@ -243,6 +244,7 @@ class Memory:
         if not learner.service:
             if facts.read:
                 scanning.scan(weighing)
+                scanning.scan_rows(weighing)
             if facts.unseen:
                 scanning.scan_unseen(weighing)
         if facts.prescribers:

@@ -30,6 +30,7 @@ def explain(w: Weighing) -> None:
     known, facts = w.known, w.facts
     for key in facts.written:
         known.unexplained.pop(key.digest, None)
+        known.rows.pop(key.digest, None)
         remember(known.worked, key.digest, facts.at_us, w.limits.cap)
         for run in known.runs:
             if key.digest in run.keys:
@@ -48,7 +49,9 @@ def scan(w: Weighing) -> None:
     known, facts, keep = w.known, w.facts, w.keep
     limits, at = w.limits, facts.at_us
     month = at - limits.window_days * DAY
-    fresh = [k for k in facts.read if not known_since(known.worked, k.digest, month)]
+    fresh = [
+        k for k in facts.read if not k.is_row and not known_since(known.worked, k.digest, month)
+    ]
     if not fresh:
         return
     listed = sum(r for r, t in known.allowance.values() if t >= at - DAY)
@@ -81,6 +84,34 @@ def scan(w: Weighing) -> None:
     elif hour > limits.hourly_keys + allowed:
         w.find("scan-hour", hour, "detail")
     elif day > limits.daily_keys + allowed:
+        w.find("scan-day", day, "detail")
+
+
+def scan_rows(w: Weighing) -> None:
+    """Row after row opened by its own number, as programs do that read line by line; beyond what
+    the patients of an hour can have."""
+    known, facts, limits, at = w.known, w.facts, w.limits, w.facts.at_us
+    month = at - limits.window_days * DAY
+    fresh = [k for k in facts.read if k.is_row and not known_since(known.worked, k.digest, month)]
+    if not fresh:
+        return
+    runs = known.runs if w.keep else [_copy(r) for r in known.runs]
+    ranges = known.ranges if w.keep else dict(known.ranges)
+    run = max(_advance(runs, ranges, key, at) for key in fresh)
+    new = {k.digest for k in fresh}
+    hour = day = len(new)
+    for digest, last in known.rows.items():
+        if digest not in new:
+            hour += last >= at - HOUR
+            day += last >= at - DAY
+    if w.keep:
+        for digest in new:
+            remember(known.rows, digest, at, limits.cap)
+    if run >= limits.ordered_rows:
+        w.find("scan-order", run, "detail")
+    elif hour > limits.hourly_rows:
+        w.find("scan-hour", hour, "detail")
+    elif day > limits.daily_rows:
         w.find("scan-day", day, "detail")
 
 
