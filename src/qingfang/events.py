@@ -40,64 +40,6 @@ Digest = bytes
 # ------------------------------------------------------------------ decode
 
 
-class Statement(Struct, frozen=True, gc=False):
-    """One statement as a client sent it. What became of it comes later as an `Outcome` of the same
-    `number`, which counts from 1 within the connection.
-
-    `kind` is `query` (simple), `execute` (of a portal), `copy` (either, when the text is COPY),
-    `prepare` (only when the server refused the text, or did not get to it: nothing was executed)
-    or `call` (function call by number, which `name` holds). `binds` are the bound values as text,
-    None for NULL, and None as a whole when there is nothing bound; `guessed` the indexes of binary
-    values whose type was not known, so that their text is a guess. `name` and `portal` are those
-    of the extended protocol; `resumed` tells that a portal goes on after its row limit.
-
-    `sql` reads as with standard_conforming_strings on: what was sent with it off and has a
-    backslash comes with its plain literals as `E'…'`.
-
-    `doubt` says why `sql` may not be what the server executes, and an analyser must call such a
-    statement opaque: `cut` (over-long; the head is kept), `unknown` (prepared out of our sight: by
-    SQL or before we joined; `sql` may be empty), `encoding` (sent while the encoding changed).
-    `cut_binds` tells that values are missing at the end of `binds`.
-
-    `transaction` counts the connection's transactions: statements with the same number are in one,
-    as far as the server had said when the statement was sent (one outside a transaction block is
-    its own). Statements sent on without waiting for answers share a number.
-    """
-
-    number: int
-    at_us: int
-    kind: str
-    sql: str
-    binds: tuple[str | None, ...] | None = None
-    guessed: tuple[int, ...] = ()
-    name: str = ""
-    portal: str = ""
-    resumed: bool = False
-    doubt: Literal["", "cut", "unknown", "encoding"] = ""
-    cut_binds: bool = False
-    transaction: int = 0
-
-
-class Outcome(Struct, frozen=True, gc=False):
-    """What became of the statement `number`. `rows` and `bytes` are what the server returned
-    (DataRow and CopyData frames, headers included), -1 when not known; `parts` the rows of each
-    statement of a simple text that completed.
-
-    `end`: `complete`, `suspended` (row limit reached, the portal may go on), `failed` (`error`,
-    `sqlstate` are the server's), `denied` (the client got our refusal), `skipped` (after an
-    earlier error), `lost` (we did not see, or the connection ended first).
-    """
-
-    number: int
-    at_us: int
-    rows: int
-    bytes: int
-    end: Literal["complete", "suspended", "failed", "denied", "skipped", "lost"]
-    error: str | None = None
-    sqlstate: str = ""
-    parts: tuple[int, ...] = ()
-
-
 class SessionFact(Struct, frozen=True):
     """What is known of the connection as a whole; sent again, whole, when something changes.
 

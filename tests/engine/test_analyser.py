@@ -10,7 +10,7 @@ import pytest
 from qingfang import ipc
 from qingfang.config import Config, Database
 from qingfang.engine.analyser import Answer, Ask, Service
-from qingfang.record.client import Recorder
+from qingfang.record.recorder import Recorder
 from tests.understand.scenes import FIXTURES
 
 FIGURES = (

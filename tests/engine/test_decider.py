@@ -11,10 +11,11 @@ from qingfang import config as configuration
 from qingfang.engine import house
 from qingfang.engine.decider import Decider
 from qingfang.engine.supervisor import Supervisor
-from qingfang.events import Connection, Event, Outcome, Statement
-from qingfang.record.client import Recorder
+from qingfang.events import Connection, Event
 from qingfang.record.reading import records
+from qingfang.record.recorder import Recorder
 from qingfang.sense.gateway.contract import Leg
+from qingfang.statement import Outcome, Statement
 
 CATALOGUE = {
     "dialect": "postgres",

@@ -11,8 +11,9 @@ import pytest
 
 from qingfang.engine import replay
 from qingfang.engine.judging import Told
-from qingfang.events import Connection, Meaning, Outcome, Statement
+from qingfang.events import Connection, Meaning
 from qingfang.sense.tap.pcapfile import CaptureFile
+from qingfang.statement import Outcome, Statement
 from qingfang.understand.analysis import Analyser
 from qingfang.understand.catalogue import KINDS, ROLES, Catalogue, load
 from qingfang.understand.discovery import ddl, review

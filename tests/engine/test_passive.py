@@ -17,11 +17,12 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from qingfang.engine.passive import Decoding
-from qingfang.events import Connection, Outcome, Statement
+from qingfang.events import Connection
 from qingfang.postgres import Server
 from qingfang.sense.tap.capture import Capture
 from qingfang.sense.tap.encryption import Blind
 from qingfang.sense.tap.flows import Flows
+from qingfang.statement import Outcome, Statement
 from tests.support.raw import needs_raw
 
 CLONE_NEWNET = 0x40000000

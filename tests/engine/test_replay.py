@@ -15,9 +15,10 @@ import pytest
 
 from qingfang.engine import replay
 from qingfang.engine.judging import Told
-from qingfang.events import Connection, Event, Outcome, Statement
+from qingfang.events import Connection, Event
 from qingfang.sense.tap.flows import Flows
 from qingfang.sense.tap.pcapfile import CaptureFile
+from qingfang.statement import Outcome, Statement
 from qingfang.understand import catalogue
 from qingfang.understand.catalogue import Catalogue
 from qingfang.understand.discovery import ddl, review

@@ -14,7 +14,7 @@ from qingfang.engine.tap import Listening
 from qingfang.events import Connection, Event
 from qingfang.postgres import Server
 from qingfang.record import reading
-from qingfang.record.client import Recorder
+from qingfang.record.recorder import Recorder
 from qingfang.sense.tap.encryption import Blind
 from tests.support.house import USAGE, WORK, House, until
 from tests.support.ledger import LedgerProcess

@@ -4,7 +4,7 @@ normal form, its literals can be put back, and their places are in order and wit
 import random
 from pathlib import Path
 
-from qingfang.understand.fingerprint import FAMILIES, restore, scan
+from qingfang.understand.fingerprint import FAMILIES, Scan, easy, restore, scan, thorough
 from tests.fuzz import _mutate
 
 _FIXTURES = sorted((Path(__file__).parents[1] / "understand/fixtures").glob("*.sql"))
@@ -22,8 +22,15 @@ _BITS = (
 )
 
 
+def _parts(seen: Scan) -> tuple[object, ...]:
+    return seen.text, seen.starts, seen.ends, seen.kinds, seen.exact
+
+
 def holds_together(text: str, dialect: str) -> None:
-    seen = scan(text, dialect)
+    seen = thorough(text, FAMILIES[dialect])
+    quick = easy(text, FAMILIES[dialect])
+    assert quick is None or _parts(quick) == _parts(seen)
+    assert _parts(scan(text, dialect)) == _parts(seen)
     again = scan(seen.text, dialect)
     assert again.text == seen.text
     assert again.exact == seen.exact

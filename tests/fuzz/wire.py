@@ -5,9 +5,10 @@ came late or twice, everything is seen."""
 import random
 
 from qingfang.engine.passive import Decoding
-from qingfang.events import Connection, Outcome, Statement
+from qingfang.events import Connection
 from qingfang.sense.tap.encryption import Blind
 from qingfang.sense.tap.flows import Flows
+from qingfang.statement import Outcome, Statement
 from tests.support.frames import ACK, T0, Talk
 from tests.support.script import payload
 

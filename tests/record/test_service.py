@@ -13,8 +13,9 @@ import pytest
 from qingfang import ipc
 from qingfang.events import Brief, Connection, Event, Template
 from qingfang.record import client, codec, frame, protocol, reading
-from qingfang.record.client import BlockingRecorder, NotStored, Recorder, follow, follow_blocking
+from qingfang.record.client import BlockingRecorder, NotStored, follow, follow_blocking
 from qingfang.record.entries import Act, Completed, Loss
+from qingfang.record.recorder import Recorder
 from qingfang.record.service import check
 from qingfang.record.verify import verify
 from tests.support.ledger import LedgerProcess

@@ -13,14 +13,15 @@ import uvloop
 
 from qingfang.config import Database, Route
 from qingfang.decode.pgwire import Inline
-from qingfang.events import Connection, Outcome, Statement, Verdict
-from qingfang.sense.gateway import Gateway, Leg, Unjudged
+from qingfang.events import Connection, Verdict
+from qingfang.sense.gateway import Decider, Gateway, Leg, Unjudged
+from qingfang.statement import Outcome, Statement
 
 PASS = Verdict("pass")
 Rule = Callable[[Statement], "Verdict | Awaitable[Verdict]"]
 
 
-class Notes:
+class Notes(Decider):
     """A decider that decides by `rule` and notes everything it is told."""
 
     def __init__(self, rule: Rule) -> None:

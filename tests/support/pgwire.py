@@ -18,7 +18,8 @@ import struct
 from pathlib import Path
 
 from qingfang.decode.pgwire.frames import SSL_REQUEST_PACKET, frame
-from qingfang.events import Outcome, SessionFact, Statement
+from qingfang.events import SessionFact
+from qingfang.statement import Outcome, Statement
 
 Message = tuple[str, bytes]  # ">" or "<", and its bytes
 

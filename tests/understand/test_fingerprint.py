@@ -9,9 +9,11 @@ from qingfang.understand.fingerprint import (
     FAMILIES,
     LONGEST_COUNTED_LIST,
     digest,
+    easy,
     fingerprint,
     restore,
     scan,
+    thorough,
     value,
 )
 from tests.fuzz.fingerprint import holds_together
@@ -258,10 +260,39 @@ PIECES = st.sampled_from(
 DIALECT = st.sampled_from(sorted(FAMILIES))
 
 
+def parts(seen):
+    return seen.text, seen.starts, seen.ends, seen.kinds, seen.exact
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.lists(PIECES, max_size=25).map("".join), DIALECT)
 def test_idempotent_and_restorable(text, dialect):
     holds_together(text, dialect)
+
+
+EASY = st.sampled_from(
+    [
+        *("SELECT", "Dept_Code", "t.qty", "数量", "É", '"Ab"', '"ab"', "`A b`", "[A b]", "#t", "x"),
+        *(" ", "  ", "\n", ",", "(", ")", "=", "<>", "::", "@p1", ":1", "$1", "?", "-", "/", "%"),
+        *("1", "12.5", "1.", "1..2", "12ab", "'a'", "'it''s'", "'药'", "E'x'", "]", "[", "#", "&"),
+    ]
+)
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(st.lists(EASY, max_size=12).map("".join), DIALECT)
+def test_the_quick_way_gives_what_the_thorough_one_does(text, dialect):
+    quick = easy(text, FAMILIES[dialect])
+    assert quick is None or parts(quick) == parts(thorough(text, FAMILIES[dialect]))
+
+
+def test_what_programs_send_is_scanned_the_quick_way():
+    for text in (
+        "SELECT abalance FROM pgbench_accounts WHERE aid = 1234567;",
+        "select 药品名称, sum(数量) from 门诊处方 where 科室='内科' and 日期 >= '2026-11-01'\n  group by 1",
+        'UPDATE "Rx" SET "Qty" = $1, x = x::int WHERE id IN (1, 2, 3)',
+    ):
+        assert easy(text, FAMILIES["postgres"]) is not None
 
 
 STRING = st.text(st.characters(codec="utf-8", exclude_characters="\\\0"), max_size=12).map(

@@ -20,11 +20,12 @@ from pathlib import Path
 
 from qingfang.bench import Progress, Row, absolute, machine, missing, ratio
 from qingfang.engine.passive import Decoding
-from qingfang.events import Connection, Outcome, Statement
+from qingfang.events import Connection
 from qingfang.language import _
 from qingfang.sense.tap.encryption import Blind
 from qingfang.sense.tap.flows import Flows
 from qingfang.sense.tap.pcapfile import CaptureFile
+from qingfang.statement import Outcome, Statement
 
 STATEMENTS = 100_000
 CONNECTIONS = 32

@@ -36,8 +36,9 @@ from qingfang import ipc
 from qingfang.config import Config, Database
 from qingfang.engine import process
 from qingfang.events import Meaning
-from qingfang.record.client import Recorder, now_us
+from qingfang.record.client import now_us
 from qingfang.record.entries import Act
+from qingfang.record.recorder import Recorder
 from qingfang.understand import catalogue
 from qingfang.understand.analysis import Analyser, Analysis
 from qingfang.understand.state import SessionState, Shared

@@ -33,22 +33,14 @@ from qingfang import ipc
 from qingfang.config import Config, Route, Tap
 from qingfang.engine import analyser, happening, judge
 from qingfang.engine.judging import Told
-from qingfang.events import (
-    Brief,
-    Connection,
-    Coverage,
-    Meaning,
-    Outcome,
-    Source,
-    Statement,
-    Template,
-    Touch,
-    Verdict,
-)
+from qingfang.events import Answered, Brief, Connection, Coverage, Meaning, Source, Touch, Verdict
 from qingfang.language import _
-from qingfang.record.client import NotStored, Recorder, now_us
+from qingfang.record.client import NotStored, now_us
 from qingfang.record.entries import Act, Completed
+from qingfang.record.recorder import Recorder
+from qingfang.sense.gateway import contract
 from qingfang.sense.gateway.contract import Leg, Unjudged
+from qingfang.statement import Outcome, Statement
 from qingfang.understand.templates import Found, Templates
 
 log = logging.getLogger(__name__)
@@ -64,11 +56,11 @@ _ANYTHING: Final = (Touch("*", ("item_id", "prescriber_id", "quantity")),)
 class _Pending:
     """A statement between its verdict and its outcome."""
 
-    __slots__ = ("literals", "operator", "seq", "template", "told")
+    __slots__ = ("found", "number", "operator", "seq", "told")
 
-    def __init__(self, found: Found, told: Told | None, operator: str | None) -> None:
-        self.template: Template = found.template
-        self.literals: tuple[str, ...] = found.literals()
+    def __init__(self, number: int, found: Found, told: Told | None, operator: str | None) -> None:
+        self.number: int = number
+        self.found: Found = found
         self.told: Told | None = told
         self.operator: str | None = operator
         self.seq: int = 0
@@ -76,8 +68,8 @@ class _Pending:
 
 class _Session:
     __slots__ = (
-        *("connection", "leg", "operator", "own", "pending", "signed_in", "signed_name"),
-        *("transaction", "written_name"),
+        *("connection", "leg", "one", "operator", "others", "own"),
+        *("signed_in", "signed_name", "transaction", "written_name"),
     )
 
     def __init__(self, connection: Connection) -> None:
@@ -92,7 +84,22 @@ class _Session:
         self.written_name: str = ""
         self.transaction: int = 0
         self.own: bool = False
-        self.pending: dict[int, _Pending] = {}
+        # Statements under way: mostly it is one at a time, which needs no dictionary.
+        self.one: _Pending | None = None
+        self.others: dict[int, _Pending] = {}
+
+    def begin(self, pending: _Pending) -> None:
+        if self.one is None:
+            self.one = pending
+        else:
+            self.others[pending.number] = pending
+
+    def end(self, number: int) -> _Pending | None:
+        one = self.one
+        if one is not None and one.number == number:
+            self.one = None
+            return one
+        return self.others.pop(number, None)
 
     def sends(self, transaction: int) -> None:
         """A statement of this transaction comes: whom an earlier one named no longer counts."""
@@ -128,7 +135,7 @@ class _Session:
             self.operator = operator
 
 
-class Decider:
+class Decider(contract.Decider):
     """The `sense.gateway.Decider` of one process of a route; for a tap, whoever listens calls it
     as a gateway would."""
 
@@ -136,19 +143,20 @@ class Decider:
         run = Path(config.paths.run)
         database = next(d for d in config.database if d.name == sensor.database)
         self._source: Source = "gateway" if isinstance(sensor, Route) else "tap"
-        self._route = sensor.name
-        self._database = database.name
-        self._dialect = database.dialect
-        self._node = config.site.node
-        self._recorder = recorder
-        self._analyser = ipc.Client(run / "analyser.sock")
-        self._judge = ipc.Client(run / "judge.sock")
-        self._templates = Templates()
-        self._world = 0
+        self._route: str = sensor.name
+        self._database: str = database.name
+        self._dialect: str = database.dialect
+        self._node: str = config.site.node
+        self._recorder: Recorder = recorder
+        self._analyser: ipc.Client = ipc.Client(run / "analyser.sock")
+        self._judge: ipc.Client = ipc.Client(run / "judge.sock")
+        self._templates: Templates = Templates()
+        self._world: int = 0
         self._sessions: dict[str, _Session] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._since_us = now_us()
-        self._statements = self._unjudged = 0
+        self._since_us: int = now_us()
+        self._statements: int = 0
+        self._unjudged: int = 0
         self._last_us: int | None = None
 
     def start(self) -> None:
@@ -232,7 +240,7 @@ class Decider:
         if found is None:
             return self._decide(session, connection, statement, None)
         if found.quiet:
-            session.pending[statement.number] = _Pending(found, None, session.operator)
+            session.begin(_Pending(statement.number, found, None, session.operator))
             return PASS
         return self._decided(session, connection, statement, found)
 
@@ -243,7 +251,7 @@ class Decider:
         if _only_work(meaning):
             if session.renamed_by(meaning):
                 return self._work(session, connection, statement, found)
-            session.pending[statement.number] = _Pending(found, None, session.operator)
+            session.begin(_Pending(statement.number, found, None, session.operator))
             self._go(self._learn(session, connection, statement, found))
             return PASS
         return self._decide(session, connection, statement, found)
@@ -252,7 +260,7 @@ class Decider:
         self, session: _Session, connection: Connection, statement: Statement, found: Found
     ) -> Verdict:
         await self._learn(session, connection, statement, found)
-        session.pending[statement.number] = _Pending(found, None, session.operator)
+        session.begin(_Pending(statement.number, found, None, session.operator))
         return PASS
 
     async def _decide(
@@ -266,15 +274,15 @@ class Decider:
         if found is None:
             found = await self._analysed(session, connection, statement)
             if found.quiet and not statement.doubt:
-                session.pending[statement.number] = _Pending(found, None, session.operator)
+                session.begin(_Pending(statement.number, found, None, session.operator))
                 return PASS
             if _only_work(found.meaning) and not statement.doubt:
                 return await self._work(session, connection, statement, found)
         told = await self._asked(session, connection, statement, found)
-        pending = _Pending(found, told, session.operator)
-        session.pending[statement.number] = pending
+        pending = _Pending(statement.number, found, told, session.operator)
+        session.begin(pending)
         if told.verdict.decision in _DURABLE:
-            answered = "denied" if told.verdict.decision == "deny" else "forwarded"
+            answered: Answered = "denied" if told.verdict.decision == "deny" else "forwarded"
             event = happening.event_of(
                 connection, statement, told, found.template.digest.hex(), answered=answered
             )
@@ -335,7 +343,7 @@ class Decider:
         outcome: Outcome,
     ) -> None:
         session = self._sessions.get(connection.id)
-        pending = session.pending.pop(statement.number, None) if session is not None else None
+        pending = session.end(statement.number) if session is not None else None
         if session is None or pending is None or verdict is None:
             self._go(self._late(session or _Session(connection), connection, statement, outcome))
             return
@@ -353,7 +361,7 @@ class Decider:
             )
         elif told is not None and decision in _NOTABLE:
             statement = happening.written(statement)
-            digest = pending.template.digest.hex()
+            digest = pending.found.template.digest.hex()
             self._recorder.later(happening.event_of(connection, statement, told, digest, outcome))
         else:
             self._note(connection, statement, pending, outcome)
@@ -365,20 +373,22 @@ class Decider:
         pending: _Pending,
         outcome: Outcome,
     ) -> None:
+        found, at_us = pending.found, statement.at_us
+        template = found.template
         brief = Brief(
             connection.id,
-            statement.at_us,
-            pending.template.digest,
+            at_us,
+            template.digest,
             statement.kind,
-            pending.literals,
+            found.literals(),
             statement.binds,
-            -1 if outcome.end == "lost" else outcome.at_us - statement.at_us,
+            -1 if outcome.end == "lost" else outcome.at_us - at_us,
             outcome.rows,
             outcome.bytes,
             happening.error_of(outcome) if outcome.error is not None else None,
             pending.operator,
         )
-        self._recorder.note(brief, connection, pending.template)
+        self._recorder.note(brief, connection, template)
 
     async def _late(
         self, session: _Session, connection: Connection, statement: Statement, outcome: Outcome
@@ -396,10 +406,12 @@ class Decider:
             self._recorder.report_loss("event", 1, _("分析或判断进程长时间不可用"))
             return
         if told.verdict.decision == "pass":
-            self._note(connection, statement, _Pending(found, told, session.operator), outcome)
+            number = statement.number
+            pending = _Pending(number, found, told, session.operator)
+            self._note(connection, statement, pending, outcome)
             return
         digest = found.template.digest.hex()
-        answered = "denied" if outcome.end == "denied" else "forwarded"
+        answered: Answered = "denied" if outcome.end == "denied" else "forwarded"
         self._recorder.later(
             happening.event_of(connection, statement, told, digest, outcome, answered)
         )

@@ -14,7 +14,7 @@ from qingfang.config import Config
 from qingfang.decode.pgwire import Inline
 from qingfang.engine import process, status
 from qingfang.engine.decider import Decider
-from qingfang.record.client import Recorder
+from qingfang.record.recorder import Recorder
 from qingfang.sense.gateway import Gateway
 
 GRACE_S = 10.0

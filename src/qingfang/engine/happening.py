@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from qingfang.engine.judging import Told
-from qingfang.events import Answered, Connection, Event, Outcome, Source, Statement
+from qingfang.events import Answered, Connection, Event, Source
+from qingfang.statement import Outcome, Statement
 
 
 def event_of(
@@ -131,4 +132,4 @@ def written(statement: Statement) -> Statement:
         binds = tuple([None if b is None else readable(b) for b in binds])
     if sql is statement.sql and binds == statement.binds:
         return statement
-    return replace(statement, sql=sql, binds=binds)
+    return statement.with_texts(sql, binds)

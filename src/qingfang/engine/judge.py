@@ -31,8 +31,9 @@ from qingfang.engine.judging import Judging
 from qingfang.events import Connection, Meaning
 from qingfang.judge.policy import PolicyError
 from qingfang.judge.snapshot import Rejected
-from qingfang.record.client import Recorder, now_us
+from qingfang.record.client import now_us
 from qingfang.record.entries import Act
+from qingfang.record.recorder import Recorder
 
 log = logging.getLogger(__name__)
 

@@ -39,8 +39,9 @@ from qingfang.engine.process import say_ready
 from qingfang.events import Event
 from qingfang.judge.snapshot import Holder, Rejected, Snapshot
 from qingfang.language import _
-from qingfang.record.client import Recorder, end, follow, now_us
+from qingfang.record.client import end, follow, now_us
 from qingfang.record.entries import Act
+from qingfang.record.recorder import Recorder
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,9 @@ from typing import Final, Protocol
 import msgspec
 
 from qingfang.decode.pgwire import Passive
-from qingfang.events import Connection, Outcome, SessionFact, Statement
+from qingfang.events import Connection, SessionFact
 from qingfang.sense.tap.encryption import Blind
+from qingfang.statement import Outcome, Statement
 
 
 class Decoder(Protocol):

@@ -23,11 +23,12 @@ from msgspec.structs import replace
 from qingfang.engine import happening
 from qingfang.engine.judging import Judging, Told
 from qingfang.engine.passive import Decoding
-from qingfang.events import Connection, Event, Meaning, Outcome, Statement, Verdict, Who
+from qingfang.events import Connection, Event, Meaning, Verdict, Who
 from qingfang.language import _
 from qingfang.sense.tap.encryption import Blind
 from qingfang.sense.tap.flows import Flows
 from qingfang.sense.tap.pcapfile import CaptureFile
+from qingfang.statement import Outcome, Statement
 from qingfang.understand.analysis import Analyser, Analysis
 from qingfang.understand.catalogue import Catalogue
 from qingfang.understand.fingerprint import fingerprint

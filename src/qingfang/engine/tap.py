@@ -35,14 +35,16 @@ from qingfang.config import Config, Database, Tap
 from qingfang.engine import gateway, happening, process, status
 from qingfang.engine.decider import Decider
 from qingfang.engine.passive import DECODERS, Decoding
-from qingfang.events import Connection, Coverage, Outcome, Statement, Verdict
+from qingfang.events import Connection, Coverage, Verdict
 from qingfang.language import _
-from qingfang.record.client import NotStored, Recorder, end, follow, now_us
+from qingfang.record.client import NotStored, end, follow, now_us
 from qingfang.record.entries import Act
+from qingfang.record.recorder import Recorder
 from qingfang.sense.gateway.contract import Leg
 from qingfang.sense.tap.capture import RETIRE_MS, Capture, CaptureRefused
 from qingfang.sense.tap.encryption import Blind
 from qingfang.sense.tap.flows import Flows
+from qingfang.statement import Outcome, Statement
 
 log = logging.getLogger(__name__)
 

@@ -26,6 +26,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final, Generic, TypeVar
 
 from msgspec.structs import replace
+from mypy_extensions import i64
 
 from qingfang.events import (
     Fixed,
@@ -150,14 +151,15 @@ class Found:
         binds: Binds,
     ) -> None:
         self.template: Template = template
+        self.dialect: str = dialect
         self.disclosure: str = variant.meaning.disclosure
         self.quiet: bool = variant.quiet
         self._variant: _Variant = variant
         self._sql: str = sql
         self._seen: Scan = seen
-        self._dialect: str = dialect
         self._binds: Binds = binds
         self._meaning: Meaning | None = variant.meaning if variant.plain else None
+        self._literals: tuple[str, ...] | None = None
 
     @property
     def meaning(self) -> Meaning:
@@ -165,14 +167,37 @@ class Found:
         meaning = self._meaning
         if meaning is None:
             meaning = _Substitution(
-                self._variant, self._sql, self._seen, self._dialect, self._binds
+                self._variant, self._sql, self._seen, self.dialect, self._binds
             ).of(self._variant.meaning)
             self._meaning = meaning
         return meaning
 
     def literals(self) -> tuple[str, ...]:
         """The literals as written, in the order of the template's places."""
-        return self._seen.literals(self._sql)
+        literals = self._literals
+        if literals is None:
+            literals = self._literals = self._seen.literals(self._sql)
+        return literals
+
+
+class _Doorkeeper:
+    """Tells a text that comes again from one that is new, in 32 KiB: most statements with literals
+    in them never come again, and keeping each would push out those that do. May forget a text, and
+    take one in 256 new ones for known."""
+
+    def __init__(self) -> None:
+        self._marks: bytearray = bytearray(1 << 15)
+
+    def knows(self, text: str) -> bool:
+        """Whether it came before; from now on it did."""
+        marks = self._marks
+        found: i64 = hash(text)
+        place: i64 = found & 0x7FFF
+        mark: i64 = (found >> 15) & 0xFF
+        if marks[place] == mark:
+            return True
+        marks[place] = mark
+        return False
 
 
 class Templates:
@@ -182,7 +207,10 @@ class Templates:
     def __init__(self, texts: int = 8_192, forms: int = 8_192) -> None:
         self._texts: Generations[Found] = Generations(texts)
         self._forms: Generations[_Form] = Generations(forms)
-        # Scans of texts with binds, which one text executes with ever other values.
+        self._door: _Doorkeeper = _Doorkeeper()
+        # Texts with binds, which one text executes with ever other values: what is known whatever
+        # these are, and the scans of the others.
+        self._bound: Generations[Found] = Generations(texts)
         self._scans: Generations[tuple[str, Scan]] = Generations(texts)
         self.hits: int = 0
         self.misses: int = 0
@@ -196,11 +224,10 @@ class Templates:
         if made and _mentions(sql, made):
             self.misses += 1
             return None
-        if not binds:
-            known = self._texts.get(sql)
-            if known is not None and known.template.dialect == dialect:
-                self.hits += 1
-                return known
+        known = self._bound.get(sql) if binds else self._texts.get(sql)
+        if known is not None and known.dialect == dialect:
+            self.hits += 1
+            return known
         if len(sql) > LONGEST_TEXT:
             self.misses += 1
             return None
@@ -212,8 +239,12 @@ class Templates:
             return None
         self.hits += 1
         found = Found(form.template, variant, sql, seen, dialect, binds)
-        if not binds and len(sql) <= LONGEST_EXACT:
-            self._texts.put(sql, found)
+        if len(sql) <= LONGEST_EXACT:
+            if binds:
+                if _whatever_is_bound(form, variant):
+                    self._bound.put(sql, found)
+            elif not seen.starts or self._door.knows(sql):
+                self._texts.put(sql, found)
         return found
 
     def _scan(self, sql: str, dialect: str) -> Scan:
@@ -299,6 +330,19 @@ def _choose(form: _Form, sql: str, seen: Scan, dialect: str, binds: Binds) -> _V
             else:
                 return variant
     return None
+
+
+def _whatever_is_bound(form: _Form, variant: _Variant) -> bool:
+    """Whether a text of this form means the same with any values bound to it."""
+    if not variant.plain or len(form.layouts) != 1 or form.layouts[0].kept_binds:
+        return False
+    for variants in form.layouts[0].variants.values():
+        for other in variants:
+            for test in other.tests:
+                for bind in test.binds:
+                    if bind >= 0:
+                        return False
+    return True
 
 
 def _passes(test: _Test, sql: str, seen: Scan, dialect: str, binds: Binds) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from qingfang.decode.pgwire import Passive
-from qingfang.events import Outcome, Statement
+from qingfang.statement import Outcome, Statement
 from tests.support.pgwire import client, server, told
 
 ANSWER = (

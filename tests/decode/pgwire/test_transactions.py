@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qingfang.decode.pgwire import Passive
-from qingfang.events import Statement
+from qingfang.statement import Statement
 from tests.support.pgwire import client, server
 
 

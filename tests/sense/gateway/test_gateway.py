@@ -25,8 +25,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from qingfang.decode.pgwire import SSL_REQUEST_PACKET, Inline
-from qingfang.events import Statement, Verdict
+from qingfang.events import Verdict
 from qingfang.postgres import Server, free_port
+from qingfang.statement import Statement
 from tests.support.gateway import PASS, Running, running
 
 DENY = Verdict("deny", ("按医生汇总药品用量",))

@@ -60,15 +60,14 @@ from qingfang.decode.pgwire.pipeline import (
     STARTING,
     TLS_ASKED,
     Conversation,
-    Doubt,
     Entry,
     Portal,
     Prepared,
 )
 from qingfang.decode.pgwire.text import conforming, decode, redact
 from qingfang.decode.pgwire.values import bound_values
-from qingfang.events import Statement
 from qingfang.language import _
+from qingfang.statement import Doubt, Statement
 
 MAX_HELD: Final = 65_536
 MAX_BOUND: Final = 1 << 20

@@ -32,10 +32,8 @@ from qingfang.decode.pgwire.frames import (
     SYNC,
 )
 from qingfang.decode.pgwire.text import codec_of, decode, program_name
-from qingfang.events import Outcome, SessionFact, Statement
-
-End = Literal["complete", "suspended", "failed", "denied", "skipped", "lost"]
-Doubt = Literal["", "cut", "unknown", "encoding"]
+from qingfang.events import SessionFact
+from qingfang.statement import Doubt, End, Outcome, Statement
 
 # Where the conversation stands.
 STARTING: Final = 0  # the next client packet has no kind byte

@@ -24,7 +24,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Final
 
 from mypy_extensions import i64
 
@@ -38,25 +38,16 @@ from qingfang.decode.pgwire.frames import (
 )
 from qingfang.decode.pgwire.frontend import Frontend
 from qingfang.decode.pgwire.pipeline import BLIND, READY, SIGNING_IN, Conversation
-from qingfang.events import (
-    ASKS,
-    TELLS,
-    TO_CLIENT,
-    TO_SERVER,
-    UNSETTLED,
-    Outcome,
-    SessionFact,
-    Statement,
-)
+from qingfang.decoder import Decoder
+from qingfang.events import ASKS, TELLS, TO_CLIENT, TO_SERVER, UNSETTLED, SessionFact
+from qingfang.statement import Outcome, Statement
 
 MAX_SQL: Final = 16 * 1024 * 1024
 
 
-class Inline:
+class Inline(Decoder):
     """Between client and server. `function_calls` and `replication` let through what bypasses SQL
-    and is refused otherwise. `tls_request` asks a server for encryption; it answers `S` or `N`."""
-
-    tls_request: ClassVar[bytes] = SSL_REQUEST_PACKET
+    and is refused otherwise."""
 
     def __init__(
         self, max_sql: int = MAX_SQL, function_calls: bool = False, replication: bool = False
@@ -120,6 +111,11 @@ class Inline:
 
     def tls_answer(self, accept: bool) -> None:
         self._front.tls_answer(accept)
+
+    @property
+    def tls_request(self) -> bytes:
+        """SSLRequest; a server answers `S` or `N`."""
+        return SSL_REQUEST_PACKET
 
     @property
     def waiting(self) -> bool:

@@ -11,12 +11,15 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import ClassVar, Protocol
 
 from msgspec import Struct
+from mypy_extensions import mypyc_attr
 
-from qingfang.events import Connection, Outcome, SessionFact, Statement, Verdict
+from qingfang.decoder import Decoder
+from qingfang.events import Connection, Verdict
+from qingfang.statement import Outcome, Statement
 
 
 class Leg(Struct, frozen=True):
@@ -39,63 +42,28 @@ class Unjudged(Struct, frozen=True):
     cause: str
 
 
-class Decoder(Protocol):
-    """One connection's protocol state. `client`, `server`, `allow` and `deny` return what there is
-    to do (`qingfang.events.ASKS`, …). Methods may raise; an exception with a `response` (bytes)
-    means that a peer broke the protocol and what to tell the client last."""
-
-    tls_request: ClassVar[bytes]
-
-    @property
-    def asked(self) -> Statement | None: ...
-    @property
-    def request(self) -> str: ...
-    @property
-    def cancel_packet(self) -> bytes: ...
-    @property
-    def waiting(self) -> bool: ...
-    @property
-    def started(self) -> bool: ...
-    @property
-    def signed_in(self) -> bool: ...
-    @property
-    def idle(self) -> bool: ...
-    @property
-    def between_answers(self) -> bool: ...
-    @property
-    def terminated(self) -> bool: ...
-    @property
-    def dismissed(self) -> bool: ...
-    def client(self, data: bytes, at_us: int) -> int: ...
-    def server(self, data: bytes, at_us: int) -> int: ...
-    def allow(self) -> int: ...
-    def deny(self, message: str, hint: str = "") -> int: ...
-    def tls_answer(self, accept: bool) -> None: ...
-    def refusal(self, sqlstate: str, message: str) -> bytes: ...
-    def fact(self) -> SessionFact: ...
-    def take_to_server(self) -> list[bytes]: ...
-    def take_to_client(self) -> list[bytes]: ...
-    def take_events(self) -> list[Statement | Outcome | SessionFact]: ...
-    def close(self, at_us: int) -> None: ...
-
-
 DecoderFactory = Callable[[], Decoder]
 
 
-class Decider(Protocol):
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Decider(ABC):
     """Called in the order things happen on a connection, from the relaying loop: be quick. An
     exception out of `decide` is a failure as a time-out is; the others' are logged and ignored."""
 
+    @abstractmethod
     def opened(self, connection: Connection, leg: Leg) -> None:
         """Signed in; again when account, program or encoding change."""
 
+    @abstractmethod
     def refused(self, connection: Connection, sqlstate: str, error: str) -> None:
         """The server did not let the client in."""
 
+    @abstractmethod
     def decide(
         self, connection: Connection, statement: Statement
     ) -> Verdict | Awaitable[Verdict]: ...
 
+    @abstractmethod
     def completed(
         self,
         connection: Connection,
@@ -106,7 +74,9 @@ class Decider(Protocol):
         """The statement is over. `verdict` is None when none was had in time, or none was asked
         for because the server (`prepare`) or the gateway (`call`) refused it: judge it now."""
 
+    @abstractmethod
     def unjudged(self, interval: Unjudged) -> None:
         """The failure policy begins, and ends, to answer instead of a verdict."""
 
+    @abstractmethod
     def closed(self, connection: Connection) -> None: ...

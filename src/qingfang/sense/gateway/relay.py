@@ -36,15 +36,14 @@ from qingfang.events import (
     TO_SERVER,
     UNSETTLED,
     Connection,
-    Outcome,
     SessionFact,
-    Statement,
     Verdict,
 )
 from qingfang.language import _
 from qingfang.sense.gateway.backend import call
 from qingfang.sense.gateway.contract import Decider, Decoder, Leg
 from qingfang.sense.gateway.failure import Failure
+from qingfang.statement import Outcome, Statement
 
 if TYPE_CHECKING:
     from qingfang.sense.gateway.server import Gateway
@@ -94,6 +93,9 @@ class Relay:
         self._number = number
         self._client: asyncio.Transport | None = None
         self._server: asyncio.Transport | None = None
+        # Statements without an outcome yet: mostly it is one at a time, which needs no dictionary.
+        self._one: Statement | None = None
+        self._verdict: Verdict | None = None
         self._open: dict[int, tuple[Statement, Verdict | None]] = {}
         self._connection: Connection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -285,7 +287,7 @@ class Relay:
 
     def _answer(self, statement: Statement, verdict: Verdict) -> int:
         self._failure.judged()
-        self._open[statement.number] = (statement, verdict)
+        self._begun(statement, verdict)
         if verdict.decision in {"deny", "mask"}:
             return self._decoder.deny(
                 _("这条语句被防统方系统拒绝（编号 {}）。合法统计请先申请授权。").format(
@@ -298,7 +300,7 @@ class Relay:
         """No verdict: the route's failure policy decides."""
         opens = self._settings.fails_open
         self._failure.failed(opens, cause)
-        self._open[statement.number] = (statement, None)
+        self._begun(statement, None)
         if opens:
             return self._decoder.allow()
         return self._decoder.deny(
@@ -306,6 +308,12 @@ class Relay:
                 self._name(statement)
             )
         )
+
+    def _begun(self, statement: Statement, verdict: Verdict | None) -> None:
+        if self._one is None:
+            self._one, self._verdict = statement, verdict
+        else:
+            self._open[statement.number] = (statement, verdict)
 
     def _name(self, statement: Statement) -> str:
         assert self._connection is not None
@@ -316,14 +324,19 @@ class Relay:
         assert connection is not None
         for event in events:
             if isinstance(event, Outcome):
-                found = self._open.pop(event.number, None)
-                if found is not None:
-                    try:
-                        self._decider.completed(connection, found[0], found[1], event)
-                    except Exception:
-                        self._failed()
+                statement, verdict = self._one, self._verdict
+                if statement is not None and statement.number == event.number:
+                    self._one = None
+                elif (found := self._open.pop(event.number, None)) is not None:
+                    statement, verdict = found
+                else:
+                    continue
+                try:
+                    self._decider.completed(connection, statement, verdict, event)
+                except Exception:
+                    self._failed()
             elif isinstance(event, Statement):
-                self._open[event.number] = (event, None)
+                self._begun(event, None)
             else:
                 connection = self._facts(event)
 
