@@ -41,6 +41,13 @@ def test_a_good_file(tmp_path: Path) -> None:
     assert [r.kind for r in got.route] == ["clinical", "report"]
 
 
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    got = read(tmp_path, GOOD + '[paths]\nstate = "kept"\nrun = "/run/q"\n')
+    assert got.database[0].catalogue == str(tmp_path / "his.json")
+    assert got.paths == config.Paths(state=str(tmp_path / "kept"), run="/run/q")
+    assert got.route[0].tls_key == ""
+
+
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     assert read(tmp_path, "") == config.Config()
 
@@ -80,6 +87,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "gbk.toml").write_bytes('[site]\nname="示范医院"'.encode("gbk"))
     with pytest.raises(config.ConfigError, match="UTF-8"):
         config.read(tmp_path / "gbk.toml")
+    (tmp_path / "deep.toml").write_text("x = " + "[" * 5000)
+    with pytest.raises(config.ConfigError, match="嵌套过深"):
+        config.read(tmp_path / "deep.toml")
 
 
 def _keys(struct: type, prefix: str = "") -> list[str]:

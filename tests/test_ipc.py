@@ -77,7 +77,35 @@ def test_a_refusal_carries_its_text_and_a_bug_does_not(tmp_path: Path) -> None:
     dialogue(tmp_path, talk)
 
 
-def test_streams_and_calls_share_a_connection(tmp_path: Path) -> None:
+def test_a_slow_reader_of_a_stream_holds_little_and_holds_nobody_up(tmp_path: Path) -> None:
+    made = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal made
+        while True:
+            made += 1
+            yield bytes(65536)
+
+    async def handler(method: str, payload: bytes, peer: ipc.Peer) -> bytes | AsyncIterator[bytes]:
+        return endless() if method == "endless" else payload
+
+    async def main() -> None:
+        path = tmp_path / "slow.sock"
+        server = await ipc.serve(path, handler)
+        client = ipc.Client(path)
+        stream = client.stream("endless")
+        assert len(await anext(stream)) == 65536
+        for _n in range(200):
+            assert await client.call("echo", b"x") == b"x"
+        assert made < 100  # what fits into the sockets' buffers, not what the service could make
+        await stream.aclose()
+        await client.close()
+        server.close()
+
+    asyncio.run(main())
+
+
+def test_calls_go_on_beside_a_stream(tmp_path: Path) -> None:
     async def talk(path: Path, client: ipc.Client) -> None:
         got = []
         async for item in client.stream("count", b"5"):
@@ -94,6 +122,9 @@ def test_streams_and_calls_share_a_connection(tmp_path: Path) -> None:
         struct.pack("!IQB", ipc.MAX_FRAME + 1, 1, ipc.REQUEST),
         struct.pack("!IQB", 5, 1, 77) + b"hello",
         bytes(range(64, 128)),
+        struct.pack("!IQB", 0, 1, ipc.REQUEST),
+        struct.pack("!IQB", 3, 1, ipc.REQUEST) + b"\x05ec",
+        struct.pack("!IQB", 3, 1, ipc.REQUEST) + b"\x02\xff\xfe",
     ],
 )
 def test_a_malformed_frame_ends_that_connection_only(tmp_path: Path, garbage: bytes) -> None:
@@ -106,6 +137,26 @@ def test_a_malformed_frame_ends_that_connection_only(tmp_path: Path, garbage: by
         assert await client.call("echo", b"fine") == b"fine"
 
     dialogue(tmp_path, talk)
+
+
+def test_an_answer_that_is_too_large_ends_the_call(tmp_path: Path) -> None:
+    async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(struct.pack("!IQB", ipc.MAX_FRAME + 1, 1, ipc.ANSWER))
+
+    async def main() -> None:
+        path = tmp_path / "s.sock"
+        server = await asyncio.start_unix_server(says, path)
+        client = ipc.Client(path)
+        with pytest.raises(ipc.Unavailable):
+            await client.call("echo")
+        blocking = ipc.BlockingClient(path)
+        with pytest.raises(ipc.Unavailable, match="malformed"):
+            await asyncio.to_thread(blocking.call, "echo")
+        await client.close()
+        server.close()
+
+    asyncio.run(main())
 
 
 def test_a_lost_service_is_said_and_found_again(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ Rules this module keeps:
 
 1. Unknown keys are errors: a misspelt key must not silently mean the default.
 2. An error names the file, the line, the key and what would be right.
-3. What decides over people (rules, grants, modes, rosters) is not here: it comes in the signed
+3. Paths are relative to the folder of this file, whoever reads it from wherever; `read` gives them
+   absolute.
+4. What decides over people (rules, grants, modes, rosters) is not here: it comes in the signed
    snapshot from the console, because this file belongs to the IT department.
 """
 
@@ -14,10 +16,11 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from qingfang.language import _
 
@@ -66,7 +69,7 @@ class Console(_Section, frozen=True, kw_only=True):
 
 
 class Database(_Section, frozen=True, kw_only=True):
-    """One database under protection; `catalogue` tells what its tables mean."""
+    """One database under protection; the file `catalogue` tells what its tables mean."""
 
     name: Name
     address: Address
@@ -177,13 +180,42 @@ def read(file: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         raise ConfigError(file, int(found[1]) if found else None, "", str(error)) from None
+    except RecursionError:
+        raise ConfigError(file, None, "", _("方括号或花括号嵌套过深")) from None
     try:
         config = msgspec.convert(tree, Config, strict=True)
     except msgspec.ValidationError as error:
         key, problem = _explain(str(error))
         raise ConfigError(file, _line_of(text, key), key, problem) from None
     _check_references(file, text, config)
-    return config
+    return _placed(config, file.absolute().parent)
+
+
+_PATHS = {
+    Paths: ("state", "run"),
+    Database: ("catalogue",),
+    Route: ("tls_certificate", "tls_key", "backend_ca"),
+    Mail: ("password_file",),
+    Syslog: ("ca",),
+    Webhook: ("secret_file",),
+}
+
+
+def _placed(section: Any, folder: Path) -> Any:
+    """A section, and those in it, with absolute paths."""
+    if isinstance(section, tuple):
+        return tuple(_placed(each, folder) for each in section)
+    if not isinstance(section, _Section):
+        return section
+    paths = _PATHS.get(type(section), ())
+    changes: dict[str, Any] = {}
+    for name in section.__struct_fields__:
+        value = getattr(section, name)
+        if name in paths:
+            changes[name] = str(folder / value) if value else value
+        else:
+            changes[name] = _placed(value, folder)
+    return replace(section, **changes)
 
 
 def _explain(message: str) -> tuple[str, str]:

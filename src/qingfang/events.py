@@ -25,7 +25,7 @@ Grain = Literal["prescriber", "department", "institution", "detail"]
 Subtype = Literal["item", "class", "total", "pinned", "worklist"]
 Delivery = Literal["returned", "stored"]
 Decision = Literal["pass", "log", "review", "alert", "mask", "deny"]
-Source = Literal["gateway", "tap", "trail", "replay"]
+Source = Literal["gateway", "tap", "trail", "replay", "engine"]
 Answered = Literal["forwarded", "denied", "masked", "killed"]
 ASKS: Final = 1
 TO_SERVER: Final = 2
@@ -85,11 +85,12 @@ class Selection(Struct, frozen=True, gc=False):
 
 
 class Period(Struct, frozen=True, gc=False, rename={"from_": "from"}):
-    """The time a statement selects; either end is None when it is not fixed. `to` is inclusive as
-    written by the statement, whatever operator was used."""
+    """The time a statement selects; either end is None when it is not fixed. Both are included: where
+    a midnight ends it (`< '2026-11-01'`, `before` is true) `to` is the day before."""
 
     from_: Value | None = None
     to: Value | None = None
+    before: bool = False
 
 
 class Scope(Struct, frozen=True, gc=False):

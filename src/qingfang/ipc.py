@@ -3,13 +3,15 @@
 Rules this module keeps:
 
 1. A frame is a 4-byte big-endian length, an 8-byte request number, one byte of kind, the payload.
-   Frames over `MAX_FRAME` end the connection: no peer can make us hold more.
+   A frame over `MAX_FRAME`, or one that is no request or no answer, ends the connection, at either
+   end: no peer can make us hold more.
 2. Who may talk is decided by the kernel's word (`SO_PEERCRED`), never by what the peer says.
 3. Answers may come in any order; a request number pairs them. A handler that raises `Refusal`
    answers with its message; any other exception is logged here and answered as an internal error,
    without its text (it could hold a name).
-4. A stream answer is a row of `ITEM` frames and one `END`; the receiver's socket buffer is the
-   only flow control, so a slow reader slows its own stream and nobody else's.
+4. A stream answer is a row of `ITEM` frames and one `END`, on a connection of its own: the
+   receiver's socket buffer is the only flow control, so a slow reader slows its own stream and
+   nobody else's, and holds no more than that buffer.
 """
 
 from __future__ import annotations
@@ -63,6 +65,17 @@ def _request(number: int, method: str, payload: bytes) -> bytes:
     return _frame(number, REQUEST, bytes([len(name)]) + name + payload)
 
 
+def _asked(body: bytes) -> tuple[str, bytes] | None:
+    """(method, payload) of a request; None when it is none."""
+    end = 1 + body[0] if body else 0
+    if not 0 < end <= len(body):
+        return None
+    try:
+        return body[1:end].decode(), body[end:]
+    except UnicodeDecodeError:
+        return None
+
+
 async def serve(
     path: Path, handler: Handler, *, uids: frozenset[int] | None = None
 ) -> asyncio.AbstractServer:
@@ -84,11 +97,11 @@ async def serve(
                 if length > MAX_FRAME or kind != REQUEST:
                     log.warning("closed a connection to %s: malformed frame", path.name)
                     return
-                body = await reader.readexactly(length)
-                method = body[1 : 1 + body[0]].decode()
-                task = asyncio.create_task(
-                    _answer(handler, writer, number, method, body[1 + body[0] :], peer)
-                )
+                asked = _asked(await reader.readexactly(length))
+                if asked is None:
+                    log.warning("closed a connection to %s: malformed request", path.name)
+                    return
+                task = asyncio.create_task(_answer(handler, writer, number, *asked, peer))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
@@ -131,14 +144,14 @@ async def _answer(
 
 
 class Client:
-    """An asyncio client; one connection, any number of requests under way. Reconnects on the next
-    call after a loss; a request whose connection is lost raises `Unavailable` (it may or may not
-    have been carried out)."""
+    """An asyncio client; one connection for any number of calls under way, one more for each stream.
+    Reconnects on the next call after a loss; a request whose connection is lost raises
+    `Unavailable` (it may or may not have been carried out)."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writer: asyncio.StreamWriter | None = None
-        self._waiting: dict[int, asyncio.Future[bytes] | asyncio.Queue[tuple[int, bytes]]] = {}
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._number = 0
         self._lock = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
@@ -147,27 +160,27 @@ class Client:
         async with self._lock:
             if self._writer is not None and not self._writer.is_closing():
                 return self._writer
-            try:
-                reader, writer = await asyncio.open_unix_connection(self._path)
-            except OSError as error:
-                raise Unavailable(f"{self._path.name}: {error.strerror}") from None
+            reader, writer = await self._opened()
             self._writer = writer
             self._reading = asyncio.create_task(self._read(reader, writer))
             return writer
+
+    async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            return await asyncio.open_unix_connection(self._path)
+        except OSError as error:
+            raise Unavailable(f"{self._path.name}: {error.strerror}") from None
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 length, number, kind = _HEADER.unpack(await reader.readexactly(_HEADER.size))
+                if length > MAX_FRAME:
+                    log.warning("closed a connection to %s: malformed frame", self._path.name)
+                    return
                 payload = await reader.readexactly(length)
-                waiter = self._waiting.get(number)
-                if waiter is None:
-                    continue
-                if isinstance(waiter, asyncio.Queue):
-                    waiter.put_nowait((kind, payload))
-                    continue
-                del self._waiting[number]
-                if waiter.done():
+                waiter = self._waiting.pop(number, None)
+                if waiter is None or waiter.done():
                     continue
                 if kind == ANSWER:
                     waiter.set_result(payload)
@@ -181,9 +194,7 @@ class Client:
                 self._writer = None
             lost, self._waiting = self._waiting, {}
             for waiter in lost.values():
-                if isinstance(waiter, asyncio.Queue):
-                    waiter.put_nowait((FAILED, b"connection lost"))
-                elif not waiter.done():
+                if not waiter.done():
                     waiter.set_exception(Unavailable(f"{self._path.name}: connection lost"))
 
     async def call(self, method: str, payload: bytes = b"") -> bytes:
@@ -199,23 +210,22 @@ class Client:
             self._waiting.pop(number, None)
 
     async def stream(self, method: str, payload: bytes = b"") -> AsyncIterator[bytes]:
-        writer = await self._connect()
-        self._number += 1
-        number = self._number
-        queue: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
-        self._waiting[number] = queue
+        reader, writer = await self._opened()
         try:
-            writer.write(_request(number, method, payload))
+            writer.write(_request(1, method, payload))
             while True:
-                kind, item = await queue.get()
+                length, _number, kind = _HEADER.unpack(await reader.readexactly(_HEADER.size))
+                item = await reader.readexactly(length)
                 if kind == ITEM:
                     yield item
                 elif kind == END:
                     return
                 else:
                     raise _error(kind, item)
+        except (asyncio.IncompleteReadError, OSError):
+            raise Unavailable(f"{self._path.name}: connection lost") from None
         finally:
-            self._waiting.pop(number, None)
+            writer.close()
 
     async def close(self) -> None:
         if self._writer is not None:
@@ -265,6 +275,8 @@ class BlockingClient:
             sock.sendall(_request(self._number, method, payload))
             while True:
                 length, number, kind = _HEADER.unpack(self._exactly(sock, _HEADER.size))
+                if length > MAX_FRAME:
+                    raise ConnectionError("malformed frame")
                 body = self._exactly(sock, length)
                 if number == self._number:
                     yield kind, body

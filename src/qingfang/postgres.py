@@ -50,7 +50,9 @@ from psycopg.conninfo import make_conninfo
 from qingfang.language import _
 
 SUPERUSER = "postgres"
-_SHARED = Path("/var/lib/qingfang")
+SHARED = Path("/var/lib/qingfang")
+"""Where the server's user finds what it cannot reach at its place; all of it begins with `OURS`."""
+OURS = ("postgres-", "embedded-postgres-")
 _SOCKET_PORT = 5432
 _SOCKET_MAX = 90  # sun_path holds 108 bytes, the socket's own name takes 17
 _TAKE_OVER = 8.0  # seconds; an immediate shutdown is over within 5
@@ -304,8 +306,10 @@ class Server:
 
     def _elsewhere(self) -> Path:
         """A new folder for what the server's user has to reach and cannot reach here."""
-        _SHARED.mkdir(mode=0o711, parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix="postgres-", dir=_SHARED))
+        if not SHARED.exists():
+            SHARED.mkdir(parents=True)
+            SHARED.chmod(0o711)  # whatever our umask is
+        place = Path(tempfile.mkdtemp(prefix="postgres-", dir=SHARED))
         place.chmod(0o711)
         return place
 
@@ -325,7 +329,7 @@ class Server:
         if self._reaches(origin / "pginstall" / "bin"):
             return origin / "pginstall"
         version = importlib.metadata.version("embedded-postgres")
-        copy = _SHARED / f"embedded-postgres-{version}"
+        copy = SHARED / f"embedded-postgres-{version}"
         if not copy.exists():
             fresh = self._elsewhere()
             for name in ("embedded_postgres", "embedded_postgres.libs"):

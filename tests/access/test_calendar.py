@@ -58,3 +58,13 @@ def test_days_of_the_calendar() -> None:
     day = calendar.Special(dt.date(2026, 10, 1), False, "国庆节")
     calendar.replace([1], [["08:00", "12:00"]], [day], by=None)
     assert calendar.standing().days == [day]
+
+
+def test_days_that_are_over_stay_as_they_were() -> None:
+    today = timezone.localdate()
+    over = calendar.Special(today - dt.timedelta(days=3), False, "已过")
+    ahead = calendar.Special(today + dt.timedelta(days=3), False, "将来")
+    calendar.replace([1], [["08:00", "12:00"]], [over, ahead], by=None)
+    changed = calendar.Special(over.day, True, "改写")
+    calendar.replace([1], [["08:00", "12:00"]], [changed], by=None)
+    assert calendar.standing().days == [over]

@@ -19,7 +19,7 @@ FIGURES = (
 
 
 def started(folder: Path) -> Service:
-    database = Database(name="his", address="127.0.0.1:5432", catalogue="small.json")
+    database = Database(name="his", address="127.0.0.1:5432", catalogue=str(folder / "small.json"))
     shutil.copy(FIXTURES / "small.json", folder / "small.json")
     service = Service(
         Config(database=(database,)), Recorder(folder / "ledger.sock", "analyser"), folder

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 
 from qingfang import config as configuration
-from qingfang.engine import house
+from qingfang.engine import closed, house
 from qingfang.engine.decider import Decider
 from qingfang.engine.supervisor import Supervisor
 from qingfang.events import Connection, Event
@@ -49,7 +49,7 @@ def play(folder: Path, dialogue: list[tuple[str, int, str]]) -> list[str | None]
     file.write_text(CONFIG.format(state=folder, run=folder), encoding="utf-8")
     (folder / "catalogue.json").write_text(json.dumps(CATALOGUE), encoding="utf-8")
     config = configuration.read(file)
-    house.folders(config)
+    closed.close(config)
 
     async def work() -> None:
         boss = Supervisor()

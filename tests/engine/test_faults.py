@@ -14,11 +14,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import psycopg
 import pytest
 
 from qingfang import crypto, ipc
+from qingfang.judge.snapshot import Envelope, digest
 from qingfang.postgres import Server
 from qingfang.record.client import stat
 from tests.support.house import CATALOGUE, USAGE, WORK, House, until
@@ -190,22 +192,35 @@ def test_a_broken_catalogue_is_named_and_the_old_one_stays(house: House) -> None
     tables = dict(CATALOGUE["tables"])
     tables["public.rx"] = {"kind": "usage", "columns": {"doctor": "doktor"}}
     before = len(house.acts("catalogue.refused"))
-    for text in (json.dumps({**CATALOGUE, "tables": tables}), "{"):
+    whole = json.dumps(CATALOGUE, indent=1)
+    broken = (
+        json.dumps({**CATALOGUE, "tables": tables}, indent=1),
+        whole[: len(whole) // 2],
+        json.dumps({**CATALOGUE, "tables": []}),
+    )
+    for text in broken:
         house.catalogue.write_text(text, encoding="utf-8")
         wanted = before = before + 1
         until(lambda: len(house.acts("catalogue.refused")) == wanted)  # noqa: B023
-    named, torn = house.acts("catalogue.refused")[-2:]
-    assert f"{house.catalogue}: tables.public.rx.columns.doctor" in named.about
-    assert str(house.catalogue) in torn.about
+    role, torn, kind = (a.about for a in house.acts("catalogue.refused")[-3:])
+    line = next(n for n, text in enumerate(broken[0].splitlines(), 1) if "doktor" in text)
+    assert f"{house.catalogue}:{line}: tables.public.rx.columns.doctor: " in role
+    assert torn.startswith(f"{house.catalogue}:{broken[1].count(chr(10)) + 1}: 不是完整的 JSON")
+    assert f"{house.catalogue}:1: tables: " in kind
+    # Killed while it is broken, the analyser comes back with the one that was in force.
+    house.kill("analyser")
+    until(lambda: any("catalogue.json" in a.about for a in house.acts("catalogue.in-force")[1:]))
     with house.client() as client:
         client.execute(SHAPE.format("old_catalogue"))
-    assert house.events(about="old_catalogue")[0].verdict == "alert"
+    assert until(lambda: house.events(about="old_catalogue"))[0].verdict == "alert"
     house.catalogue.write_text(json.dumps(CATALOGUE), encoding="utf-8")
 
 
 def test_a_snapshot_that_is_torn_forged_or_old_changes_nothing(house: House) -> None:
     house.hand_down(7)
     until(lambda: [a.about for a in house.acts("snapshot.in-force")] == ["7"])
+    held = msgspec.json.decode((house.state / "snapshot.json").read_bytes(), type=Envelope)
+    previous = digest(held.payload)
     count = len(house.acts("snapshot.refused"))
 
     def refused() -> str:
@@ -219,6 +234,15 @@ def test_a_snapshot_that_is_torn_forged_or_old_changes_nothing(house: House) -> 
     house.hand_down(8, key=crypto.Ed25519Signer.generate())
     assert refused()
     house.hand_down(6)
+    assert "6" in refused()
+    house.hand_down(8, previous=previous, policy="[thresholds]\nno_such_key = 1\n")
+    assert "snapshot:1: thresholds: 没有这个键" in refused()
+    house.hand_down(8, previous=previous, policy="[thresholds\n")
+    assert "snapshot:1" in refused()
+    with house.client("desk") as client, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        client.execute(USAGE.format(4))
+    # Nor does a kill bring the old one back, or leave nothing in force.
+    house.kill("judge")
     assert "6" in refused()
     with house.client("desk") as client, pytest.raises(psycopg.errors.InsufficientPrivilege):
         client.execute(USAGE.format(4))
@@ -309,7 +333,8 @@ class Running:
         assert self.process.poll() is None, (self.house.place / "run.log").read_text()
         client = ipc.BlockingClient(self.house.run / "status.sock")
         try:
-            return json.loads(client.call("processes")).get(name, "")
+            told = json.loads(client.call("processes"))
+            return next((p["state"] for p in told if p["name"] == name), "")
         except ipc.Unavailable:
             return ""
         finally:
@@ -332,6 +357,7 @@ def test_with_the_console_killed_alerts_are_told_and_an_end_leaves_nothing(
     with house.client() as client:
         client.execute(SHAPE.format("no_console"))
     until(lambda: [a for a in house.acts("notice.sent") if a.details["channel"] == "syslog"])
+    until(lambda: any(a.about == "console" for a in house.acts("process.died")))
     children = running.children()
     assert len(children) >= 6
     running.process.send_signal(signal.SIGTERM)

@@ -138,7 +138,7 @@ def test_a_line_is_the_contract_without_a_ledger() -> None:
     (event,) = [json.loads(text) for text in lines]
     assert "log" not in event
     assert "seq" not in event
-    assert event["at"] == "2026-09-21T14:13:20.005000+00:00"
+    assert event["at"] == "2026-09-21T22:13:20.005000+08:00"
     assert event["took_ms"] == 2.0
     assert (event["source"], event["program"], event["rows"]) == ("replay", "门诊", 2)
     assert len(event["fingerprint"]) == 64

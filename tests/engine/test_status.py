@@ -6,7 +6,8 @@ import msgspec
 
 from qingfang import ipc
 from qingfang.config import Config, Database, Route, Tap
-from qingfang.engine.status import Status
+from qingfang.engine.status import Process, Status
+from qingfang.engine.supervisor import Change
 from qingfang.events import Coverage
 
 CONFIG = Config(
@@ -37,3 +38,19 @@ def test_a_process_that_fell_silent_counts_no_connections() -> None:
     tell(status, 1, 80 * SECOND, statements=5, connections=2)
     route = status.coverage()[0]
     assert (route.running, route.statements, route.connections) == (False, 5, 0)
+
+
+def test_processes_say_since_when_and_how_often() -> None:
+    status = Status(CONFIG, lambda: 0)
+    for change in (
+        Change("judge", "up", 1),
+        Change("judge", "down", 5, "被信号 9 结束"),
+        Change("judge", "up", 8),
+        Change("tap-mirror", "up", 2),
+    ):
+        status.changed(change)
+    answer = asyncio.run(status.answer("processes", b"", ipc.Peer(1, 0, 0)))
+    judge, tap = msgspec.json.decode(answer, type=list[Process])
+    assert (judge.state, judge.since_us, judge.deaths, judge.died_us) == ("up", 8, 1, 5)
+    assert (judge.why, judge.away_us) == ("被信号 9 结束", 3)
+    assert (tap.name, tap.deaths, tap.died_us) == ("tap-mirror", 0, None)

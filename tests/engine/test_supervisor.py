@@ -59,7 +59,7 @@ def test_a_killed_process_comes_back_and_stop_ends_all(tmp_path: Path) -> None:
 
     async def main() -> None:
         path = tmp_path / "w.sock"
-        boss = Supervisor(lambda name, state: changes.append((name, state)))
+        boss = Supervisor(lambda change: changes.append((change.name, change.state)))
         await boss.start(worker(path))
         first = await pid(path)
         os.kill(first, signal.SIGKILL)

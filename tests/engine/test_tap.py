@@ -67,6 +67,28 @@ def test_work_goes_on_while_nobody_can_judge_and_is_judged_late(heard: House) ->
     assert not heard.losses()
 
 
+@needs_raw
+def test_a_gateways_connection_older_than_the_tap_is_left_to_the_gateway(heard: House) -> None:
+    with heard.client() as through, heard.client("direct") as around:
+        through.execute(WORK.format(1))
+        around.execute(WORK.format(1))
+        until(lambda: [e for e in heard.events(about="ward") if e.source == "tap"])
+        heard.kill("tap-mirror")
+        until(lambda: heard.changes.count(("tap-mirror", "up")) == 2)
+        # It is up when it captures, and sees both connections midway.
+        seen = heard.coverage("tap").statements
+        assert len(through.execute(USAGE.format(1)).fetchall()) == 7
+        assert len(around.execute(USAGE.format(2)).fetchall()) == 7
+        (direct,) = until(lambda: heard.events(verdict="alert", about="'Y2'"))
+        assert len(through.execute(USAGE.format(4)).fetchall()) == 7
+        until(lambda: heard.coverage("tap").statements >= seen + 3)
+    assert direct.source == "tap"
+    # Once its outcome is known the tap has nothing left of what it saw before.
+    until(lambda: [e for e in heard.events(about="'Y2'") if e.rows == 7])
+    for item in ("'Y1'", "'Y4'"):
+        assert [e.source for e in heard.events(verdict="alert", about=item)] == ["gateway"]
+
+
 NOON = 1_790_000_000_000_000
 DAY = 86_400_000_000
 SEEN = Connection(

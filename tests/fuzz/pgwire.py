@@ -9,7 +9,6 @@ of the bytes that came in, all of them when no error was raised.
 from __future__ import annotations
 
 import random
-import sys
 from pathlib import Path
 
 from qingfang.decode.pgwire import ClientBroke, Inline, Passive, ServerBroke
@@ -137,7 +136,3 @@ def attack(seed: int) -> None:
             _relay(rng, pieces, deny=True)
         case _:
             _listen(rng, pieces)
-
-
-if __name__ == "__main__":
-    attack(int(sys.argv[1]))

@@ -1,35 +1,43 @@
-"""Every fuzz target of this folder for some minutes each: `python -m tests.fuzz.soak 15`.
+"""Fuzz targets for some minutes each: `python -m tests.fuzz.soak MINUTES [TARGET [SEED]]`.
 
-A target is a module with `attack(seed)`. Seeds go on behind those of the suite.
+Without a target all of them, one after the other. Seeds go on behind those of the suite, or from SEED;
+0 minutes is one input.
 """
 
 import importlib
 import sys
 import time
-from pathlib import Path
+
+from tests.fuzz import TARGETS
+
+FIRST = 1_000_000
 
 
-def main(minutes: float) -> None:
-    here = Path(__file__).parent
-    for file in sorted(here.glob("[!_]*.py")):
-        if file.stem == "soak" or file.stem.startswith("test_"):
-            continue
-        attack = importlib.import_module(f"tests.fuzz.{file.stem}").attack
-        seed = start = 1_000_000
-        end = time.monotonic() + minutes * 60
-        told = 0.0
-        while time.monotonic() < end:
-            try:
-                attack(seed)
-            except BaseException:
-                print(f"{file.stem}: seed {seed}", flush=True)
-                raise
-            seed += 1
-            if time.monotonic() - told > 10:
-                told = time.monotonic()
-                print(f"{file.stem}: {seed - start} inputs, {end - told:.0f} s left", flush=True)
-        print(f"{file.stem}: {seed - start} inputs, no finding", flush=True)
+def run(target: str, minutes: float, seed: int = FIRST) -> None:
+    attack = importlib.import_module(f"tests.fuzz.{target}").attack
+    start = seed
+    end = time.monotonic() + minutes * 60
+    told = 0.0
+    while True:
+        try:
+            attack(seed)
+        except BaseException:
+            print(f"{target}: seed {seed}", flush=True)
+            raise
+        seed += 1
+        now = time.monotonic()
+        if now >= end:
+            break
+        if now - told > 10:
+            told = now
+            print(f"{target}: {seed - start} inputs, {end - now:.0f} s left", flush=True)
+    print(f"{target}: {seed - start} inputs, no finding", flush=True)
+
+
+def main(minutes: str, target: str = "", seed: str = str(FIRST)) -> None:
+    for one in [target] if target else TARGETS:
+        run(one, float(minutes), int(seed))
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    main(*sys.argv[1:])

@@ -147,6 +147,11 @@ def test_an_error_names_file_line_and_key(text: str, line: int, key: str, said: 
     assert said in caught.value.problem
 
 
+def test_what_nests_too_deeply_is_an_error_too() -> None:
+    with pytest.raises(PolicyError, match="嵌套过深"):
+        read("x = " + "[" * 5000)
+
+
 def test_the_documented_table_is_the_built_in_policy() -> None:
     page = (Path(__file__).parents[2] / "docs" / "judging.md").read_text("utf-8")
     words = {"放行": "pass", "记录": "log", "复核": "review", "告警": "alert", "拒绝": "deny"}

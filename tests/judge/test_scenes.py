@@ -108,6 +108,8 @@ class Stage:
             person=person.value if person else None,
             groups=(f"terminal:{who.terminal.value}",) if who.terminal else (),
             own=(who.operator.value,) if who.operator else (),
+            place=self.judge.place(connection, who),
+            turns=self.judge.turns(connection, who, at_us),
         )
         # Literals that are put back in make the same template.
         template = hashlib.sha256(re.sub(r"'[^']*'|\b\d+\b", "?", sql).encode()).digest()

@@ -20,6 +20,7 @@ SIGNED_IN = "everybody who is signed in"
 
 ALLOWED: dict[str, object] = {
     "sign-in": EVERYBODY,
+    "sign-in-factor": set(),  # only halfway through signing in
     "set_language": EVERYBODY,
     "setup": EVERYBODY,
     "setup-steps": EVERYBODY,
@@ -30,6 +31,9 @@ ALLOWED: dict[str, object] = {
     "home": SIGNED_IN,
     "sign-out": SIGNED_IN,
     "password": SIGNED_IN,
+    "factor": SIGNED_IN,
+    "factor-roles": {"security_administrator"},
+    "factor-reset": {"security_administrator"},
     "persons": {"security_administrator"},
     "person-new": {"security_administrator"},
     "person": {"security_administrator"},
@@ -101,6 +105,9 @@ ALLOWED: dict[str, object] = {
     "service-new": {"application_manager"},
     "service": {"application_manager"},
     "registered-switch": {"application_manager"},
+    "changes": {"application_manager", "auditor"},
+    "change": {"application_manager", "auditor"},
+    "change-decide": {"application_manager"},
     "policy": {"application_manager", "auditor"},
     "routes": {"application_manager", "auditor", "system_administrator"},
     "route-switch": {"application_manager"},
@@ -109,6 +116,7 @@ ALLOWED: dict[str, object] = {
     "alert-noticed": {"application_manager", "auditor", "verifier", "duty_officer"},
     "alert-stream": {"application_manager", "auditor", "verifier", "duty_officer"},
     "alert": {"application_manager", "auditor", "verifier", "duty_officer"},
+    "alert-acknowledge": {"application_manager", "auditor", "duty_officer"},
     "alert-note": {"application_manager", "auditor", "verifier"},
     "alert-rule": {"application_manager", "auditor"},
     "alert-assign": {"application_manager"},

@@ -14,12 +14,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from qingfang import config as configuration
-from qingfang import ipc
 from qingfang.engine import house
-from qingfang.engine.status import Status
-from qingfang.engine.supervisor import Supervisor
 from qingfang.postgres import free_port
-from qingfang.record.client import now_us
 from qingfang.record.entries import Entry
 from qingfang.record.reading import records
 
@@ -59,17 +55,8 @@ budget_ms = {BUDGET_MS}
     async def running(self) -> AsyncIterator[None]:
         """The gateway takes connections at `port`. When this is left, the ledger is whole."""
         config = configuration.read(self._file)
-        house.folders(config)
-        status = Status(config, now_us)
-        server = await ipc.serve(Path(config.paths.run) / "status.sock", status.answer)
-        boss = Supervisor(status.processes.__setitem__)
-        try:
-            for service in house.services(config, self._file, console=False):
-                await boss.start(service)
+        async with house.standing(config, self._file, console=False):
             yield
-        finally:
-            await boss.stop()
-            server.close()
 
     def entries(self) -> Iterator[Entry]:
         return records(self.folder / "ledger")

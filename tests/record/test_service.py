@@ -7,6 +7,7 @@ import random
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from qingfang import ipc
@@ -15,6 +16,7 @@ from qingfang.record import client, codec, frame, protocol, reading
 from qingfang.record.client import BlockingRecorder, NotStored, follow, follow_blocking
 from qingfang.record.entries import Act, Completed, Loss
 from qingfang.record.recorder import Recorder
+from qingfang.record.service import check
 from qingfang.record.verify import verify
 from tests.support.ledger import LedgerProcess
 from tests.support.run import in_loop
@@ -93,6 +95,27 @@ async def test_killed_under_load(tmp_path: Path) -> None:
             stored[number] = entry.seq
     assert sorted(stored) == list(range(1, sent + 1))
     assert told.items() <= stored.items()
+
+
+def test_what_no_reader_could_read_back_is_refused() -> None:
+    """One such record would stop everybody who follows the log."""
+    mark = codec.token(b"12345678", 1)
+
+    def ask(kind: int, value: codec.Value | codec.Block, content: bytes = b"") -> protocol.Append:
+        packed = content or codec.pack(value, mark)
+        return protocol.Append(kind, 1, 1, 1, 0, "gateway/main", packed)
+
+    late = msgspec.structs.replace(brief(1), at_us=2**62)
+    check(ask(frame.BLOCK, codec.Block((CONNECTION,), (TEMPLATE,), (brief(1),))))
+    with pytest.raises(ValueError, match="时间"):
+        check(ask(frame.BLOCK, codec.Block((CONNECTION,), (TEMPLATE,), (late,))))
+    check(ask(frame.EVENT, event(1)))
+    for moment in ("yesterday", "", "2026-11-23T08:00:00"):
+        with pytest.raises(ValueError, match="时间"):
+            check(ask(frame.EVENT, msgspec.structs.replace(event(1), at=moment)))
+    deep = mark + codec.PLAIN + b"\x81\xa1a" + b"\x91" * 5000 + b"\x01"
+    with pytest.raises(codec.Unreadable):
+        check(ask(frame.ACT, Act(1, "x", "y"), deep))
 
 
 @pytest.mark.parametrize("way", ["tmpfs", "limit"])

@@ -6,10 +6,15 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
+from django.test import Client
+from django.utils import timezone
+from msgspec.structs import replace
 
 from qingfang import config as configuration
+from qingfang.engine.status import Process
 from qingfang.events import Coverage
 from qingfang.review import coverage
+from tests.support.people import person
 
 pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 3, 1, 8, tzinfo=dt.UTC)
@@ -112,3 +117,28 @@ def test_unregistered_servers_are_blind_spots(tmp_path: Path) -> None:
     found = report(tmp_path, WELL[0], row("tap", "switch", unregistered=("10.0.0.9:1521",)))
     assert found.unregistered == ["10.0.0.9:1521"]
     assert found.blind == 2
+
+
+def process(state: str = "up", **more: object) -> Process:
+    return Process("tap-mirror", state, 1_795_440_000_000_000, "node-1", **more)  # type: ignore[arg-type]
+
+
+def test_a_process_that_is_away_or_silent_is_blindness(tmp_path: Path) -> None:
+    coverage.receive_processes([process(), replace(process(), name="judge")], NOW)
+    before = report(tmp_path).blind
+    assert [p.problem for p in report(tmp_path).processes] == ["", ""]
+    coverage.receive_processes([process("down", deaths=1, why="被信号 9 结束")], NOW)
+    (part,) = report(tmp_path).processes
+    assert part.problem == "已停止，正在重新启动：被信号 9 结束。"
+    assert report(tmp_path).blind == before + 1
+    coverage.receive_processes([process(deaths=1)], NOW)
+    later = report(tmp_path, at=NOW + dt.timedelta(seconds=61))
+    assert "失去联系" in later.processes[0].problem
+
+
+def test_the_page_lists_the_processes(client: Client) -> None:
+    back = process(deaths=2, died_us=1_795_440_000_000_000, why="被信号 9 结束", away_us=2_250_000)
+    coverage.receive_processes([back], timezone.now())
+    client.force_login(person("1", "discipline", "application_manager"))
+    page = client.get("/coverage/").content.decode()
+    assert "tap-mirror" in page and "2.3 秒后恢复" in page

@@ -137,3 +137,44 @@ def test_an_export_is_recorded() -> None:
     auditor = person("2", "office", "auditor")
     browser(auditor).get("/alerts/?export=csv")
     assert Act.objects.filter(kind="export", actor="2").exists()
+
+
+def test_the_first_who_acknowledges_counts() -> None:
+    person("1001", "clinical")
+    alert = alert_about("1001")
+    Alert.objects.filter(pk=alert.pk).update(twins=["other/node:77"], at=timezone.now())
+    duty = person("3", "office", "duty_officer", name="甲")
+    manager = person("1", "discipline", "application_manager", name="乙")
+    page = f"/alerts/{alert.pk}"
+    assert "已知悉</button>" in browser(duty).get(page).content.decode()
+    for someone in (duty, manager, duty):
+        assert browser(someone).post(f"{page}/acknowledgement").status_code == 302
+    told = Act.objects.filter(kind="alert.acknowledged").order_by("pk")
+    assert [(a.actor, a.target) for a in told] == [
+        ("3", f"test#{alert.seq}"),
+        ("3", "other/node#77"),
+    ]
+    shown = browser(manager).get(page).content.decode()
+    assert "已知悉</button>" not in shown
+    assert "甲 于 " in shown
+    client = browser(manager)
+    assert "甲 已先知悉" in client.post(f"{page}/acknowledgement", follow=True).content.decode()
+
+
+def test_who_rules_has_acknowledged() -> None:
+    person("1001", "clinical")
+    alert = alert_about("1001")
+    manager = browser(person("1", "discipline", "application_manager"))
+    data = {"disposition": "lawful", "reason": "合成数据：有审批"}
+    manager.post(f"/alerts/{alert.pk}/disposition", data)
+    assert Act.objects.filter(kind="alert.acknowledged").count() == 1
+
+
+def test_nobody_stops_the_notices_about_themselves() -> None:
+    duty = person("3", "office", "duty_officer")
+    alert = alert_about("3")
+    Alert.objects.update(at=timezone.now())
+    client = browser(duty)
+    assert "已知悉</button>" not in client.get(f"/alerts/{alert.pk}").content.decode()
+    client.post(f"/alerts/{alert.pk}/acknowledgement")
+    assert not Act.objects.filter(kind="alert.acknowledged").exists()

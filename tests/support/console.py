@@ -32,12 +32,12 @@ allowed_hosts = ["127.0.0.1", "localhost", "testserver"]
 [[database]]
 name = "his"
 address = "10.0.0.5:5432"
-catalogue = "catalogue.json"
+catalogue = "state/catalogue.json"
 
 [[database]]
 name = "lis"
 address = "10.0.0.6:5432"
-catalogue = "catalogue.json"
+catalogue = "state/catalogue.json"
 
 [[route]]
 name = "his-clinical"

@@ -23,8 +23,6 @@ from psycopg.conninfo import make_conninfo
 from qingfang import config as configuration
 from qingfang import crypto, ipc
 from qingfang.engine import house
-from qingfang.engine.status import Status
-from qingfang.engine.supervisor import Supervisor
 from qingfang.events import Coverage, Event
 from qingfang.judge import snapshot as snapshots
 from qingfang.judge.snapshot import RouteMode, Snapshot
@@ -115,7 +113,7 @@ listen = "127.0.0.1:{free_port()}"
 [[database]]
 name = "his"
 address = "127.0.0.1:{port}"
-catalogue = "catalogue.json"
+catalogue = "state/catalogue.json"
 [[route]]
 name = "main"
 database = "his"
@@ -133,11 +131,6 @@ budget_ms = 10000
             encoding="utf-8",
         )
         self.config = configuration.read(self.file)
-        self.changes: list[tuple[str, str]] = []
-        self._boss = Supervisor(self._changed)
-
-    def _changed(self, name: str, state: str) -> None:
-        self.changes.append((name, state))
 
     def __enter__(self) -> House:
         self.set_up()
@@ -163,15 +156,11 @@ budget_ms = 10000
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
 
     async def _start(self) -> None:
-        house.folders(self.config)
-        status = Status(self.config, now_us)
-        self._server = await ipc.serve(self.run / "status.sock", status.answer)
-        for service in house.services(self.config, self.file, console=False):
-            await self._boss.start(service)
+        self._standing = house.standing(self.config, self.file, console=False)
+        self._boss = await self._standing.__aenter__()
 
     async def _stop(self) -> None:
-        await self._boss.stop()
-        self._server.close()
+        await self._standing.__aexit__(None, None, None)
 
     def _end(self) -> None:
         try:

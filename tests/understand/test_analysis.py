@@ -1,5 +1,7 @@
 """The front door: what goes beyond the contract's words — yields, pins, works, operators, caching."""
 
+import pytest
+
 from qingfang.events import Fixed, Pin, Value
 from qingfang.understand.analysis import Analyser, SessionState, holds
 from qingfang.understand.catalogue import load
@@ -68,13 +70,36 @@ def test_free_literals_and_conditions() -> None:
     found = SMALL.analyse(sql)
     assert found.meaning.subtype == "worklist"
     assert {sql[at : at + 3] for at in found.free} == {"'K'", "'20"} and len(found.free) == 3
-    (condition,) = found.conditions
-    assert holds(condition, ["2026-03-01", "2026-03-02"])
-    assert not holds(condition, ["2026-03-01", "2026-04-01"])
+    day, midnight = found.conditions
+    assert holds(day, ["2026-03-01", "2026-03-02"])
+    assert not holds(day, ["2026-03-01", "2026-04-01"])
+    assert holds(midnight, ["2026-04-01"]) and not holds(midnight, ["2026-04-01 08:00"])
     mixed = SMALL.analyse("SELECT SUM(je) FROM zy_fymx WHERE fydm='YP1' AND ysdm='Y'")
     assert len(mixed.free) == 1  # whether fydm is a drug decides; who prescribed does not
     by_bind = SMALL.analyse("SELECT SUM(je) FROM zy_fymx WHERE fydm=$1", binds=["YP1"])
     assert by_bind.decisive == {0}
+
+
+@pytest.mark.parametrize(
+    ("condition", "first", "last"),
+    [
+        ("kssj >= '2026-10-01' AND kssj < '2026-11-01'", "2026-10-01", "2026-10-31"),
+        ("kssj < '2026-11-01 00:00:00'", None, "2026-10-31"),
+        ("kssj::date < '2026-11-01'", None, "2026-10-31"),
+        ("kssj < '2026-11-01 08:00'", None, "2026-11-01 08:00"),
+        ("kssj <= '2026-11-01'", None, "2026-11-01"),
+        ("kssj <= '2026-10-31 23:59:59'", None, "2026-10-31 23:59:59"),
+        ("kssj BETWEEN '2026-10-01' AND '2026-10-31'", "2026-10-01", "2026-10-31"),
+        ("'2026-11-01' > kssj", None, "2026-10-31"),
+    ],
+)
+def test_a_period_is_told_by_its_first_and_last_day(
+    condition: str, first: str | None, last: str
+) -> None:
+    found = SMALL.analyse(f"SELECT kzys, SUM(sl) FROM zy_yz WHERE {condition} GROUP BY kzys")
+    period = found.meaning.scope.period if found.meaning.scope else None
+    assert period is not None and period.to is not None
+    assert (period.from_.text if period.from_ else None, period.to.text) == (first, last)
 
 
 def test_only_session_state_makes_a_meaning_volatile() -> None:

@@ -194,6 +194,24 @@ def test_a_range_that_grows_past_a_day_is_judged_again():
     ]
 
 
+def test_the_last_day_of_a_period_follows_the_value():
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    text = "SELECT doctor, sum(qty) FROM rx JOIN rx_line USING (rx_no) WHERE at < {} GROUP BY 1"
+    answered = []
+    for end in ("'2026-11-01'", "'2026-12-01'", "'2026-12-01 08:00'", "'2026-12-02 09:00'", "$1"):
+        sql = text.format(end)
+        binds = ["2026-10-01"] if end == "$1" else None
+        answered.append(templates.look(sql, "postgres", binds) is not None)
+        found = templates.judge(
+            sql, "postgres", lambda s=sql, b=binds: analyser.analyse(s, binds=b), binds
+        )
+        fresh = analyser.analyse(sql, binds=binds).meaning
+        assert found.meaning.scope == fresh.scope
+    assert answered == [False, True, False, True, False]
+    again = templates.look(text.format("$1"), "postgres", ["2026-02-01"])
+    assert again is not None and again.meaning.scope.period.to.text == "2026-01-31"
+
+
 def test_bound_values_are_put_in():
     analyser, templates = Analyser(CATALOGUE), Templates()
     text = "SELECT * FROM rx_line WHERE rx_no = $1"

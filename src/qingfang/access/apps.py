@@ -11,6 +11,7 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from qingfang.access import menu
+        from qingfang.access import bound, menu
 
+        bound.register()
         menu.register()

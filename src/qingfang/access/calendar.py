@@ -6,6 +6,7 @@ import datetime as dt
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from qingfang.access.days import Special, Unreadable
@@ -45,12 +46,14 @@ def replace(
     by: Person | None,
     request: HttpRequest | None = None,
 ) -> None:
-    """Take this calendar instead of the one in force. `by` is None only at the first run."""
+    """Take this calendar instead of the one in force. `by` is None only at the first run. Days that
+    are over stay as they were: what was judged by them can be understood later."""
     with transaction.atomic():
         WorkingWeek.objects.create(weekdays=weekdays, hours=hours, by=by)
-        SpecialDay.objects.all().delete()
+        SpecialDay.objects.filter(day__gte=timezone.localdate()).delete()
         SpecialDay.objects.bulk_create(
-            SpecialDay(day=d.day, working=d.working, note=d.note) for d in days
+            (SpecialDay(day=d.day, working=d.working, note=d.note) for d in days),
+            ignore_conflicts=True,
         )
         acts.record(
             "calendar.replaced", request=request, person=by, weekdays=weekdays, days=len(days)

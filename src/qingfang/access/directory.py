@@ -94,6 +94,7 @@ def _persons(material: form.Snapshot, organisation: Organisation) -> dict[str, P
             name=given.name,
             department=departments[given.department],
             post=posts[given.posts[0]] if given.posts else None,
+            codes=list(given.codes),
             is_active=given.active,
         )
         person.set_unusable_password()
@@ -102,7 +103,7 @@ def _persons(material: form.Snapshot, organisation: Organisation) -> dict[str, P
         rows,
         update_conflicts=True,
         unique_fields=["staff_number"],
-        update_fields=["name", "department", "post", "is_active"],
+        update_fields=["name", "department", "post", "codes", "is_active"],
         batch_size=1000,
     )
     return {p.staff_number: p for p in Person.objects.all()}
@@ -114,7 +115,7 @@ def _terminals(
     rooms: dict[str, Location] = {}
     rows = []
     for given in material.terminals:
-        if len(given.addresses) != 1 or "/" in given.addresses[0]:
+        if not given.addresses or "/" in given.addresses[0]:
             raise Unusable(f"terminals.{given.id}.addresses: {given.addresses}")
         if given.room and given.room not in rooms:
             rooms[given.room] = Location.objects.get_or_create(campus=campus, building=given.room)[
@@ -125,7 +126,9 @@ def _terminals(
                 name=given.id,
                 label=given.name,
                 address=given.addresses[0],
+                more_addresses=list(given.addresses[1:]),
                 mac=given.mac,
+                host=given.host,
                 role=given.role,
                 location=rooms.get(given.room),
                 department=Department.objects.filter(code=given.unit).first()
@@ -138,7 +141,10 @@ def _terminals(
         rows,
         update_conflicts=True,
         unique_fields=["name"],
-        update_fields=["label", "address", "mac", "role", "location", "department", "custodian"],
+        update_fields=[
+            *("label", "address", "more_addresses", "mac", "host", "role"),
+            *("location", "department", "custodian"),
+        ],
         batch_size=1000,
     )
     return {t.name: t for t in Terminal.objects.all()}

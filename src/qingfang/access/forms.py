@@ -17,22 +17,17 @@ from qingfang.access.models import Designation, Duty, Grant
 from qingfang.judge import policy as judging
 from qingfang.judge import snapshot as form
 from qingfang.people.models import Person, Terminal
-from qingfang.ui.forms import Form, ModelForm
+from qingfang.ui.forms import Form, ModelForm, Words
 
 LONGEST = dt.timedelta(days=366)
 
 
-class Codes(forms.CharField):
-    """Codes separated by spaces, commas or lines; a list of them when cleaned."""
+class Codes(Words):
+    """Codes; none means all."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("required", False)
         kwargs.setdefault("help_text", _("代码，用逗号或空格分开；不填表示全部。"))
-        super().__init__(max_length=2000, **kwargs)
-
-    def clean(self, value: Any) -> Any:
-        found = [code for code in re.split(r"[\s,，、;；]+", super().clean(value)) if code]
-        return list(dict.fromkeys(found))
+        super().__init__(**kwargs)
 
 
 class Windows(forms.CharField):
@@ -210,7 +205,9 @@ class CalendarForm(Form):
         label=_("节假日与调休"),
         required=False,
         max_length=20_000,
-        help_text=_("一行一段，如“2026-10-01..2026-10-07 休 国庆节”“2026-10-10 班 调休”。"),
+        help_text=_(
+            "一行一段，如“2026-10-01..2026-10-07 休 国庆节”“2026-10-10 班 调休”。过去的日子保留原样。"
+        ),
         widget=forms.Textarea(attrs={"rows": 12, "class": "form-control font-monospace"}),
     )
 

@@ -14,6 +14,7 @@ from qingfang.access import duty, policy
 from qingfang.access.models import Duty, Grant
 from qingfang.people import policy as people
 from qingfang.people.gate import person_of
+from qingfang.people.models import Proposed
 from qingfang.ui import attention
 from qingfang.ui.navigation import Entry, register_tabs
 from qingfang.ui.navigation import register as add
@@ -54,6 +55,17 @@ def _cards(request: HttpRequest) -> list[attention.Card]:
                 _now("我的申请在办"), mine, reverse("grants"), "azure", "file-certificate"
             )
         )
+    if people.may(request.user, policy.CONFIRM_CHANGES):
+        pending = Proposed.objects.filter(state=Proposed.State.PENDING).count()
+        cards.append(
+            attention.Card(
+                _now("待纪检确认的登记变更"),
+                pending,
+                f"{reverse('changes')}?state=pending",
+                "orange",
+                "clipboard-check",
+            )
+        )
     if people.may(request.user, policy.MANAGE_DUTIES):
         now = timezone.now()
         lines = Duty.objects.filter(valid_to__gt=now, valid_from__lt=now + WEEK)
@@ -77,7 +89,7 @@ def register() -> None:
             waiting,
         ),
         Entry(
-            45,
+            48,
             "missing",
             _("准备情况"),
             "check",
@@ -110,6 +122,7 @@ def register() -> None:
                 (3, "designations", _("指定人员"), "users"),
                 (4, "registered", _("报表与程序"), "file-certificate"),
                 (5, "policy", _("判断策略"), "shield-check"),
+                (6, "changes", _("登记变更"), "clipboard-check"),
             )
         ),
     )

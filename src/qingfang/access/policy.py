@@ -10,6 +10,8 @@ Rules this module keeps:
 5. What the engine judges by (duty roster, calendar, designated persons, registered reports and
    services, policy) is decided by the discipline office; the auditor sees it, nobody else does but
    duty officers their roster.
+6. A changed record of a person or terminal that a right rests on counts when the discipline office
+   has confirmed it.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ SEE_OFFICE = policy.declare("access.see_office", {policy.APPLICATION_MANAGER, po
 MANAGE_DUTIES = policy.declare("access.manage_duties", {policy.APPLICATION_MANAGER})
 MANAGE_DESIGNATIONS = policy.declare("access.manage_designations", {policy.APPLICATION_MANAGER})
 MANAGE_REGISTERED = policy.declare("access.manage_registered", {policy.APPLICATION_MANAGER})
+CONFIRM_CHANGES = policy.declare("access.confirm_changes", {policy.APPLICATION_MANAGER})
 MANAGE_POLICY = policy.declare("access.manage_policy", {policy.APPLICATION_MANAGER})
 
 

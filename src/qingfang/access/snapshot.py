@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 from django.db import connection, transaction
+from django.utils import timezone
 
 from qingfang.access.models import (
     Designation,
@@ -90,10 +91,11 @@ def _grants(now: dt.datetime) -> tuple[form.Grant, ...]:
     return tuple(made)
 
 
-def _persons() -> tuple[form.Person, ...]:
+def _persons(now: dt.datetime) -> tuple[form.Person, ...]:
     rows = Person.objects.select_related("department__parent", "post").prefetch_related(
         "assignments"
     )
+    today = timezone.localdate(now)
     return tuple(
         form.Person(
             number=person.staff_number,
@@ -106,10 +108,21 @@ def _persons() -> tuple[form.Person, ...]:
             if person.is_active
             else (),
             posts=(person.post.code,) if person.post else (),
-            active=person.is_active,
+            codes=tuple(code.rpartition("=")[2] for code in person.codes),
+            away=tuple(_days(*span) for span in person.away),
+            active=person.is_active and not (person.left_on and person.left_on < today),
         )
         for person in rows.order_by("staff_number")
     )
+
+
+def _days(first: str, last: str) -> form.Span:
+    """Whole days of the console's zone, both inclusive."""
+    zone = timezone.get_default_timezone()
+    start = dt.datetime.combine(dt.date.fromisoformat(first), dt.time(), zone)
+    after = dt.date.fromisoformat(last) + dt.timedelta(days=1)
+    end = dt.datetime.combine(after, dt.time(), zone)
+    return form.Span(from_us=micros(start), to_us=micros(end))
 
 
 def _terminals() -> tuple[form.Terminal, ...]:
@@ -120,8 +133,9 @@ def _terminals() -> tuple[form.Terminal, ...]:
         msgspec.convert(
             {
                 "id": terminal.name,
-                "addresses": [terminal.address],
+                "addresses": [terminal.address, *terminal.more_addresses],
                 "mac": terminal.mac,
+                "host": terminal.host,
                 "name": terminal.label or terminal.name,
                 "room": str(terminal.location) if terminal.location else "",
                 "unit": terminal.department.code if terminal.department else "",
@@ -210,7 +224,7 @@ def build(site: str, now: dt.datetime) -> form.Snapshot:
         version=1,
         made_at_us=0,
         expires_at_us=0,
-        persons=_persons(),
+        persons=_persons(now),
         terminals=terminals,
         designations=_designations(),
         services=tuple(

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from qingfang.access.models import Designation, Grant, Registered
-from qingfang.people.models import Terminal
+from qingfang.people.models import Proposed, Terminal
 from qingfang.ui.tables import Column, Filter, Table, choices
 from qingfang.ui.templatetags.ui import SEVERITIES, moment
 
@@ -20,6 +20,49 @@ def status_badge(grant: Grant) -> str:
     return format_html(
         '<span class="badge bg-{}-lt">{}</span>', grant.colour, grant.get_status_display()
     )
+
+
+def state_badge(change: Proposed) -> str:
+    return format_html(
+        '<span class="badge bg-{}-lt">{}</span>', change.colour, change.get_state_display()
+    )
+
+
+class ChangeTable(Table):
+    id = "changes"
+    caption = _("登记变更")
+    file_name = "changes"
+    order = "-at"
+    columns = (
+        Column(
+            "state",
+            _("状态"),
+            lambda c: c,
+            order="state",
+            render=state_badge,
+            export=lambda c: c.get_state_display(),
+        ),
+        Column("at", _("时间"), lambda c: c.at, order="at", render=moment),
+        Column("kind", _("类别"), lambda c: c.get_kind_display(), order="kind"),
+        Column("name", _("对象"), lambda c: c.name, order="name"),
+        Column("fields", _("改动"), lambda c: "、".join(row["label"] for row in c.rows)),
+        Column("resting", _("涉及"), lambda c: "、".join(c.resting), css="wrap"),
+        Column("by", _("提出人"), lambda c: c.by),
+        Column("decided_by", _("确认人"), lambda c: c.decided_by or "", hidden=True),
+    )
+    filters = (
+        Filter(
+            "state",
+            choices(_("状态"), Proposed.State.choices, _("全部状态")),
+            lambda qs, v: qs.filter(state=v),
+        ),
+        Filter("q", forms.CharField(label=_("对象")), lambda qs, v: qs.filter(name__icontains=v)),
+    )
+    empty_title = _("没有登记变更")
+    empty_hint = _("授权、指定、值班或登记所依据的人员和终端有改动时，在这里确认。")
+
+    def row_url(self, row: Any) -> str:
+        return reverse("change", args=[row.pk])
 
 
 class GrantTable(Table):

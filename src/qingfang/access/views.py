@@ -35,14 +35,18 @@ from qingfang.access.models import (
     Registered,
 )
 from qingfang.access.tables import (
+    ChangeTable,
     DesignationTable,
     DutyTable,
     GrantTable,
     RegisteredTable,
 )
 from qingfang.judge import policy as judging
+from qingfang.people import changes
 from qingfang.people import policy as people
 from qingfang.people.gate import may, person_of
+from qingfang.people.models import Proposed
+from qingfang.people.services import NotAllowed
 
 AHEAD = dt.timedelta(days=30)
 GAPS_SHOWN = 5
@@ -401,3 +405,42 @@ def policy_text(request: HttpRequest) -> HttpResponse:
             "built_in": judging.DEFAULT.strip(),
         },
     )
+
+
+@may(policy.SEE_OFFICE)
+def changes_list(request: HttpRequest) -> HttpResponseBase:
+    rows = Proposed.objects.select_related("by", "decided_by")
+    return ChangeTable(request, rows).respond("ui/list.html", {"group": "office"})
+
+
+@may(policy.SEE_OFFICE)
+def change(request: HttpRequest, pk: int) -> HttpResponse:
+    shown = get_object_or_404(Proposed.objects.select_related("by", "decided_by"), pk=pk)
+    pending = shown.state == Proposed.State.PENDING
+    return render(
+        request,
+        "access/change.html",
+        {
+            "change": shown,
+            "can_decide": pending and people.may(request.user, policy.CONFIRM_CHANGES),
+            "form": StepForm(),
+        },
+    )
+
+
+@may(policy.CONFIRM_CHANGES)
+@require_POST
+def change_decide(request: HttpRequest, pk: int) -> HttpResponse:
+    get_object_or_404(Proposed, pk=pk)
+    form = StepForm(request.POST)
+    confirm = request.POST.get("act") == "confirm"
+    note = form.cleaned_data["note"] if form.is_valid() else ""
+    try:
+        changes.decide(pk, confirm, by=person_of(request), request=request, note=note)
+    except NotAllowed as no:
+        messages.error(request, str(no), extra_tags="danger")
+        return redirect("change", pk)
+    messages.success(
+        request, _("已确认，几秒钟内生效。") if confirm else _("已记为不同意，原来的登记不变。")
+    )
+    return redirect("changes")

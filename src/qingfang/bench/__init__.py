@@ -10,6 +10,7 @@ Rules this room keeps:
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import platform
 from collections.abc import Callable
@@ -18,6 +19,10 @@ from pathlib import Path
 from msgspec import Struct
 
 Progress = Callable[[str], None]
+
+
+class Impossible(Exception):
+    """A benchmark cannot run here; the message says what is missing and what to do."""
 
 
 class Row(Struct, frozen=True):
@@ -44,11 +49,16 @@ def names() -> list[str]:
 
 
 def run(name: str, progress: Progress) -> Report:
-    """Run one benchmark. Raises KeyError for a name that is not in `names()`."""
+    """Run one benchmark. Raises KeyError for a name that is not in `names()`, `Impossible`."""
     if name not in names():
         raise KeyError(name)
     module = importlib.import_module(f"qingfang.bench.{name}")
     return Report(name, machine(), module.run(progress))
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The smallest of the values that `share` per cent of them do not exceed (nearest rank)."""
+    return sorted(values)[max(0, math.ceil(len(values) * share / 100) - 1)]
 
 
 def machine() -> dict[str, str | int]:

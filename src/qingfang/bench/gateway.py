@@ -28,7 +28,7 @@ import psycopg
 
 from qingfang import config as configuration
 from qingfang.bench import Progress, Row, missing, ratio
-from qingfang.engine import house
+from qingfang.engine import closed, house
 from qingfang.engine.process import READY
 from qingfang.postgres import Server, free_port
 
@@ -302,7 +302,7 @@ def _house(folder: Path, backend: int) -> Iterator[_Relay]:
     file.write_text(text, encoding="utf-8")
     (folder / "catalogue.json").write_text(json.dumps(_CATALOGUE), encoding="utf-8")
     config = configuration.read(file)
-    house.folders(config)
+    closed.close(config)
     with contextlib.ExitStack() as stack:
         processes: list[subprocess.Popen[str]] = []
         for service in house.services(config, file, console=False):

@@ -17,7 +17,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
-from qingfang.bench import Progress, Row
+from qingfang.bench import Progress, Row, percentile
 from qingfang.events import Attributed, Event, Meaning, Reason, Scope, Selection, Value
 from qingfang.postgres import free_port
 from qingfang.record.client import BlockingRecorder
@@ -106,10 +106,6 @@ class _Browser:
         return connection.getresponse()
 
 
-def _p95(times: list[float]) -> float:
-    return round(sorted(times)[int(len(times) * 0.95) - 1], 1)
-
-
 def _process(config: Path, *module: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", *module, "--config", str(config), "--parent", str(os.getpid())]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -177,7 +173,7 @@ def _pages(port: int, progress: Progress) -> list[Row]:
             start = time.perf_counter()
             browser.ask(path)
             times.append((time.perf_counter() - start) * 1000)
-        p95 = _p95(times[2:])
+        p95 = round(percentile(times[2:], 95), 1)
         progress(f"{title}: {p95} ms")
         what = f"{title}（{ALERTS} 条告警），p95 毫秒"
         rows.append(Row(what, p95, goal="≤ 200", met=p95 <= 200))
@@ -205,6 +201,6 @@ def _live(folder: Path, port: int, progress: Progress) -> Row:
         if not shown:
             raise RuntimeError("the list does not show the alert")
     recorder.close()
-    p95 = _p95(times)
+    p95 = round(percentile(times, 95), 1)
     progress(f"live: {p95} ms")
     return Row("告警从入账到出现在列表，p95 毫秒", p95, goal="≤ 1000", met=p95 <= 1000)

@@ -24,7 +24,10 @@ from qingfang.language import _
 def command(name: str | None, as_json: bool) -> None:
     if name not in bench.names():
         raise Refused(_("要测哪一项？可选：{}").format(" ".join(bench.names())))
-    report = bench.run(name, lambda text: click.echo(text, err=True))
+    try:
+        report = bench.run(name, lambda text: click.echo(text, err=True))
+    except bench.Impossible as error:
+        raise Refused(str(error)) from None
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:

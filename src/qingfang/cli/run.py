@@ -9,7 +9,7 @@ import click
 
 from qingfang import config as configuration
 from qingfang.cli import Refused
-from qingfang.engine import house, process
+from qingfang.engine import catalogues, house, process
 from qingfang.engine.supervisor import Failed
 from qingfang.language import _
 from qingfang.web.setup import code
@@ -32,6 +32,7 @@ from qingfang.web.setup import code
 def command(file: Path) -> None:
     try:
         config = configuration.read(file)
+        catalogues.check(config, file)
     except configuration.ConfigError as error:
         raise Refused(str(error)) from None
 

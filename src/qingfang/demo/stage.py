@@ -94,8 +94,10 @@ class Stage:
         self._gateway_port = free_port()
         catalogue = files("qingfang.demo").joinpath("catalogue.json").read_text(encoding="utf-8")
         state = self.folder / "state"
-        state.mkdir(exist_ok=True)
+        state.mkdir(mode=0o711, exist_ok=True)
         (state / "catalogue.json").write_text(catalogue, encoding="utf-8")
+        # Nobody minds a demo that was off over night.
+        (state / "alive").unlink(missing_ok=True)
         self.file.write_text(
             f"""\
 # 演示用的配置，每次启动重写。
@@ -113,7 +115,7 @@ listen = "127.0.0.1:{self._console_port}"
 [[database]]
 name = "his"
 address = "127.0.0.1:{server.port}"
-catalogue = "catalogue.json"
+catalogue = "state/catalogue.json"
 
 [[route]]
 name = "{ROUTE}"

@@ -6,8 +6,8 @@ catalogue, a permanent object), `ping`.
 
 Rules this module keeps:
 
-1. A catalogue that cannot be read is said once, with its place, in the log and in the ledger; the
-   one in force stays.
+1. A catalogue that cannot be read is said once, with file, line and key, in the log and in the
+   ledger; the one in force stays, over a restart too: a copy of it is kept in `paths.state`/analyser.
 2. What a session has built is remembered by connection, bounded; a session that was forgotten (or
    whose analyser died) reads its own temporary tables as unknown objects, which are opaque.
 3. What sessions have built for all (permanent tables, views, functions) is written down in
@@ -19,7 +19,7 @@ Rules this module keeps:
 from __future__ import annotations
 
 import asyncio
-import json
+import errno
 import logging
 import os
 import resource
@@ -34,12 +34,11 @@ from msgspec import Struct
 
 from qingfang import ipc
 from qingfang.config import Config, Database
-from qingfang.engine import process
+from qingfang.engine import catalogues, process
 from qingfang.events import Meaning
 from qingfang.record.client import now_us
 from qingfang.record.entries import Act
 from qingfang.record.recorder import Recorder
-from qingfang.understand import catalogue
 from qingfang.understand.analysis import Analyser, Analysis
 from qingfang.understand.state import SessionState, Shared
 
@@ -49,6 +48,7 @@ LONGEST_S = 2.0
 MOST_MEMORY = 2 * 1024**3
 MOST_SESSIONS = 20_000
 LOOK_EVERY_S = 1.0
+_GONE = (0, 0, 0)
 
 
 class Ask(Struct, frozen=True, array_like=True):
@@ -78,12 +78,26 @@ class _Sight:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
-        self.file = folder / database.catalogue
+        self.file = Path(database.catalogue)
         self.mark: tuple[int, int, int] | None = None
         self.analyser: Analyser | None = None
         self.shared = Shared()
         self.print: tuple[object, ...] = ()
         self.kept = folder / "analyser" / f"{database.name}.json"
+        self.last_good = folder / "analyser" / f"{database.name}.catalogue.json"
+
+    def take(self) -> None:
+        """Put the catalogue file in force. Raises OSError, `catalogues.Unusable`."""
+        data = self.file.read_bytes()
+        self.analyser = Analyser(catalogues.load(self.file, data))
+        _write(self.last_good, data)
+
+    def fall_back(self) -> bool:
+        """Put the last good one in force when there is none; whether it was."""
+        if self.analyser is None and self.last_good.exists():
+            self.analyser = Analyser(catalogues.read(self.last_good))
+            return True
+        return False
 
     def restore(self) -> None:
         """Take over what sessions had built before the last end. Raises OSError, ValueError."""
@@ -94,13 +108,17 @@ class _Sight:
     def keep(self) -> None:
         """Write down what sessions have built; a power cut leaves the old or the new. Raises
         OSError."""
-        self.kept.parent.mkdir(mode=0o700, exist_ok=True)
-        new = self.kept.with_suffix(".new")
-        with open(new, "wb", opener=_private) as file:
-            file.write(self.shared.dump())
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.kept)
+        _write(self.kept, self.shared.dump())
+
+
+def _write(place: Path, data: bytes) -> None:
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    new = place.with_suffix(".new")
+    with open(new, "wb", opener=_private) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(place)
 
 
 def _private(path: str, flags: int) -> int:
@@ -124,15 +142,27 @@ class Service:
                 if mark == sight.mark:
                     continue
                 sight.mark = mark
-                sight.analyser = Analyser(catalogue.load(json.loads(sight.file.read_bytes())))
-            except (OSError, ValueError) as error:
-                if sight.analyser is None and sight.mark is None and isinstance(error, OSError):
-                    raise
-                log.error("catalogue %s: %s", sight.file, error)
-                self._say("catalogue.refused", f"{sight.file}: {error}")
+                sight.take()
+            except FileNotFoundError:
+                # Taken away: said once, as a broken one is.
+                if sight.mark != _GONE:
+                    sight.mark = _GONE
+                    self._refused(sight, f"{sight.file}: {os.strerror(errno.ENOENT)}")
+                continue
+            except (OSError, catalogues.Unusable) as error:
+                self._refused(sight, str(error))
                 continue
             self._say("catalogue.in-force", str(sight.file))
             self._turn()
+
+    def _refused(self, sight: _Sight, problem: str) -> None:
+        log.error("catalogue: %s", problem)
+        self._say("catalogue.refused", problem)
+        try:
+            if sight.fall_back():
+                self._say("catalogue.in-force", str(sight.last_good))
+        except (OSError, catalogues.Unusable) as error:
+            log.error("catalogue: %s", error)
 
     def _turn(self) -> None:
         self._world += 1
@@ -191,7 +221,8 @@ class Service:
                 ask.sql, sight.database.dialect, binds=ask.binds, state=state
             )
         except Overrun:
-            analysis = Analysis(Meaning("opaque", volatile=True))
+            touches = sight.analyser.touches(ask.sql)
+            analysis = Analysis(Meaning("opaque", touches=touches, volatile=True))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         own = state.has_own

@@ -68,12 +68,14 @@ class _Pending:
 
 class _Session:
     __slots__ = (
-        *("connection", "one", "operator", "own", "others", "signed_in", "signed_name"),
+        *("connection", "leg", "one", "operator", "own", "others", "signed_in", "signed_name"),
         *("transaction", "written_name"),
     )
 
     def __init__(self, connection: Connection) -> None:
         self.connection: Connection = connection
+        # Our own address towards the server, "" for a tap.
+        self.leg: str = ""
         # Who is at work now, and what the statements called them: the one who signed in, and the
         # one whom the transaction under way names ("" when it names nobody).
         self.operator: str | None = None
@@ -190,12 +192,17 @@ class Decider(contract.Decider):
         if session is not None:
             session.connection = connection
             return
-        self._sessions[connection.id] = _Session(connection)
+        session = self._sessions[connection.id] = _Session(connection)
+        session.leg = leg.local
         self._act(
             "session.opened",
             connection,
             {"server_side": leg.local, "server_pid": str(leg.pid), "account": connection.account},
         )
+
+    def is_leg(self, address: str) -> bool:
+        """Whether a connection that is open now reaches the server from this address:port."""
+        return any(session.leg == address for session in self._sessions.values())
 
     def refused(self, connection: Connection, sqlstate: str, error: str) -> None:
         details = {"sqlstate": sqlstate, "error": happening.readable(error)}

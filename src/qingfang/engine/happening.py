@@ -3,12 +3,11 @@ blindness as one."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from msgspec.structs import replace
 
 from qingfang.engine.judging import Told
 from qingfang.events import Answered, Connection, Event, Source
+from qingfang.record.codec import moment as iso  # briefs and events tell time alike
 from qingfang.statement import Outcome, Statement
 
 
@@ -102,13 +101,6 @@ def took_ms(statement: Statement, outcome: Outcome) -> float | None:
 def error_of(outcome: Outcome) -> str | None:
     """SQLSTATE and the server's own words."""
     return readable(f"{outcome.sqlstate} {outcome.error or ''}".strip()) or None
-
-
-def iso(at_us: int) -> str:
-    """ISO 8601 in UTC, with microseconds."""
-    seconds, us = divmod(at_us, 1_000_000)
-    at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=us)
-    return at.isoformat(timespec="microseconds")
 
 
 def readable(text: str) -> str:

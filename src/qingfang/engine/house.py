@@ -7,15 +7,28 @@ so that this room knows no Django.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
 import sys
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from qingfang import ipc
 from qingfang.config import Config
+from qingfang.engine import closed, outages
+from qingfang.engine.outages import Alive, Outages, Part
 from qingfang.engine.status import Status
-from qingfang.engine.supervisor import Service, Supervisor, part
+from qingfang.engine.supervisor import Change, Service, Supervisor, part
+from qingfang.language import _
 from qingfang.record.client import now_us
+from qingfang.record.entries import Act
+from qingfang.record.recorder import Recorder
+
+log = logging.getLogger(__name__)
+
+NAMED = 20
+LOOK_EVERY_S = 1.0
 
 
 def services(config: Config, file: Path, *, console: bool = True) -> list[Service]:
@@ -47,10 +60,94 @@ def services(config: Config, file: Path, *, console: bool = True) -> list[Servic
     return found
 
 
-def folders(config: Config) -> None:
-    """Make the folders the services need. Only our own user may look into them."""
-    for name in (config.paths.state, config.paths.run, f"{config.paths.state}/log"):
-        Path(name).mkdir(parents=True, exist_ok=True, mode=0o700)
+def parts(config: Config, found: Sequence[Service]) -> dict[str, Part]:
+    """What is missing without each of these processes."""
+    routes = {r.name: r for r in config.route}
+    taps = {t.name: t for t in config.tap}
+    known = {
+        "ledger": Part(_("账本进程"), _("证据暂存在各进程里，存不下的会有计数")),
+        "analyser": Part(_("分析进程"), _("没有见过的语句不能分析，按线路的失败策略处理")),
+        "judge": Part(_("判断进程"), _("语句不能判断，按线路的失败策略处理")),
+        "notifier": Part(_("通知进程"), _("告警没有通知到人，恢复后补发")),
+        "console": Part(
+            _("控制台"), _("页面打不开，抓取、判断、通知照常"), after_s=outages.CONSOLE_AFTER_S
+        ),
+    }
+    made: dict[str, Part] = {}
+    for service in found:
+        kind, _dash, rest = service.name.partition("-")
+        if kind == "gateway":
+            route = routes[rest.rpartition("-")[0]]
+            made[service.name] = Part(
+                _("线路 {} 的网关进程").format(route.name),
+                _("经这条线路的连接断开"),
+                "gateway",
+                route.database,
+            )
+        elif kind == "tap":
+            tap = taps[rest]
+            made[service.name] = Part(
+                _("旁路 {}").format(tap.name),
+                _("看不见数据库 {} 的语句").format(tap.database),
+                "tap",
+                tap.database,
+            )
+        else:
+            made[service.name] = known[service.name]
+    return made
+
+
+def _were_open(paths: Sequence[Path]) -> Act:
+    named = "\n".join(str(path) for path in paths[:NAMED])
+    details = {"count": str(len(paths)), "paths": named}
+    return Act(now_us(), "folders.closed", "supervisor", details=details)
+
+
+@contextlib.asynccontextmanager
+async def standing(
+    config: Config, file: Path, *, console: bool = True
+) -> AsyncIterator[Supervisor]:
+    """Everything runs inside this block, and what dies is started again and recorded. Raises
+    `supervisor.Failed` when a process cannot be started at all."""
+    opened = closed.close(config)
+    found = services(config, file, console=console)
+    run_folder, node = Path(config.paths.run), config.site.node
+    alive = Alive(Path(config.paths.state) / "alive")
+    recorder = Recorder(run_folder / "ledger.sock", "supervisor")
+    watch = Outages(node, parts(config, found), recorder.later)
+    status = Status(config, now_us)
+
+    def changed(change: Change) -> None:
+        status.changed(change)
+        watch.changed(change)
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            alive.touch()
+            watch.look(now_us())
+
+    server = await ipc.serve(run_folder / "status.sock", status.answer)
+    await recorder.start()
+    boss = Supervisor(changed)
+    looking = asyncio.create_task(look())
+    try:
+        for record in alive.begin(node, now_us()):
+            recorder.later(record)
+        if opened:
+            log.warning("closed to other users: %s", ", ".join(str(path) for path in opened))
+            recorder.later(_were_open(opened))
+        for service in found:
+            await boss.start(service)
+        yield boss
+    finally:
+        looking.cancel()
+        for record in alive.end(node, now_us()):
+            recorder.later(record)
+        # Before the ledger goes: what is still to be told waits for it no longer.
+        await recorder.close()
+        await boss.stop()
+        server.close()
 
 
 async def run(
@@ -58,16 +155,7 @@ async def run(
 ) -> None:
     """Start everything and keep it running until `stopping` is set; `up` is set when everything
     runs. Raises `supervisor.Failed` when a process cannot be started at all."""
-    folders(config)
-    status = Status(config, now_us)
-    server = await ipc.serve(Path(config.paths.run) / "status.sock", status.answer)
-    boss = Supervisor(status.processes.__setitem__)
-    try:
-        for service in services(config, file):
-            await boss.start(service)
+    async with standing(config, file):
         if up is not None:
             up.set()
         await stopping.wait()
-    finally:
-        await boss.stop()
-        server.close()

@@ -7,7 +7,8 @@ Rules this module keeps:
 
 1. The snapshot is `paths.state`/snapshot.json, checked with `paths.state`/keys/snapshot.pub; it is
    looked at every half second. One that is refused is said once in the log and as a record of the
-   ledger, and the one in force stays.
+   ledger, and the one in force stays, over a restart too: it is kept beside the memory, so that
+   nobody brings an older one back, or none at all, by a kill.
 2. What was learned is written every minute and at the end, whole or not at all. After kill -9 up to
    a minute of small things is forgotten; what was alarming is in the ledger.
 """
@@ -58,6 +59,7 @@ class Service:
         state = Path(config.paths.state)
         self._snapshot, self._key = state / "snapshot.json", state / "keys" / "snapshot.pub"
         self._memory = state / "judge" / "memory"
+        self._kept = state / "judge" / "snapshot.json"
         self._site = config.site.id
         self._routes = [r.name for r in config.route]
         self._recorder = recorder
@@ -65,6 +67,7 @@ class Service:
         self._changed = asyncio.Event()
         self.judging = Judging(self._site, self._verify)
         self._load()
+        self._take_up()
 
     def _verify(self, message: bytes, signature: bytes) -> bool:
         try:
@@ -86,11 +89,23 @@ class Service:
             log.error("what was learned before cannot be used (%s); kept as %s", error, kept.name)
             self._say("memory.refused", str(error))
 
+    def _take_up(self) -> None:
+        """Put into force what was in force before."""
+        try:
+            self.judging.offer(self._kept.read_bytes())
+        except FileNotFoundError:
+            pass
+        except (OSError, Rejected, PolicyError) as error:
+            log.error("the snapshot that was in force before cannot be used: %s", error)
+
     def save(self) -> None:
-        self._memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self._memory.with_suffix(".new")
-        fresh.write_bytes(self.judging.dump())
-        fresh.replace(self._memory)
+        self._write(self._memory, self.judging.dump())
+
+    def _write(self, file: Path, data: bytes) -> None:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = file.with_suffix(".new")
+        fresh.write_bytes(data)
+        fresh.replace(file)
 
     def look(self) -> None:
         """Take the snapshot file if it is another than the last time."""
@@ -109,6 +124,10 @@ class Service:
             log.error("snapshot refused: %s", refused)
             self._say("snapshot.refused", str(refused))
             return
+        try:
+            self._write(self._kept, data)
+        except OSError as error:
+            log.error("the snapshot in force cannot be kept: %s", error)
         log.info("snapshot %d is in force", snapshot.version)
         self._say("snapshot.in-force", str(snapshot.version))
         changed, self._changed = self._changed, asyncio.Event()

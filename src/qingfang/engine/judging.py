@@ -138,6 +138,8 @@ class Judging:
             groups=tuple(groups),
             own=own,
             service=self._serves(connection, who, at_us),
+            place=self._judge.place(connection, who),
+            turns=self._judge.turns(connection, who, at_us),
         )
 
     def _serves(self, connection: Connection, who: Who, at_us: int) -> bool:

@@ -40,6 +40,7 @@ from qingfang.events import Event
 from qingfang.judge.snapshot import Holder, Rejected, Snapshot
 from qingfang.language import _
 from qingfang.record.client import end, follow, now_us
+from qingfang.record.codec import moment
 from qingfang.record.entries import Act
 from qingfang.record.recorder import Recorder
 
@@ -141,8 +142,7 @@ class Notifier:
             known = "、".join(self._channels) or "-"
             raise ipc.Refusal(_("没有配置通道 {}；已有：{}").format(name, known))
         at = now_us()
-        stamp = datetime.datetime.now(datetime.UTC).astimezone().isoformat(timespec="seconds")
-        notice = Notice(f"test#{at}", 0, stamp, "alert", 0, link=self._link, test=True)
+        notice = Notice(f"test#{at}", 0, moment(at), "alert", 0, link=self._link, test=True)
         try:
             receipt = await channel.send(notice, address)
         except NotSent as error:
@@ -226,9 +226,9 @@ def _moment(at: str) -> int:
     """ISO 8601 with zone → microseconds since the epoch; now when it cannot be read: an alert with
     a strange time is an alert."""
     with contextlib.suppress(ValueError):
-        moment = datetime.datetime.fromisoformat(at)
-        if moment.tzinfo is not None:
-            return int(moment.timestamp() * 1_000_000)
+        raised = datetime.datetime.fromisoformat(at)
+        if raised.tzinfo is not None:
+            return int(raised.timestamp() * 1_000_000)
     return now_us()
 
 

@@ -6,7 +6,8 @@ Rules this module keeps:
    parent that died before we could ask is noticed. After kill -9 of the supervisor nothing runs on.
 2. SIGTERM and SIGINT ask for an orderly end, once; a second one ends at once.
 3. Diagnostics go to standard error, one line each, without statement texts and without names.
-4. «Ready» is said by one line on standard output, when the process can be used, not before.
+4. What a process writes is for its own user alone.
+5. «Ready» is said by one line on standard output, when the process can be used, not before.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def say_ready() -> None:
 
 def run(part: Callable[[asyncio.Event], Awaitable[None]], name: str) -> None:
     """Run one part until it returns or until a signal sets the event that it was handed."""
+    os.umask(0o077)
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stderr,

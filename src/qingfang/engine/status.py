@@ -1,8 +1,8 @@
 """What is seen and what is blind: gathered from the sensors, handed to whoever asks.
 
 The supervisor's process serves `paths.run`/status.sock: `report` (a `Coverage` from a sensor's
-process), `coverage` (a JSON list of `Coverage`, one a route or tap), `processes` (a JSON object of
-process name → state), `ping`.
+process), `coverage` (a JSON list of `Coverage`, one a route or tap), `processes` (a JSON list of `Process`),
+`ping`.
 
 Rules this module keeps:
 
@@ -17,15 +17,33 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from qingfang import ipc
 from qingfang.config import Config
+from qingfang.engine.supervisor import Change
 from qingfang.events import Coverage
 
 STALE_S = 10.0
 REPORT_EVERY_S = 2.0
+
+
+class Process(Struct, frozen=True):
+    """One process of this node: up or down since `since_us`; how often it has died since the house
+    was started, when for the last time (None: never), why, and for how long it was away then."""
+
+    name: str
+    state: Literal["up", "down"]
+    since_us: int
+    node: str = ""
+    deaths: int = 0
+    died_us: int | None = None
+    why: str = ""
+    away_us: int = 0
 
 
 class Status:
@@ -39,7 +57,26 @@ class Status:
             *(("tap", t.name, t.database) for t in config.tap),
         ]
         self._reports: dict[tuple[str, str], dict[str, Coverage]] = {}
-        self.processes: dict[str, str] = {}
+        self._processes: dict[str, Process] = {}
+
+    def changed(self, change: Change) -> None:
+        """Take one change of a process."""
+        was = self._processes.get(change.name)
+        if was is None:
+            now = Process(change.name, change.state, change.at_us, self._node)
+        elif change.state == "down":
+            now = replace(
+                was,
+                state="down",
+                since_us=change.at_us,
+                deaths=was.deaths + 1,
+                died_us=change.at_us,
+                why=change.why,
+            )
+        else:
+            away = change.at_us - was.since_us
+            now = replace(was, state="up", since_us=change.at_us, away_us=away)
+        self._processes[change.name] = now
 
     async def answer(self, method: str, payload: bytes, peer: ipc.Peer) -> bytes:
         if method == "report":
@@ -49,7 +86,7 @@ class Status:
         if method == "coverage":
             return msgspec.json.encode(self.coverage())
         if method == "processes":
-            return msgspec.json.encode(self.processes)
+            return msgspec.json.encode(list(self._processes.values()))
         if method == "ping":
             return b""
         raise ipc.Refusal(f"status: {method}?")

@@ -8,7 +8,8 @@ Rules this module keeps:
    and is forgotten after a minute of life. Nobody gives up: a gateway must come back.
 3. A child that answers `ping` on its socket no longer is killed and so restarted: a process that
    hangs is worse than one that died, because nobody notices.
-4. Every death and restart is handed to `on_change`: blindness is an alarm.
+4. Every death and restart is handed to `on_change` with its time and its cause: blindness is an
+   alarm (`engine/outages.py`). A process that hung counts as away since it last answered.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
 
 from qingfang import ipc
 from qingfang.engine.process import READY
+from qingfang.language import _
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +43,16 @@ FORGIVEN_AFTER_S = 60.0
 
 class Failed(Exception):
     """A process could not be started; the text says which and what it last said."""
+
+
+class Change(Struct, frozen=True):
+    """A process came up or went down at `at_us` (microseconds since the epoch); `why` (zh) says
+    how it ended."""
+
+    name: str
+    state: Literal["up", "down"]
+    at_us: int
+    why: str = ""
 
 
 class Service:
@@ -62,6 +77,7 @@ class Service:
         self.started_at = 0.0
         self.quick_deaths = 0
         self.restarts = 0
+        self.answered_us = self.hung_since_us = 0
 
 
 def part(name: str, config: Path, *arguments: str) -> list[str]:
@@ -71,11 +87,11 @@ def part(name: str, config: Path, *arguments: str) -> list[str]:
 
 
 class Supervisor:
-    def __init__(self, on_change: Callable[[str, str], None] | None = None) -> None:
+    def __init__(self, on_change: Callable[[Change], None] | None = None) -> None:
         self._services: list[Service] = []
         self._watching: list[asyncio.Task[None]] = []
         self._stopping = False
-        self._on_change = on_change or (lambda name, state: None)
+        self._on_change = on_change or (lambda change: None)
 
     @property
     def services(self) -> Sequence[Service]:
@@ -90,6 +106,8 @@ class Supervisor:
             self._watching.append(asyncio.create_task(self._ping(service, service.socket)))
 
     async def _spawn(self, service: Service) -> None:
+        if service.log is not None:
+            service.log.touch(0o600)
         output = service.log.open("ab") if service.log else None
         try:
             process = await asyncio.create_subprocess_exec(
@@ -119,7 +137,8 @@ class Supervisor:
             process.kill()
             await process.wait()
             raise Failed(f"{service.name}: not ready{_last_words(service)}") from None
-        self._on_change(service.name, "up")
+        service.answered_us, service.hung_since_us = _now_us(), 0
+        self._on_change(Change(service.name, "up", service.answered_us))
 
     async def _watch(self, service: Service) -> None:
         while True:
@@ -130,7 +149,11 @@ class Supervisor:
             code = await service.process.wait()
             if self._stopping:
                 return
-            self._on_change(service.name, "down")
+            self._on_change(
+                Change(
+                    service.name, "down", service.hung_since_us or _now_us(), _end(service, code)
+                )
+            )
             if time.monotonic() - service.started_at > FORGIVEN_AFTER_S:
                 service.quick_deaths = 0
             log.error("%s ended with %s, starting it again", service.name, code)
@@ -153,9 +176,11 @@ class Supervisor:
             try:
                 async with asyncio.timeout(PING_WITHIN_S):
                     await client.call("ping")
+                service.answered_us = _now_us()
             except TimeoutError:
                 if process is not None and process is service.process:
                     log.error("%s hangs, killing it", service.name)
+                    service.hung_since_us = service.answered_us
                     with contextlib.suppress(ProcessLookupError):
                         process.kill()
             except (ipc.Unavailable, ipc.Refusal):
@@ -181,6 +206,19 @@ class Supervisor:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _end(service: Service, code: int) -> str:
+    """How a process ended, for people."""
+    if service.hung_since_us:
+        return _("不再应答，已强行结束")
+    if code < 0:
+        return _("被信号 {} 结束").format(-code)
+    return _("自行退出，退出码 {}").format(code)
 
 
 def _last_words(service: Service) -> str:

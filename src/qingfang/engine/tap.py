@@ -5,9 +5,10 @@ Rules this module keeps:
 1. The statements of a connection are judged in the order in which they were sent; an alert is
    recorded when the statement is seen, and completed with its outcome.
 2. A gateway's own connection to the database is left to the gateway: one statement, one alert, and
-   one person who learned from it. It is known by the gateway's word in the ledger (`session.opened`:
-   its address as the database sees it), which must be no older than the connection. A connection is
-   held for `HOLD_S` until that word can have come; without it, it is judged here.
+   one person who learned from it. It is known by the gateway's word (its address as the database
+   sees it), which must be no older than the connection: in the ledger (`session.opened`), or, for a
+   connection older than this process, in the answer to our question. A connection is held for
+   `HOLD_S` until that word can have come; without it, it is judged here.
 3. What is not seen is an alert (once a day for each client and server) and a count: encrypted
    connections, bytes that came twice and differed, an interface that cannot be captured. Losses are
    counted in the ledger too.
@@ -31,7 +32,7 @@ from typing import Any, Final
 
 from qingfang import ipc
 from qingfang.config import Config, Database, Tap
-from qingfang.engine import happening, process, status
+from qingfang.engine import gateway, happening, process, status
 from qingfang.engine.decider import Decider
 from qingfang.engine.passive import DECODERS, Decoding
 from qingfang.events import Connection, Coverage, Verdict
@@ -48,6 +49,7 @@ from qingfang.statement import Outcome, Statement
 log = logging.getLogger(__name__)
 
 HOLD_S: Final = 2.0
+ASK_AFTER_S: Final = 0.25
 PATIENCE_S: Final = 60.0
 MOST_WAITING: Final = 50_000
 RETRY_S: Final = 5.0
@@ -102,7 +104,12 @@ class Listening:
         self._tap, self._node = tap, config.site.node
         self._recorder = recorder
         self._addresses = addresses
-        self._gateways = any(r.database == tap.database for r in config.route)
+        self._gateways = [
+            ipc.Client(gateway.socket(config, route.name, worker))
+            for route in config.route
+            if route.database == tap.database
+            for worker in range(route.workers)
+        ]
         self._hold_s = hold_s
         self._decider = Decider(config, tap, recorder)
         self._hearings: dict[str, _Hearing] = {}
@@ -129,6 +136,8 @@ class Listening:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._decider.close()
+        for client in self._gateways:
+            await client.close()
 
     def gateway_opened(self, address: str, at_us: int) -> None:
         """A gateway's word: at that time this was its own address towards the database."""
@@ -139,6 +148,25 @@ class Listening:
         hearing = self._by_client.get(address)
         if hearing is not None and self._is_leg(hearing.connection):
             hearing.told.set()
+
+    async def _ask_gateways(self, address: str) -> None:
+        """Whether the connection from this address is one of theirs, opened before we listened."""
+        asked_us = now_us()
+        for client in self._gateways:
+            # One that is away has no connections; one that is elsewhere cannot be asked.
+            with contextlib.suppress(ipc.Unavailable, ipc.Refusal):
+                if await client.call("leg", address.encode()):
+                    self.gateway_opened(address, asked_us)
+                    return
+
+    async def _gateway_said(self, hearing: _Hearing) -> None:
+        """Until a gateway has said that the connection is its own."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(ASK_AFTER_S, self._hold_s / 2)):
+                await hearing.told.wait()
+                return
+        await self._ask_gateways(hearing.connection.client)
+        await hearing.told.wait()
 
     def _is_leg(self, connection: Connection) -> bool:
         return self._legs.get(connection.client, -1) >= connection.opened_us
@@ -208,7 +236,7 @@ class Listening:
             if not hearing.settled:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._hold_s):
-                        await hearing.told.wait()
+                        await self._gateway_said(hearing)
                 hearing.connection = hearing.queue[0].connection
                 self._settle(hearing)
             while hearing.queue:
@@ -283,6 +311,8 @@ class Listening:
     async def _blinded(self, connection: Connection, blind: Blind, at_us: int) -> None:
         if self._gateways:
             await asyncio.sleep(self._hold_s)
+            if not self._is_leg(connection):
+                await self._ask_gateways(connection.client)
             if self._is_leg(connection):
                 return
         self.encrypted += 1

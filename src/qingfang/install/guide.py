@@ -212,7 +212,7 @@ class Guide:
             console_database=self._w.console_database,
             database=database,
             address=address,
-            catalogue=f"{database}.json",
+            catalogue=str(Path(state).absolute() / f"{database}.json"),
             listen=listen,
             kind=kind,
         )
@@ -269,7 +269,7 @@ class Guide:
         protected = config.database[0]
         state = Path(config.paths.state)
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = state / protected.catalogue
+        file = Path(protected.catalogue)
         kept = catalogue.review_file(file)
         self.report.catalogue, self.report.review = str(file), str(kept)
         self._title(3, _("目录：哪些表、哪些列是药品、医生、科室、数量"))

@@ -119,24 +119,23 @@ def _beyond(allowed: Allowed, selection: Selection | None) -> list[str] | None:
     return extra
 
 
-def day_of(text: str | None) -> tuple[datetime.date, bool] | None:
-    """The day that a date or time as text lies on, and whether it is that day's midnight; None when
-    it is no date of the forms 2026-01-31, 2026/1/31, 20260131, 2026-01 (with or without a time)."""
+def day_of(text: str | None) -> datetime.date | None:
+    """The day that a date or time as text lies on; None when it is no date of the forms 2026-01-31,
+    2026/1/31, 20260131, 2026-01 (with or without a time)."""
     match = _DATE.match(text) if text is not None else None
     if match is None:
         return None
     try:
-        day = datetime.date(int(match[1]), int(match[2]), int(match[3] or 1))
+        return datetime.date(int(match[1]), int(match[2]), int(match[3] or 1))
     except ValueError:
         return None
-    return day, not match[4] or set(match[4]) <= set("0:. +Z")
 
 
 def _period_inside(allowed: Days, period: Period | None, today: datetime.date) -> bool:
     if allowed.from_day is not None:
         start = period.from_ if period else None
         found = day_of(start.text) if start else None
-        if found is None or found[0] < datetime.date.fromisoformat(allowed.from_day):
+        if found is None or found < datetime.date.fromisoformat(allowed.from_day):
             return False
     if allowed.to_day is not None:
         last = datetime.date.fromisoformat(allowed.to_day)
@@ -148,8 +147,7 @@ def _period_inside(allowed: Days, period: Period | None, today: datetime.date) -
         found = day_of(end.text)
         if found is None:
             return False
-        day, midnight = found
-        if day > last and not (midnight and day == last + datetime.timedelta(days=1)):
+        if found > last:
             return False
     return True
 

@@ -28,7 +28,7 @@ from msgspec import Struct
 from qingfang.events import Connection, Decision, Grain, Meaning, Verdict, Who
 from qingfang.judge import grants, hours
 from qingfang.judge.attribution import Attribution, address
-from qingfang.judge.policy import Basis, Case, Policy
+from qingfang.judge.policy import Basis, Case, Policy, Touching
 from qingfang.judge.reasons import DECISIONS, Said, say
 from qingfang.judge.snapshot import Directory, Grant, Mode, Service
 
@@ -46,12 +46,12 @@ _RANK: dict[Decision, int] = {
 }
 _NOTABLE = 2
 _PRESCRIBER_GRAINS = ("prescriber", "detail")
-_USAGE_ROLES = frozenset(
-    {
-        *("item_id", "item_name", "item_class", "item_spec", "item_kind", "quantity", "amount"),
-        *("prescriber_id", "prescriber_name"),
-    }
+_FIGURES = (
+    frozenset({"item_id", "item_name", "item_class", "item_spec", "item_kind"}),
+    frozenset({"quantity", "amount"}),
+    frozenset({"prescriber_id", "prescriber_name"}),
 )
+_USAGE_ROLES = frozenset().union(*_FIGURES)
 
 
 class _State(Struct):
@@ -162,13 +162,14 @@ class Judge:
         if meaning.disclosure not in ("none", "clinical"):
             cases.append((meaning, True))
         cases += [(_as_usage(meaning, g.grain or "detail"), False) for g in whole]
-        touching = any(not _USAGE_ROLES.isdisjoint(t.roles) for t in meaning.touches)
+        touching = _touching(meaning)
+        known = meaning.disclosure == "opaque" and self._known(connection, who)
         # Where the text alone does not say what runs, it was looked at for this connection only.
         looked = template + connection.id.encode() if meaning.volatile else template
         seen = meaning.disclosure == "opaque" and self.history.seen(looked)
         for case, itself in cases:
             if itself:
-                said += _learned(meaning, touching=touching, seen=seen)
+                said += _learned(meaning, touching=touching, seen=seen, known=known)
             ground = self._basis(case, connection, who, at_us, template)
             rule = self.policy.rule(
                 Case(
@@ -177,8 +178,9 @@ class Judge:
                     case.subtype,
                     case.delivery,
                     ground.basis,
-                    "usage" if touching else "other",
+                    touching,
                     seen,
+                    known,
                 )
             )
             decided = rule.enforce if mode == "enforce" else rule.observe
@@ -270,7 +272,8 @@ class Judge:
                 calendar=snapshot.calendar,
             ):
                 return Ground("report", (say("by-report", menu=report.menu),))
-        if self._own(meaning, who) and not self.crowd(connection, who, at_us):
+        in_turn = any(g.code == "own-in-turn" for g in meaning.gathered)
+        if not in_turn and self._own(meaning, who) and not self.crowd(connection, who, at_us):
             return Ground("self", (say("by-self"),))
         granted = self._granted(meaning, who, at_us)
         if granted.basis == "grant":
@@ -327,14 +330,48 @@ class Judge:
     def crowd(self, connection: Connection, who: Who, at_us: int) -> int:
         """How many operators one terminal had lately, 0 when that is not out of the ordinary: then
         a sign-in says little about who sits there. Servers work for many."""
+        where = self.place(connection, who)
+        limits = self.policy.limits
+        count = self._turns(where, at_us) if where is not None else 0
+        return count if count > limits.shared_operators else 0
+
+    def turns(self, connection: Connection, who: Who, at_us: int) -> bool:
+        """Whether as many operators as one terminal may have were there lately."""
+        where = self.place(connection, who)
+        return (
+            where is not None and self._turns(where, at_us) >= self.policy.limits.shared_operators
+        )
+
+    def _turns(self, where: str, at_us: int) -> int:
+        within = self.policy.limits.shared_minutes * _MINUTE_US
+        return self.attribution.persons_at(where, at_us, within)
+
+    def place(self, connection: Connection, who: Who) -> str | None:
+        """Where a statement comes from, for what people do there one after another: the terminal,
+        else the address. None for servers, and where no terminal is declared: an address may then
+        be a server's."""
         terminals = self.directory.terminals
         here = terminals.get(who.terminal.value) if who.terminal else None
         if not terminals or (here is not None and here.role == "server"):
-            return 0
-        where = who.terminal.value if who.terminal else address(connection.client)
-        limits = self.policy.limits
-        count = self.attribution.persons_at(where, at_us, limits.shared_minutes * _MINUTE_US)
-        return count if count > limits.shared_operators else 0
+            return None
+        return who.terminal.value if who.terminal else address(connection.client)
+
+    def _known(self, connection: Connection, who: Who) -> bool:
+        """Whether a registered person works at a registered terminal with a registered program. What
+        a program calls itself can be forged: by itself it is not enough, and a tool's is too much."""
+        if who.operator is None or who.operator.confidence < grants.SURE:
+            return False
+        person = self.directory.persons.get(who.operator.value)
+        terminal = self.directory.terminals.get(who.terminal.value) if who.terminal else None
+        if person is None or not person.active or who.terminal is None or terminal is None:
+            return False
+        if who.terminal.confidence < grants.SURE or terminal.role in ("kiosk", "vendor"):
+            return False
+        program = connection.program.casefold()
+        if any(tool in program for tool in self.policy.tools.database):
+            return False
+        registered = {name.casefold() for name in self.directory.snapshot.programs}
+        return not registered or program in registered
 
     def _designated(self, who: Who) -> bool | None:
         """Whether person and terminal are designated for a function (statistics, store …); None
@@ -418,9 +455,20 @@ def _as_usage(meaning: Meaning, grain: Grain) -> Meaning:
     )
 
 
-def _learned(meaning: Meaning, *, touching: bool, seen: bool) -> list[Said]:
+def _touching(meaning: Meaning) -> Touching:
+    """What an opaque statement seems to be about. Two of item, prescriber and measure make
+    figures."""
+    roles = {role for touch in meaning.touches for role in touch.roles}
+    if sum(not kind.isdisjoint(roles) for kind in _FIGURES) > 1:
+        return "figures"
+    return "usage" if not _USAGE_ROLES.isdisjoint(roles) else "other"
+
+
+def _learned(meaning: Meaning, *, touching: Touching, seen: bool, known: bool) -> list[Said]:
     if meaning.disclosure == "opaque":
-        said = [say("opaque-usage" if touching else "opaque-other")]
+        said = [say("opaque-other" if touching == "other" else "opaque-usage")]
+        if touching == "figures" and not known:
+            said.append(say("opaque-figures"))
         return [*said, say("opaque-again")] if seen else said
     said = [say(f"learned-{meaning.grain or 'detail'}")]
     if meaning.subtype == "total":

@@ -25,7 +25,7 @@ from msgspec import Meta, Struct
 from qingfang.events import Decision, Delivery, Disclosure, Grain, Subtype
 
 Basis = Literal["grant", "report", "service", "self", "designated", "none"]
-Touching = Literal["usage", "other"]
+Touching = Literal["figures", "usage", "other"]
 
 DEFAULT = """
 # 第一条条件全部成立的规则生效；没写的条件不限。
@@ -49,6 +49,25 @@ disclosure = ["opaque"]
 basis = ["grant", "report", "service"]
 observe = "log"
 enforce = "log"
+
+[[rule]]
+name = "opaque-figures"     # 看不懂，碰到的列凑得出用量，且人、终端或程序没有登记
+disclosure = ["opaque"]
+touching = ["figures"]
+known = false
+seen = false
+observe = "alert"
+enforce = "deny"
+severity = 2
+
+[[rule]]
+name = "opaque-figures-again"
+disclosure = ["opaque"]
+touching = ["figures"]
+known = false
+observe = "review"
+enforce = "deny"
+severity = 1
 
 [[rule]]
 name = "opaque-usage"       # 看不懂，且碰到用药数据，第一次见
@@ -164,9 +183,10 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Rule(_Section, frozen=True, kw_only=True):
-    """Conditions (an absent one holds always) and what follows. `touching` and `seen` are for
-    opaque statements: what the lexical estimate found, and whether this template was reported
-    before."""
+    """Conditions (an absent one holds always) and what follows. `touching`, `seen` and
+    `known` are for opaque statements: what the estimate found (`figures`: two or more of item,
+    prescriber and measure, which `usage` includes), whether this template was reported before, and
+    whether person, terminal and program are registered."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     observe: Decision
@@ -179,6 +199,7 @@ class Rule(_Section, frozen=True, kw_only=True):
     basis: tuple[Basis, ...] | None = None
     touching: tuple[Touching, ...] | None = None
     seen: bool | None = None
+    known: bool | None = None
 
 
 class Change(_Section, frozen=True, kw_only=True):
@@ -221,6 +242,7 @@ class Case(Struct, frozen=True):
     basis: Basis = "none"
     touching: Touching = "other"
     seen: bool = False
+    known: bool = False
 
 
 class Policy:
@@ -240,11 +262,16 @@ class Policy:
                 and (rule.subtype is None or case.subtype in rule.subtype)
                 and (rule.delivery is None or case.delivery in rule.delivery)
                 and (rule.basis is None or case.basis in rule.basis)
-                and (rule.touching is None or case.touching in rule.touching)
+                and (rule.touching is None or _touches(case.touching, rule.touching))
                 and (rule.seen is None or case.seen == rule.seen)
+                and (rule.known is None or case.known == rule.known)
             ):
                 return rule
         raise AssertionError("the last built-in rule has no condition")
+
+
+def _touches(touching: Touching, wanted: tuple[Touching, ...]) -> bool:
+    return touching in wanted or (touching == "figures" and "usage" in wanted)
 
 
 def read(text: str = "", file: str = "policy.toml") -> Policy:
@@ -303,6 +330,8 @@ def _parse(text: str, file: str) -> _File:
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         raise PolicyError(file, int(found[1]) if found else None, "", str(error)) from None
+    except RecursionError:
+        raise PolicyError(file, None, "", "方括号或花括号嵌套过深") from None
     try:
         return msgspec.convert(tree, _File, strict=True)
     except msgspec.ValidationError as error:

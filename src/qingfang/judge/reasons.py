@@ -51,6 +51,7 @@ REASONS: dict[str, str] = {
     "learned-total": "只有全部药品或耗材合计，没有具体品种",
     "learned-stored": "结果没有直接返回，而是存了起来，可以随后取走",
     "opaque-usage": "看不懂这条语句会返回什么，但它碰到了用药数据",
+    "opaque-figures": "碰到的内容凑得出用量，而人、终端或程序没有登记",
     "opaque-other": "看不懂这条语句会返回什么",
     "opaque-again": "同样的语句此前已经提示过",
     # circumstances: they raise the urgency and never alarm alone

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import ipaddress
 import re
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth import password_validation
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from qingfang.people import policy
 from qingfang.people.models import (
     Campus,
     Department,
@@ -18,7 +22,7 @@ from qingfang.people.models import (
     Post,
     Terminal,
 )
-from qingfang.ui.forms import Form, ModelForm
+from qingfang.ui.forms import Form, ModelForm, Words
 
 
 class SignInForm(Form):
@@ -33,6 +37,29 @@ class SignInForm(Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
+
+
+class FactorForm(Form):
+    code = forms.CharField(
+        label=_("动态码"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "text", "autofocus": True}
+        ),
+    )
+
+
+class FactorRolesForm(Form):
+    roles = forms.MultipleChoiceField(
+        label=_("必须用动态码登录的角色"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered: Any = [(role.code, role.label) for role in policy.ROLES.values()]
+        self.fields["roles"].choices = offered  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class PasswordForm(Form):
@@ -78,10 +105,57 @@ class PasswordForm(Form):
         return data
 
 
+class Absences(forms.CharField):
+    """Spans of days, one a line; pairs of ISO days when cleaned."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=_("不在岗"),
+            required=False,
+            max_length=2000,
+            widget=forms.Textarea(attrs={"rows": 2}),
+            help_text=_("休假、外出，一行一段，如 2026-10-01..2026-10-07。"),
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return "\n".join("..".join(span) for span in value)
+        return value
+
+    def clean(self, value: Any) -> Any:
+        found: list[list[str]] = []
+        for number, line in enumerate(super().clean(value).splitlines(), 1):
+            if not line.strip():
+                continue
+            first, _dots, last = (part.strip() for part in line.partition(".."))
+            try:
+                span = [dt.date.fromisoformat(first), dt.date.fromisoformat(last or first)]
+            except ValueError:
+                span = []
+            if not span or span[1] < span[0]:
+                raise forms.ValidationError(
+                    _("第 %(line)s 行：应写成 2026-10-01..2026-10-07，止日不早于起日。")
+                    % {"line": number}
+                )
+            found.append([day.isoformat() for day in span])
+        return found
+
+
 class PersonForm(ModelForm):
+    codes = Words(
+        label=_("其他代码"),
+        help_text=_("此人在各业务系统里的其他工号或医生代码，如 HIS=Y0123；用空格分开。"),
+    )
+    away = Absences()
+
     class Meta:
         model = Person
-        fields: ClassVar = ["staff_number", "name", "department", "post", "phone", "mail"]
+        fields: ClassVar = [
+            *("staff_number", "name", "department", "post", "codes", "away", "left_on"),
+            *("phone", "mail"),
+        ]
+        help_texts: ClassVar = {"left_on": _("最后一天；次日起按已离职判断。")}
+        widgets: ClassVar = {"left_on": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
 
 
 class RoleForm(Form):
@@ -89,13 +163,20 @@ class RoleForm(Form):
 
 
 class TerminalForm(ModelForm):
+    more_addresses = Words(
+        label=_("其他地址"),
+        help_text=_("同一台电脑的其他 IP 地址，或一个网段如 10.1.2.0/29；用空格分开。"),
+    )
+
     class Meta:
         model = Terminal
         fields: ClassVar = [
             "name",
             "label",
             "address",
+            "more_addresses",
             "mac",
+            "host",
             "role",
             "location",
             "department",
@@ -108,6 +189,37 @@ class TerminalForm(ModelForm):
         if mac and not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", mac):
             raise forms.ValidationError(_("MAC 地址应写成 00:1a:2b:3c:4d:5e。"))
         return mac
+
+    def clean_more_addresses(self) -> list[str]:
+        found: list[str] = []
+        for text in self.cleaned_data["more_addresses"]:
+            try:
+                network = ipaddress.ip_network(text)
+            except ValueError:
+                raise forms.ValidationError(
+                    _("不是 IP 地址或网段：%(text)s") % {"text": text}
+                ) from None
+            plain = str(network.network_address)
+            found.append(plain if network.num_addresses == 1 else str(network))
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        more, first = data.get("more_addresses") or [], data.get("address")
+        others = Terminal.objects.exclude(pk=self.instance.pk)
+        for address in [*more, *([first] if first else [])]:
+            taken = others.filter(
+                Q(address=address) if "/" not in address else Q(pk__in=[])
+            ) | others.filter(more_addresses__contains=[address])
+            other = taken.first()
+            if other is not None:
+                field = "address" if address == first else "more_addresses"
+                self.add_error(
+                    field,
+                    _("%(address)s 已登记给终端 %(name)s。")
+                    % {"address": address, "name": other.name},
+                )
+        return data
 
 
 class DepartmentForm(ModelForm):

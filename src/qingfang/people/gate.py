@@ -2,9 +2,9 @@
 
 Rules this module keeps:
 
-1. A view carries exactly one of `public`, `signed_in`, `may(...)`. Without one it is refused, so a
-   forgotten decorator closes a page and never opens one.
-2. Nobody gets past a password that must be changed.
+1. A view carries exactly one of `public`, `entering`, `signed_in`, `may(...)`. Without one it is
+   refused, so a forgotten decorator closes a page and never opens one.
+2. Nobody gets past a password that must be changed, or a second factor that must be made.
 3. A refusal says nothing about what is behind the door.
 """
 
@@ -17,16 +17,23 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 
-from qingfang.people import policy
+from qingfang.people import factor, policy
 from qingfang.people.models import Person
 
 View = Callable[..., Any]
 _PUBLIC = "public"
+_ENTERING = "entering"
 _SIGNED_IN = "signed in"
 
 
 def public(view: View) -> View:
     view.access = _PUBLIC  # pyright: ignore[reportFunctionMemberAccess]
+    return view
+
+
+def entering(view: View) -> View:
+    """For everybody who is signed in, and what one must do before anything else."""
+    view.access = _ENTERING  # pyright: ignore[reportFunctionMemberAccess]
     return view
 
 
@@ -76,10 +83,14 @@ class Gate:
             if request.headers.get("HX-Request"):
                 response = HttpResponse(status=204, headers={"HX-Redirect": response.url})
             return response
-        if access == _SIGNED_IN:
+        if access == _ENTERING:
             return None
         if user.must_change_password:
             return HttpResponseRedirect(resolve_url("password"))
+        if factor.missing(user):
+            return HttpResponseRedirect(resolve_url("factor"))
+        if access == _SIGNED_IN:
+            return None
         if access and any(policy.may(user, act) for act in access):
             return None
         return forbidden(request)

@@ -112,11 +112,20 @@ class Person(AbstractBaseUser):
         Department, models.PROTECT, related_name="persons", verbose_name=_("科室")
     )
     post = models.ForeignKey(Post, models.PROTECT, null=True, blank=True, verbose_name=_("岗位"))
+    # Other codes that stand for this person in business systems, each `code` or `system=code`.
+    codes: models.JSONField[list[str]] = models.JSONField(_("其他代码"), default=list, blank=True)
+    # Absences as pairs of days, both inclusive.
+    away: models.JSONField[list[list[str]]] = models.JSONField(
+        _("不在岗"), default=list, blank=True
+    )
+    left_on = models.DateField(_("离职日期"), null=True, blank=True)
     phone = models.CharField(_("手机"), max_length=32, blank=True)
     mail = models.EmailField(_("邮箱"), blank=True)
     is_active = models.BooleanField(_("在职"), default=True)
     must_change_password = models.BooleanField(default=False)
     totp_secret = models.BinaryField(default=b"")
+    # The last time step a code was taken of.
+    totp_step = models.BigIntegerField(default=0)
 
     USERNAME_FIELD = "staff_number"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
@@ -141,7 +150,8 @@ class Location(models.Model):
 
 
 class Terminal(models.Model):
-    """A declared computer: fixed address, fixed place, one custodian."""
+    """A declared computer: fixed addresses, fixed place, one custodian. `host` is the name the
+    computer gives itself."""
 
     class Role(models.TextChoices):
         CLINICAL = "clinical", _("临床")
@@ -154,7 +164,12 @@ class Terminal(models.Model):
     name = models.CharField(_("编号"), max_length=64, unique=True)
     label = models.CharField(_("名称"), max_length=100, blank=True)
     address = models.GenericIPAddressField(_("IP 地址"), unique=True)
+    # Further addresses or networks (`10.1.2.0/29`) of the same computer.
+    more_addresses: models.JSONField[list[str]] = models.JSONField(
+        _("其他地址"), default=list, blank=True
+    )
     mac = models.CharField(_("MAC 地址"), max_length=17, blank=True)
+    host = models.CharField(_("电脑名"), max_length=64, blank=True)
     role = models.CharField(_("用途"), max_length=16, choices=Role.choices, default=Role.CLINICAL)
     location = models.ForeignKey(
         Location, models.PROTECT, null=True, blank=True, verbose_name=_("位置")
@@ -169,6 +184,70 @@ class Terminal(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Proposed(models.Model):
+    """A change of a person's or terminal's record that a right rests on: until the discipline
+    office has confirmed it, the record stays as it is.
+
+    `changes` has one row a field: its name, the values before and after, and both as text.
+    `resting` names the rights that rested on the record when the change was proposed.
+    """
+
+    class Kind(models.TextChoices):
+        PERSON = "person", _("人员")
+        TERMINAL = "terminal", _("终端")
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("待纪检确认")
+        CONFIRMED = "confirmed", _("已确认")
+        REFUSED = "refused", _("不同意")
+        REPLACED = "replaced", _("已被新的改动取代")
+
+    kind = models.CharField(_("类别"), max_length=8, choices=Kind.choices)
+    # None: a new record whose name a right already rests on.
+    record = models.BigIntegerField(null=True)
+    name = models.CharField(_("对象"), max_length=130)
+    changes: models.JSONField[list[dict[str, Any]]] = models.JSONField()
+    resting: models.JSONField[list[str]] = models.JSONField()
+    state = models.CharField(_("状态"), max_length=9, choices=State.choices, default=State.PENDING)
+    at = models.DateTimeField(_("时间"), default=timezone.now)
+    by = models.ForeignKey(Person, models.PROTECT, related_name="+", verbose_name=_("提出人"))
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    note = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "record"],
+                condition=models.Q(state="pending"),
+                name="proposed_once",
+            )
+        ]
+        indexes: ClassVar = [models.Index(fields=["at", "id"], name="proposed_at")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """The changed fields as pages show them."""
+        model = Person if self.kind == self.Kind.PERSON else Terminal
+        return [
+            {
+                "label": str(model._meta.get_field(row["field"]).verbose_name),
+                "before": row["before_text"],
+                "after": row["after_text"],
+            }
+            for row in self.changes
+        ]
+
+    @property
+    def colour(self) -> str:
+        """Of the state's badge."""
+        known = {"pending": "yellow", "confirmed": "green", "refused": "red"}
+        return known.get(self.state, "secondary")
 
 
 class RoleAssignment(models.Model):
@@ -201,6 +280,28 @@ class RoleAssignment(models.Model):
         return str(ROLES[self.role].label) if self.role in ROLES else self.role
 
 
+class RecoveryCode(models.Model):
+    """One code that stands in for the second factor, once; only its SHA-256 is kept."""
+
+    person = models.ForeignKey(Person, models.PROTECT, related_name="recovery_codes")
+    digest = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.person_id}"
+
+
+class FactorRole(models.Model):
+    """A role whose holders must have a second factor."""
+
+    role = models.CharField(max_length=32, unique=True)
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(Person, models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return self.role
+
+
 class SignInGuard(models.Model):
     """Failed sign-ins of one account (`account:1001`) or one address (`address:10.1.2.3`)."""
 
@@ -219,7 +320,7 @@ class Act(models.Model):
     at = models.DateTimeField(_("时间"), default=timezone.now)
     actor = models.CharField(_("工号"), max_length=32, blank=True)
     kind = models.CharField(_("行为"), max_length=32)
-    target = models.CharField(_("对象"), max_length=100, blank=True)
+    target = models.CharField(_("对象"), max_length=130, blank=True)
     address = models.CharField(_("来源地址"), max_length=45, blank=True)
     facts: models.JSONField[dict[str, Any]] = models.JSONField(default=dict)
     log = models.CharField(max_length=100, blank=True)

@@ -1,4 +1,4 @@
-"""Signing in with staff number and password, and what happens to those who guess.
+"""Signing in with staff number, password and second factor, and what happens to those who guess.
 
 Rules this module keeps:
 
@@ -19,7 +19,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.http import HttpRequest
 
-from qingfang.people import acts
+from qingfang.people import acts, factor
 from qingfang.people.models import Person, SignInGuard
 
 ACCOUNT_FREE, ADDRESS_FREE = 5, 20
@@ -58,9 +58,48 @@ def _count(key: str, free: int, now: dt.datetime) -> dt.datetime | None:
 
 
 def check(request: HttpRequest, staff_number: str, password: str, now: dt.datetime) -> Person:
-    """The person who proved to be `staff_number`. Raises `SignInRefused`."""
+    """The person who has the password of `staff_number`: signed in, unless there is a second factor
+    (`totp_secret`), which `check_factor` then asks for. Raises `SignInRefused`."""
     account, address = f"account:{staff_number[:80]}", f"address:{acts.address_of(request)}"
     person = Person.objects.filter(staff_number=staff_number, is_active=True).first()
+    _attempt(request, account, address, person, now)
+    if person is None:
+        make_password(password)
+    elif person.check_password(password):
+        if not person.totp_secret:
+            _in(request, person)
+        return person
+    # The number typed is not recorded when nobody has it: people type passwords there.
+    acts.record("sign-in.failed", request=request, person=person, known=person is not None)
+    raise _refused(account, address, now)
+
+
+def check_factor(request: HttpRequest, person: Person, code: str, now: dt.datetime) -> None:
+    """Sign in the person who showed the password, by a code. Each attempt counts like one at the
+    password. Raises `SignInRefused`."""
+    account, address = f"account:{person.staff_number}", f"address:{acts.address_of(request)}"
+    _attempt(request, account, address, person, now)
+    way = factor.take(person, code)
+    if way is None:
+        acts.record("sign-in.factor-failed", request=request, person=person)
+        raise _refused(account, address, now)
+    _in(request, person, factor=way)
+    # The password before it was counted too.
+    with transaction.atomic():
+        _uncount(address)
+
+
+def _in(request: HttpRequest, person: Person, **facts: str) -> None:
+    with transaction.atomic():
+        SignInGuard.objects.filter(key=f"account:{person.staff_number}").delete()
+        _uncount(f"address:{acts.address_of(request)}")
+        acts.record("sign-in", request=request, person=person, **facts)
+
+
+def _attempt(
+    request: HttpRequest, account: str, address: str, person: Person | None, now: dt.datetime
+) -> None:
+    """Count an attempt. Raises `SignInRefused` while there is a lock."""
     with transaction.atomic():
         # In the order of their keys, so that two attempts never wait for each other in a circle.
         locked = [_count(address, ADDRESS_FREE, now), _count(account, ACCOUNT_FREE, now)]
@@ -68,19 +107,12 @@ def check(request: HttpRequest, staff_number: str, password: str, now: dt.dateti
     if until is not None:
         acts.record("sign-in.locked", request=request, person=person, until=until.isoformat())
         raise SignInRefused(until)
-    if person is None:
-        make_password(password)
-    elif person.check_password(password):
-        with transaction.atomic():
-            SignInGuard.objects.filter(key=account).delete()
-            _uncount(address)
-            acts.record("sign-in", request=request, person=person)
-        return person
-    # The number typed is not recorded when nobody has it: people type passwords there.
-    acts.record("sign-in.failed", request=request, person=person, known=person is not None)
+
+
+def _refused(account: str, address: str, now: dt.datetime) -> SignInRefused:
     guard = SignInGuard.objects.filter(key__in=(account, address), locked_until__gt=now)
     until = max((g.locked_until for g in guard if g.locked_until), default=None)
-    raise SignInRefused(until)
+    return SignInRefused(until)
 
 
 def _uncount(key: str) -> None:

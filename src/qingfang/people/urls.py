@@ -6,6 +6,10 @@ from qingfang.people import views
 
 urlpatterns = [
     path("sign-in", views.sign_in, name="sign-in"),
+    path("sign-in/code", views.sign_in_factor, name="sign-in-factor"),
+    path("factor", views.factor_page, name="factor"),
+    path("persons/factor", views.factor_roles, name="factor-roles"),
+    path("persons/<int:pk>/factor", views.factor_reset, name="factor-reset"),
     path("sign-out", views.sign_out, name="sign-out"),
     path("password", views.password, name="password"),
     path("persons/", views.persons, name="persons"),

@@ -3,6 +3,7 @@ of acts."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout, update_session_auth_hash
 from django.db import transaction
@@ -17,9 +18,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from qingfang.people import acts, policy, services, signin
+from qingfang.people import acts, changes, factor, policy, services, signin
 from qingfang.people.forms import (
     DepartmentForm,
+    FactorForm,
+    FactorRolesForm,
     LocationForm,
     PasswordForm,
     PersonForm,
@@ -28,13 +31,14 @@ from qingfang.people.forms import (
     SignInForm,
     TerminalForm,
 )
-from qingfang.people.gate import may, person_of, public, signed_in
+from qingfang.people.gate import entering, may, person_of, public
 from qingfang.people.models import (
     Act,
     Department,
     Location,
     Person,
     Post,
+    Proposed,
     RoleAssignment,
     Terminal,
 )
@@ -47,6 +51,9 @@ from qingfang.people.tables import (
     TerminalTable,
 )
 from qingfang.ui.templatetags.ui import duration
+
+HALFWAY_S = 300
+_HALFWAY, _SECRET = "sign-in-halfway", "factor-secret"
 
 
 def _destination(request: HttpRequest) -> str:
@@ -71,15 +78,15 @@ def sign_in(request: HttpRequest) -> HttpResponse:
                 timezone.now(),
             )
         except signin.SignInRefused as refused:
-            if refused.until is None:
-                form.add_error(None, _("工号或密码不对。"))
-            else:
-                left = (refused.until - timezone.now()).total_seconds()
-                form.add_error(
-                    None,
-                    _("尝试次数过多，请在 %(time)s后再试。") % {"time": duration(max(left, 1))},
-                )
+            form.add_error(None, _why(refused, _("工号或密码不对。")))
             return render(request, "people/sign_in.html", {"form": form}, status=401)
+        if person.totp_secret:
+            request.session[_HALFWAY] = {
+                "person": person.pk,
+                "until": timezone.now().timestamp() + HALFWAY_S,
+                "next": _destination(request),
+            }
+            return redirect("sign-in-factor")
         login(request, person)
         return redirect(_destination(request))
     return render(
@@ -87,7 +94,103 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     )
 
 
-@signed_in
+def _why(refused: signin.SignInRefused, wrong: str) -> str:
+    if refused.until is None:
+        return wrong
+    left = (refused.until - timezone.now()).total_seconds()
+    return _("尝试次数过多，请在 %(time)s后再试。") % {"time": duration(max(left, 1))}
+
+
+@public
+@never_cache
+@sensitive_post_parameters("code")
+def sign_in_factor(request: HttpRequest) -> HttpResponse:
+    """The second step of signing in, for who has shown the password within the last minutes."""
+    halfway = request.session.get(_HALFWAY)
+    if halfway is None or halfway["until"] < timezone.now().timestamp():
+        request.session.pop(_HALFWAY, None)
+        return redirect("sign-in")
+    person = Person.objects.filter(pk=halfway["person"], is_active=True).first()
+    if person is None:
+        return redirect("sign-in")
+    form = FactorForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            signin.check_factor(request, person, form.cleaned_data["code"], timezone.now())
+        except signin.SignInRefused as refused:
+            form.add_error(None, _why(refused, _("动态码不对，或者已经用过。")))
+            return render(request, "people/sign_in_factor.html", {"form": form}, status=401)
+        del request.session[_HALFWAY]
+        login(request, person)
+        return redirect(halfway["next"])
+    return render(request, "people/sign_in_factor.html", {"form": form})
+
+
+@entering
+@never_cache
+@sensitive_post_parameters("code")
+def factor_page(request: HttpRequest) -> HttpResponse:
+    """One's own second factor: making it, or that it is there."""
+    person = person_of(request)
+    if person.totp_secret:
+        return render(request, "people/factor.html", {"left": factor.left(person)})
+    kept = request.session.get(_SECRET)
+    if kept is None:
+        kept = request.session[_SECRET] = factor.new_secret().hex()
+    secret = bytes.fromhex(kept)
+    form = FactorForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            codes = factor.enrol(person, secret, form.cleaned_data["code"], request=request)
+        except services.NotAllowed as no:
+            form.add_error("code", str(no))
+        else:
+            del request.session[_SECRET]
+            return render(request, "people/factor.html", {"codes": codes, "left": len(codes)})
+    return render(
+        request,
+        "people/factor.html",
+        {
+            "form": form,
+            "picture": factor.picture(secret, person, settings.QINGFANG.site.name),
+            "secret": factor.written(secret),
+            "must": factor.missing(person),
+        },
+    )
+
+
+@may(policy.MANAGE_PERSONS)
+@require_POST
+def factor_reset(request: HttpRequest, pk: int) -> HttpResponse:
+    try:
+        factor.reset(get_object_or_404(Person, pk=pk), by=person_of(request), request=request)
+    except services.NotAllowed as no:
+        return _done(request, pk, no)
+    messages.success(request, _("已重置：下次登录只需密码，然后可以重新绑定。"))
+    return _done(request, pk, None)
+
+
+@may(policy.MANAGE_PERSONS)
+def factor_roles(request: HttpRequest) -> HttpResponse:
+    form = FactorRolesForm(request.POST or None, initial={"roles": sorted(factor.required_roles())})
+    if request.method == "POST" and form.is_valid():
+        factor.require(form.cleaned_data["roles"], by=person_of(request), request=request)
+        messages.success(request, _("已保存。还没有绑定的人，下次打开页面时须先绑定。"))
+        return redirect("persons")
+    return render(
+        request,
+        "ui/edit.html",
+        {
+            "form": form,
+            "heading": _("动态码"),
+            "hint": _("动态码由手机上的验证器产生（RFC 6238），不联网也能用。"),
+            "back": reverse("persons"),
+            "back_label": _("人员与角色"),
+        },
+    )
+
+
+@entering
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     acts.record("sign-out", request=request)
@@ -95,7 +198,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect("sign-in")
 
 
-@signed_in
+@entering
 @never_cache
 @sensitive_post_parameters()
 def password(request: HttpRequest) -> HttpResponse:
@@ -123,13 +226,10 @@ def persons(request: HttpRequest) -> HttpResponseBase:
 def person_new(request: HttpRequest) -> HttpResponse:
     form = PersonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            person = form.save(commit=False)
-            person.set_unusable_password()
-            person.save()
-            acts.record("person.created", request=request, target=person.staff_number)
-        messages.success(request, _("已新建。发放初始密码后才能登录。"))
-        return redirect("person", person.pk)
+        person = form.save(commit=False)
+        if _put(request, person, _("已新建。发放初始密码后才能登录。")):
+            return redirect("person", person.pk)
+        return redirect("persons")
     return render(request, "people/person_new.html", {"form": form})
 
 
@@ -139,15 +239,7 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
     shown = get_object_or_404(Person.objects.select_related("department", "post"), pk=pk)
     form = PersonForm(request.POST or None, instance=shown)
     if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            form.save()
-            acts.record(
-                "person.changed",
-                request=request,
-                target=shown.staff_number,
-                fields=sorted(form.changed_data),
-            )
-        messages.success(request, _("已保存。"))
+        _put(request, form.save(commit=False), _("已保存。"))
         return redirect("person", pk)
     held = [
         (code, policy.ROLES[code].label)
@@ -170,8 +262,23 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
             "offers": offers,
             "history": _history(shown),
             "can_sign_in": shown.has_usable_password(),
+            "waiting": changes.waiting(Proposed.Kind.PERSON, pk),
         },
     )
+
+
+def _put(request: HttpRequest, record: Person | Terminal, done: str) -> bool:
+    """Save a checked record, or propose it; says which. Whether it is saved."""
+    proposed = changes.put(record, by=person_of(request), request=request)
+    if proposed is None:
+        messages.success(request, done)
+        return True
+    messages.warning(
+        request,
+        _("已提交，待纪检确认：%(resting)s 以原来的登记为准，确认之前不变。")
+        % {"resting": "、".join(proposed.resting)},
+    )
+    return False
 
 
 def _history(shown: Person) -> list[RoleAssignment]:
@@ -232,13 +339,14 @@ def password_reset(request: HttpRequest, pk: int) -> HttpResponse:
 @may(policy.MANAGE_PERSONS)
 @require_POST
 def person_active(request: HttpRequest, pk: int) -> HttpResponse:
+    subject = get_object_or_404(Person, pk=pk)
+    active = request.POST.get("active") == "1"
+    if active and changes.resting(subject):
+        subject.is_active = True
+        _put(request, subject, _("已保存。"))
+        return redirect("person", pk)
     try:
-        services.set_active(
-            get_object_or_404(Person, pk=pk),
-            request.POST.get("active") == "1",
-            by=person_of(request),
-            request=request,
-        )
+        services.set_active(subject, active, by=person_of(request), request=request)
     except services.NotAllowed as no:
         return _done(request, pk, no)
     return _done(request, pk, None)
@@ -261,18 +369,19 @@ def terminal(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     instance = get_object_or_404(Terminal, pk=pk) if pk else None
     form = TerminalForm(request.POST or None, instance=instance)
     if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            saved = form.save()
-            acts.record(
-                "terminal.saved",
-                request=request,
-                target=saved.name,
-                address=saved.address,
-                fields=sorted(form.changed_data),
-            )
-        messages.success(request, _("已保存。"))
-        return redirect("terminals")
-    return render(request, "people/terminal.html", {"form": form, "terminal": instance})
+        saved = form.save(commit=False)
+        if _put(request, saved, _("已保存。")) or not pk:
+            return redirect("terminals")
+        return redirect("terminal", pk)
+    return render(
+        request,
+        "people/terminal.html",
+        {
+            "form": form,
+            "terminal": instance,
+            "waiting": changes.waiting(Proposed.Kind.TERMINAL, pk),
+        },
+    )
 
 
 @may(policy.SEE_ACTS)

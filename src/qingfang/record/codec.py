@@ -44,6 +44,8 @@ UNPACKED_LIMIT: Final = 256 * 1024 * 1024
 _WORTH_PACKING: Final = 160
 _TOKEN: Final = struct.Struct(">8sQ")
 
+_END_OF_TIME_US: Final = 253_370_764_800_000_000
+"""The year 9999: what comes after cannot be written as a date."""
 _CHINA: Final = datetime.timezone(datetime.timedelta(hours=8))
 _encoder = msgspec.msgpack.Encoder()
 _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {
@@ -108,12 +110,18 @@ def unpack(kind: int, content: bytes) -> Value | Block | Opened | Closed:
         elif form != PLAIN:
             raise Unreadable("unknown form of content")
         return _DECODERS[kind].decode(data)
-    except (msgspec.MsgspecError, zlib.error, KeyError, UnicodeDecodeError) as error:
+    except (
+        msgspec.MsgspecError,
+        zlib.error,
+        KeyError,
+        UnicodeDecodeError,
+        RecursionError,
+    ) as error:
         raise Unreadable(f"{frame.KINDS.get(kind, kind)}: {error}") from None
 
 
 def moment(at_us: int) -> str:
-    """ISO 8601 with microseconds, in China's zone."""
+    """ISO 8601 with microseconds, in China's zone: how every event and record writes its time."""
     seconds, micro = divmod(at_us, 1_000_000)
     at = datetime.datetime.fromtimestamp(seconds, _CHINA).replace(microsecond=micro)
     return at.isoformat(timespec="microseconds")
@@ -121,6 +129,19 @@ def moment(at_us: int) -> str:
 
 # A literal's place in a template (`events.Template`).
 _PLACE = re.compile(r"(?:\b(?:e|n|b|x|q|u&))?'\?'(?:\.\.\.)?|\?(?:\.\.\.)?")
+
+
+def has_moment(value: Value | Block | Opened | Closed) -> bool:
+    """Whether every time in a record is one that can be read back, so that no record stops those
+    who read the log."""
+    if isinstance(value, Block):
+        return all(0 <= brief.at_us < _END_OF_TIME_US for brief in value.briefs)
+    if not isinstance(value, Event):
+        return True
+    try:
+        return datetime.datetime.fromisoformat(value.at).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def fill(template: Template, literals: tuple[str, ...]) -> str:

@@ -416,3 +416,5 @@ def check(request: Append) -> None:
     count = len(value.briefs) if isinstance(value, codec.Block) else 1
     if count != request.count or not count:
         raise ValueError(_("条数不符"))
+    if not codec.has_moment(value):
+        raise ValueError(_("时间读不懂"))

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from qingfang.config import Config
+from qingfang.engine.status import Process
 from qingfang.events import Coverage
-from qingfang.review.models import CoverageRow
+from qingfang.review.models import CoverageRow, ProcessRow
 
 SILENT = dt.timedelta(seconds=60)
 
@@ -35,6 +36,40 @@ def receive(rows: Iterable[Coverage]) -> None:
                     "body": msgspec.to_builtins(row),
                 },
             )
+
+
+def receive_processes(rows: Iterable[Process], now: dt.datetime) -> None:
+    """Keep the newest word of each process; one that is configured no longer is forgotten."""
+    told = list(rows)
+    with transaction.atomic():
+        for row in told:
+            ProcessRow.objects.update_or_create(
+                node=row.node,
+                name=row.name,
+                defaults={"at": now, "body": msgspec.to_builtins(row)},
+            )
+        for node in {row.node for row in told}:
+            there = [row.name for row in told if row.node == node]
+            ProcessRow.objects.filter(node=node).exclude(name__in=there).delete()
+
+
+class Part:
+    """One process as the page shows it; `problem` empty means that it runs and is heard."""
+
+    def __init__(self, said: Process, heard_at: dt.datetime, now: dt.datetime) -> None:
+        self.said, self.heard_at = said, heard_at
+        self.since = _moment(said.since_us)
+        self.died = _moment(said.died_us) if said.died_us is not None else None
+        self.away_s = said.away_us / 1e6
+        self.problem = ""
+        if now - heard_at > SILENT:
+            self.problem = _("失去联系：不再报告状态。")
+        elif said.state == "down":
+            self.problem = _("已停止，正在重新启动：%(why)s。") % {"why": said.why}
+
+
+def _moment(at_us: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(at_us / 1e6, dt.UTC)
 
 
 class Way:
@@ -73,13 +108,17 @@ class Seen:
 
 
 class Report:
-    def __init__(self, databases: list[Seen], unregistered: list[str]) -> None:
+    def __init__(
+        self, databases: list[Seen], unregistered: list[str], processes: list[Part]
+    ) -> None:
         self.databases, self.unregistered = databases, unregistered
+        self.processes = processes
 
     @property
     def blind(self) -> int:
         """How many things are not seen."""
-        return sum(d.blind for d in self.databases) + len(self.unregistered)
+        away = sum(bool(part.problem) for part in self.processes)
+        return sum(d.blind for d in self.databases) + len(self.unregistered) + away
 
 
 def _problems(way: Way, now: dt.datetime) -> list[str]:
@@ -140,4 +179,8 @@ def report(config: Config, now: dt.datetime) -> Report:
         way.heard_at = row.at if way.heard_at is None else min(way.heard_at, row.at)
     for way in ways.values():
         way.problems = _problems(way, now)
-    return Report(list(databases.values()), sorted(unregistered))
+    processes = [
+        Part(msgspec.convert(row.body, Process), row.at, now)
+        for row in ProcessRow.objects.order_by("node", "pk")
+    ]
+    return Report(list(databases.values()), sorted(unregistered), processes)

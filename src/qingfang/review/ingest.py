@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 from django.db import connection, transaction
+from django.db.models import Q
 
 from qingfang.events import Event
 from qingfang.people import policy
@@ -186,7 +187,8 @@ class _Known:
             if label:
                 found = rows.filter(name=label).first()
             elif _is_address(address):
-                found = rows.filter(address=address).first()
+                known = Q(address=address) | Q(more_addresses__contains=[address])
+                found = rows.filter(known).first()
             self._terminals[key] = found
         return self._terminals[key]
 

@@ -86,6 +86,12 @@ class Alert(models.Model):
         return self.number
 
     @property
+    def places(self) -> list[str]:
+        """Where the ledger has it, as notices name it (`log#seq`): its event and the event's twins."""
+        twins = (twin.rpartition(":") for twin in self.twins)
+        return [f"{self.log}#{self.seq}", *(f"{log}#{seq}" for log, _colon, seq in twins)]
+
+    @property
     def colour(self) -> str:
         """Of the disposition's badge."""
         return {"open": "yellow", "unlawful": "red", "lawful": "green"}.get(
@@ -156,6 +162,17 @@ class Reading(models.Model):
         return f"{self.alert_id} {self.by_id}"
 
 
+class Acknowledgement(models.Model):
+    """Who was the first to take an alert up, and when: from then on nobody further is woken."""
+
+    alert = models.OneToOneField(Alert, models.PROTECT, related_name="acknowledgement")
+    by = models.ForeignKey(Person, models.PROTECT)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.alert_id} {self.by_id}"
+
+
 class Position(models.Model):
     """How far a log has been read: everything before `seq` is in the tables above."""
 
@@ -184,3 +201,20 @@ class CoverageRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+
+class ProcessRow(models.Model):
+    """The last word of one process of the engine (`engine.status.Process`)."""
+
+    name = models.CharField(max_length=100)
+    node = models.CharField(max_length=63, blank=True)
+    at = models.DateTimeField()
+    body: models.JSONField[dict[str, Any]] = models.JSONField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["node", "name"], name="process_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node} {self.name}"

@@ -7,7 +7,7 @@ Rules this module keeps:
 3. An alert about persons or terminals of an IT or pharmacy department is never visible to a
    verifier of such a department, whoever assigns it.
 4. A duty officer sees that there are alerts of the last day, as a list and page, to act at night;
-   it neither verifies nor rules.
+   it acknowledges them, and neither verifies nor rules.
 5. What a person may not see is missing, not forbidden.
 """
 
@@ -35,6 +35,10 @@ VERIFY = policy.declare(
     "review.verify", {policy.VERIFIER, policy.APPLICATION_MANAGER, policy.AUDITOR}
 )
 RULE = policy.declare("review.rule", {policy.APPLICATION_MANAGER, policy.AUDITOR})
+ACKNOWLEDGE = policy.declare(
+    "review.acknowledge",
+    {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.DUTY_OFFICER},
+)
 ASSIGN = policy.declare("review.assign", {policy.APPLICATION_MANAGER})
 SEE_COVERAGE = policy.declare(
     "review.see_coverage",

@@ -14,7 +14,7 @@ from qingfang.people import policy as people
 from qingfang.people.models import Person
 from qingfang.people.services import NotAllowed
 from qingfang.review import policy
-from qingfang.review.models import Alert, Note, Reading, Ruling
+from qingfang.review.models import Acknowledgement, Alert, Note, Reading, Ruling
 
 
 def read(alert: Alert, *, by: Person, request: HttpRequest) -> None:
@@ -22,6 +22,24 @@ def read(alert: Alert, *, by: Person, request: HttpRequest) -> None:
     with transaction.atomic():
         Reading.objects.get_or_create(alert=alert, by=by)
         acts.record("alert.read", request=request, target=alert.number)
+
+
+def acknowledge(alert: Alert, *, by: Person, request: HttpRequest) -> Acknowledgement:
+    """Take the alert up: the notifier, which follows the ledger, then wakes nobody further. The
+    first one counts and is returned, whoever asks again. Nobody stops the notices of an alert
+    about themselves."""
+    if alert.operator == by.staff_number:
+        raise NotAllowed(_("这条告警涉及您本人，须由他人处理。"))
+    with transaction.atomic():
+        # The row lock makes two who press at once meet here: one is the first.
+        locked = Alert.objects.select_for_update().get(pk=alert.pk)
+        first, new = Acknowledgement.objects.select_related("by").get_or_create(
+            alert=locked, defaults={"by": by}
+        )
+        if new:
+            for place in locked.places:
+                acts.record("alert.acknowledged", request=request, target=place)
+    return first
 
 
 def note(alert: Alert, text: str, *, by: Person, request: HttpRequest) -> Note:
@@ -51,6 +69,7 @@ def rule(alert: Alert, disposition: str, reason: str, *, by: Person, request: Ht
             after=disposition,
             reason=reason,
         )
+        acknowledge(locked, by=by, request=request)
 
 
 def assign(alert: Alert, verifier: Person, *, by: Person, request: HttpRequest) -> None:

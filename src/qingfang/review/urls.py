@@ -9,6 +9,7 @@ urlpatterns = [
     path("alerts/stream", views.alert_stream, name="alert-stream"),
     path("alerts/notice/<int:seq>", views.alert_noticed, name="alert-noticed"),
     path("alerts/<int:pk>", views.alert, name="alert"),
+    path("alerts/<int:pk>/acknowledgement", views.alert_acknowledge, name="alert-acknowledge"),
     path("alerts/<int:pk>/notes", views.alert_note, name="alert-note"),
     path("alerts/<int:pk>/disposition", views.alert_rule, name="alert-rule"),
     path("alerts/<int:pk>/verifier", views.alert_assign, name="alert-assign"),

@@ -20,7 +20,7 @@ from qingfang.people.models import Person
 from qingfang.people.services import NotAllowed
 from qingfang.review import coverage, ingest, live, policy, sentences, services
 from qingfang.review.forms import NoteForm, RulingForm
-from qingfang.review.models import Alert, Reading, Statement
+from qingfang.review.models import Acknowledgement, Alert, Reading, Statement
 from qingfang.review.tables import AlertTable, told
 
 TIMELINE = 200
@@ -69,6 +69,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
     event = shown.event
     reasons = (event.get("meaning") or {}).get("reasons") or []
     around = Statement.objects.filter(connection=shown.connection).order_by("at", "id")
+    acknowledged = Acknowledgement.objects.filter(alert=shown).select_related("by").first()
     can_rule = people.may(person, policy.RULE) and shown.operator != person.staff_number
     can_assign = people.may(person, policy.ASSIGN)
     return render(
@@ -95,6 +96,11 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
             "note_form": NoteForm() if services.may_note(person) else None,
             "ruling_form": RulingForm() if can_rule else None,
             "verifiers": policy.verifiers_for(shown) if can_assign else [],
+            "acknowledged": acknowledged,
+            "can_acknowledge": acknowledged is None
+            and shown.verdict in ingest.TOLD
+            and people.may(person, policy.ACKNOWLEDGE)
+            and shown.operator != person.staff_number,
             "can_assign": can_assign,
             "can_register": people.may(person, access.MANAGE_REGISTERED),
         },
@@ -110,6 +116,20 @@ def alert_noticed(request: HttpRequest, seq: int) -> HttpResponse:
     if len(found) == 1:
         return redirect("alert", found[0].pk)
     return redirect(f"{reverse('alerts')}?q={seq}")
+
+
+@may(policy.ACKNOWLEDGE)
+@require_POST
+def alert_acknowledge(request: HttpRequest, pk: int) -> HttpResponse:
+    person = person_of(request)
+    try:
+        first = services.acknowledge(_alert(request, pk), by=person, request=request)
+    except NotAllowed as no:
+        messages.error(request, str(no), extra_tags="danger")
+    else:
+        if first.by_id != person.pk:  # pyright: ignore[reportAttributeAccessIssue]
+            messages.info(request, _("%(name)s 已先知悉。") % {"name": first.by.name})
+    return redirect("alert", pk)
 
 
 @may(policy.VERIFY)

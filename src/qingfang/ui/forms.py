@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -34,3 +35,19 @@ class Form(StyledMixin, forms.Form):
 
 class ModelForm(StyledMixin, forms.ModelForm):
     pass
+
+
+class Words(forms.CharField):
+    """Words separated by spaces, commas or lines; a list of them, each once, when cleaned."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("required", False)
+        kwargs.setdefault("max_length", 2000)
+        super().__init__(**kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return " ".join(value) if isinstance(value, (list, tuple)) else value
+
+    def clean(self, value: Any) -> Any:
+        found = [word for word in re.split(r"[\s,，、;；]+", super().clean(value)) if word]
+        return list(dict.fromkeys(found))

@@ -25,7 +25,8 @@ from sqlglot import exp
 from qingfang.events import Grain, Meaning, Reason, Touch
 from qingfang.understand import dialects, rules
 from qingfang.understand.catalogue import Catalogue, split_name
-from qingfang.understand.predicates import Condition, Reading, holds
+from qingfang.understand.folding import Reading
+from qingfang.understand.holding import Condition, holds
 from qingfang.understand.procedures import Texts
 from qingfang.understand.reasons import OF_PROBLEM, reason
 from qingfang.understand.state import SessionState
@@ -152,9 +153,7 @@ class Analyser:
             return Meaning(
                 "opaque",
                 delivery=outcome.delivery,
-                touches=self._all_usage()
-                if outcome.unbounded or _runs_unseen(outcome)
-                else self.touches(sql[outcome.span[0] : outcome.span[1]]),
+                touches=self._estimate(sql, outcome),
                 reasons=_problem_reasons(outcome),
             )
         if outcome.delivery == "stored" and strongest.disclosure != "none":
@@ -167,6 +166,19 @@ class Analyser:
             strongest.scope,
             reasons=tuple(_whole(sql, found, outcome.span) for found in reasons),
         )
+
+    def _estimate(self, sql: str, outcome: Outcome) -> tuple[Touch, ...]:
+        """What an opaque statement may be about."""
+        if outcome.unbounded or _runs_unseen(outcome):
+            return self._all_usage()
+        known = [problem.touches for problem in outcome.problems if problem.touches is not None]
+        found = {touch.table: touch for touches in known for touch in touches}
+        if len(known) < len(outcome.problems):
+            for touch in self.touches(sql[outcome.span[0] : outcome.span[1]]):
+                before = found.get(touch.table)
+                roles = {*touch.roles, *(before.roles if before is not None else ())}
+                found[touch.table] = Touch(touch.table, tuple(sorted(roles)))
+        return tuple(found.values())
 
     def _all_usage(self) -> tuple[Touch, ...]:
         return tuple(
@@ -203,8 +215,8 @@ def _whole(sql: str, found: Reason, statement: tuple[int, int]) -> Reason:
 
 
 def _runs_unseen(outcome: Outcome) -> bool:
-    """Whether a stored body runs a text that could not be worked out: it may touch anything."""
-    return any(problem.kind == "opaque_body" for problem in outcome.problems)
+    """Whether a text that could not be worked out is run: it may touch anything."""
+    return any(problem.kind in {"opaque_body", "remote_sql"} for problem in outcome.problems)
 
 
 def _problem_reasons(outcome: Outcome) -> tuple[Reason, ...]:

@@ -4,7 +4,7 @@ Rules this module keeps:
 
 1. Everything from a body is said to stand where the statement calls it.
 2. A body that calls itself, or calls nested too deeply, is over budget, which is opaque.
-3. A text for another server that does not fold to a constant is reported (`remote_sql`).
+3. A text to run that does not fold to a constant, or is no query, is reported (`remote_sql`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from qingfang.understand import dialects
+from qingfang.understand.builtin import WHOLE_TABLES
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Flow, Span
-from qingfang.understand.predicates import fold
+from qingfang.understand.folding import fold
 from qingfang.understand.procedures import queries_of
 from qingfang.understand.scope import OverBudget, Problem, Scope
 
 if TYPE_CHECKING:
     from qingfang.understand.walker import Walker
+
+
+_QUERIES = frozenset({"SELECT", "WITH", "TABLE", "VALUES", "("})
+_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "CALL", "DO", "EXECUTE", "EXEC"})
 
 
 def body_of(walker: Walker, call: exp.Expr) -> tuple[str, str] | None:
@@ -60,28 +65,47 @@ def body_blocks(walker: Walker, name: str, body: str, node: exp.Expr, scope: Sco
 
 
 def remote_blocks(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
-    """SQL handed as a text to a function that runs it, here or on another server."""
+    """SQL handed as a text to a function that runs it, here or on another server. An argument that
+    is not known may be the text that is run."""
     blocks: list[Block] = []
+    name = call_name(node).rsplit(".", maxsplit=1)[-1]
+    unknown = False
     for argument in _arguments(node):
         value = fold(argument, walker.reading, scope.own)
-        if value is None or value.text is None:
+        if value is None or (value.text is None and not value.null):
+            unknown = True
             continue
         walker.reading.bind(value)
-        blocks.extend(text_blocks(walker, value.text, scope.span(node) or (0, 0)))
-    if not blocks:
-        walker.problem("remote_sql", call_name(node), node, scope)
+        anchor = scope.span(node) or (0, 0)
+        if name in WHOLE_TABLES and argument is _arguments(node)[0]:
+            schema, _dot, table = (value.text or "").rpartition(".")
+            rows = exp.Select(
+                expressions=[exp.Star()],
+                from_=exp.From(this=exp.table_(table, schema or None)),
+            )
+            blocks.extend(walker.query(rows, Scope(walker, None, {}, anchor)))
+            continue
+        found = text_blocks(walker, value.text or "", anchor)
+        unknown = unknown or found is None
+        blocks.extend(found or [])
+    if unknown or not blocks:
+        walker.problem("remote_sql", name, node, scope)
     return blocks
 
 
-def text_blocks(walker: Walker, text: str, anchor: Span) -> list[Block]:
-    """The blocks of a SQL text found inside a statement; none when it is no query."""
+def text_blocks(walker: Walker, text: str, anchor: Span) -> list[Block] | None:
+    """The blocks of a SQL text found inside a statement; empty when it is none, None when it is
+    SQL that cannot be read as a query."""
     blocks: list[Block] = []
     for piece in dialects.pieces(text, walker.dialect):
-        if piece.verb not in {"SELECT", "WITH", "TABLE", "VALUES", "("}:
+        if piece.problem or piece.verb in _CHANGES:
+            return None
+        if piece.verb not in _QUERIES:
             continue
         node = dialects.tree(piece, text, walker.dialect)
-        if node is not None:
-            blocks.extend(walker.query(node, Scope(walker, None, {}, anchor)))
+        if node is None:
+            return None
+        blocks.extend(walker.query(node, Scope(walker, None, {}, anchor)))
     return blocks
 
 

@@ -105,7 +105,12 @@ _POSTGRES: frozenset[str] = _words(
     sha512 shobj_description sign similar_escape similar_to_escape sin sind sinh split_part
     sqrt starts_with statement_timestamp stddev stddev_pop stddev_samp string_agg
     string_to_array string_to_table strip strpos substr substring sum
-    suppress_redundant_updates_trigger system system_user tan tand tanh text textanycat
+    array_length btrim getdatabaseencoding oidvectortypes pg_available_extensions
+    pg_collation_is_visible pg_conversion_is_visible pg_opclass_is_visible
+    pg_operator_is_visible pg_opfamily_is_visible pg_partition_ancestors pg_partition_tree
+    pg_statistics_obj_is_visible pg_timezone_names pg_ts_config_is_visible
+    pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible ts_token_type
+    suppress_redundant_updates_trigger merge_action table_to_xmlschema cursor_to_xmlschema system system_user tan tand tanh text textanycat
     textcat texteq texteqname textgename textgtname time time_hash time_hash_extended
     timeofday timestamp timestamp_hash timestamp_hash_extended timestamptz timestamptz_hash
     timestamptz_hash_extended timetz timetz_hash timetz_hash_extended timetzdate_pl timezone
@@ -217,9 +222,13 @@ REMOTE: frozenset[str] = _words(
     connectby crosstab crosstab2 crosstab3 crosstab4 crosstabn dblink dblink_exec
     dblink_open dblink_send_query dbms_xmlgen.getxml getxml opendatasource openquery
     openrowset query_to_xml query_to_xml_and_xmlschema query_to_xmlschema sys_eval ts_stat
-    xpath_table
+    xpath_table cursor_to_xml database_to_xml database_to_xml_and_xmlschema schema_to_xml
+    schema_to_xml_and_xmlschema table_to_xml table_to_xml_and_xmlschema
     """
 )
+
+# Those that hand out the rows of the table they are given the name of.
+WHOLE_TABLES: frozenset[str] = _words("table_to_xml table_to_xml_and_xmlschema")
 
 FUNCTIONS: dict[str, frozenset[str]] = {
     "postgres": _COMMON | _POSTGRES,
@@ -266,6 +275,14 @@ _TELLING: dict[str, frozenset[str]] = {
     "fn_dblog": frozenset(),
     "sqlite_stat4": frozenset(),
 }
+# Those of them whose values are the tables' own: how often which value occurs in a column.
+_HISTOGRAMS = frozenset(
+    {
+        *("pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic"),
+        *("pg_statistic_ext_data", "column_statistics", "dm_db_stats_histogram"),
+    }
+)
+_HISTOGRAM_PARTS = ("histogram", "tab_col_statistics")
 _TELLING_PARTS = ("sql", "histogram", "tab_histograms", "logmnr", "audit", "tab_col_statistics")
 
 
@@ -288,3 +305,9 @@ def gives_away(name: str, columns: frozenset[str], star: bool, dialect: str) -> 
     if dialect == "oracle":
         return any(part in last for part in _TELLING_PARTS)
     return False
+
+
+def is_histogram(name: str) -> bool:
+    """Whether what a system catalogue gives away is how often which value occurs."""
+    last = name.rsplit(".", maxsplit=1)[-1]
+    return last in _HISTOGRAMS or any(part in last for part in _HISTOGRAM_PARTS)

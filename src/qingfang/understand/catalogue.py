@@ -260,7 +260,7 @@ def _table(name: str, body: object, path: str, dialect: str) -> Table:
     spec = _mapping(body, path)
     _only(spec, _TABLE_KEYS, path)
     kind = spec.get("kind")
-    if kind not in KINDS:
+    if kind not in tuple(KINDS):  # it may be of a type that no set can look up
         raise CatalogueError(
             f"{path}.kind", f"应为 usage、dictionary、stock、other 之一，现为 {kind!r}"
         )
@@ -275,7 +275,7 @@ def _table(name: str, body: object, path: str, dialect: str) -> Table:
             # `{"high_value": "hc_flag=1"}` at the column that tells it.
             columns[lower] = "item_kind"
             kinds.update(_kinds(role, where, dialect))
-        elif role is None or role in ROLES:
+        elif role is None or (isinstance(role, str) and role in ROLES):
             columns[lower] = role
         else:
             raise CatalogueError(
@@ -351,10 +351,10 @@ def _operators(body: object, tables: dict[str, Table]) -> tuple[Operator, ...]:
         if not index.find(table):
             raise CatalogueError(f"{path}.table", f"tables 里没有 {table}")
         on = spec["on"]
-        if on not in {"insert", "select", "update"}:
+        if on not in ("insert", "select", "update"):
             raise CatalogueError(f"{path}.on", f"应为 insert、select、update 之一，现为 {on!r}")
         scope = spec.get("scope", "session")
-        if scope not in {"session", "transaction"}:
+        if scope not in ("session", "transaction"):
             raise CatalogueError(f"{path}.scope", f"应为 session 或 transaction，现为 {scope!r}")
         column = _text(spec["column"], f"{path}.column").lower()
         operators.append(Operator(index.find(table)[0], column, on, scope))

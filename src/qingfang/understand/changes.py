@@ -27,12 +27,7 @@ def returning(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
         inner = Scope(walker, scope, scope.ctes, scope.anchor, scope.params)
         return [*walker.query(source, inner), *blocks]
     if isinstance(node, exp.Merge):
-        using = node.args.get("using")
-        if clause is None or not isinstance(using, exp.Expr):
-            return [Block()]
-        star = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
-        inner = Scope(walker, scope, scope.ctes, scope.anchor, scope.params)
-        return [*walker.query(star, inner), *_apart(walker, output, scope)]
+        return _merged(walker, node, output, scope)
     if clause is None:
         return [Block()]
     target = node.this
@@ -48,11 +43,7 @@ def returning(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
     if not isinstance(target, exp.Table):
         walker.problem("unparsed", "", node, scope)
         return [Block()]
-    names = {t.alias_or_name.lower() for t in (target,)}
-    for part in output:
-        for column in part.find_all(exp.Column):
-            if column.table.lower() in {"inserted", "deleted"}:
-                column.set("table", exp.to_identifier(next(iter(names))))
+    _of_target(output, target)
     select = exp.Select(
         expressions=output,
         from_=exp.From(this=target),
@@ -60,6 +51,38 @@ def returning(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
         where=node.args.get("where"),
     )
     return walker.select(select, scope)
+
+
+def _merged(walker: Walker, node: exp.Merge, output: list[exp.Expr], scope: Scope) -> list[Block]:
+    """What MERGE hands on: of the rows that matched, as a SELECT of the join; of those put in, what
+    they were made from."""
+    using, target = node.args.get("using"), node.this
+    if not output or not isinstance(using, exp.Expr):
+        return [Block()]
+    if not isinstance(target, exp.Table):
+        walker.problem("unparsed", "", node, scope)
+        return [Block()]
+    parts = [part.copy() for part in output]
+    _of_target(parts, target)
+    matched = exp.Select(
+        expressions=parts,
+        from_=exp.From(this=target.copy()),
+        joins=[exp.Join(this=using.copy(), on=node.args["on"].copy())],
+    )
+    made = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
+    blocks: list[Block] = []
+    for select in (matched, made):
+        inner = Scope(walker, scope, scope.ctes, scope.anchor, scope.params)
+        blocks.extend(walker.query(select, inner))
+    return blocks
+
+
+def _of_target(parts: list[exp.Expr], target: exp.Table) -> None:
+    """`inserted.x`, `deleted.x`, `old.x`, `new.x` are columns of the changed table."""
+    for part in parts:
+        for column in part.find_all(exp.Column):
+            if column.table.lower() in {"inserted", "deleted", "old", "new"}:
+                column.set("table", exp.to_identifier(target.alias_or_name))
 
 
 def _apart(walker: Walker, parts: list[exp.Expr], scope: Scope) -> list[Block]:

@@ -17,19 +17,12 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from qingfang.understand.days import DAY_UNITS, day_of
 from qingfang.understand.expressions import flow, presence
 from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
-from qingfang.understand.predicates import (
-    DAY_UNITS,
-    MAX_PINS,
-    Const,
-    Fact,
-    array_items,
-    fold,
-    is_known_bind,
-    moment,
-    same_value,
-)
+from qingfang.understand.folding import Const, fold, is_known_bind
+from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment
+from qingfang.understand.predicates import Fact, same_value
 
 if TYPE_CHECKING:
     from qingfang.understand.scope import Scope
@@ -296,40 +289,6 @@ def _not(node: exp.Expr, sink: Sink) -> None:
         sink.mention(node, flow(node, scope))
 
 
-def day_of(node: exp.Expr) -> exp.Expr | None:
-    """The time that an expression cuts to its day, None when it does something else."""
-    inner: exp.Expr | None = None
-    if isinstance(node, exp.Paren):
-        return day_of(node.this)
-    if isinstance(node, (exp.Cast, exp.TryCast)):
-        inner = node.this if node.to.this is exp.DType.DATE else None
-    elif isinstance(node, (exp.Date, exp.TsOrDsToDate)):
-        inner = node.this
-    elif isinstance(node, (exp.TimestampTrunc, exp.DateTrunc)):
-        unit = node.args.get("unit")
-        inner = node.this if unit is not None and unit.name.upper() in DAY_UNITS else None
-    elif isinstance(node, exp.Trunc) and node.args.get("decimals") is None:
-        inner = node.this
-    elif isinstance(node, exp.Anonymous) and node.name.upper() == "TRUNC":
-        inner = node.expressions[0] if len(node.expressions) == 1 else None
-    elif isinstance(node, exp.TimeToStr):
-        form = node.args.get("format")
-        text = str(form.this) if isinstance(form, exp.Literal) else ""
-        inner = node.this if all(part in text for part in ("%Y", "%m", "%d")) else None
-    elif isinstance(node, exp.Convert):
-        # CONVERT(varchar(10), x, 120): the first ten characters of an ISO time.
-        kind = node.this
-        size = (
-            kind.expressions[0].name if isinstance(kind, exp.DataType) and kind.expressions else ""
-        )
-        style = node.args.get("style")
-        iso = isinstance(style, exp.Literal) and style.name in {"20", "23", "112", "120", "121"}
-        inner = node.expression if iso and size in {"8", "10"} else None
-    while isinstance(inner, (exp.TsOrDsToTimestamp, exp.TimeStrToTime)):
-        inner = inner.this
-    return inner
-
-
 def _compared(node: exp.Expr, sink: Sink) -> None:
     _scope, reading, own = sink.scope, sink.scope.walker.reading, sink.scope.own
     left, right = node.this, node.args["expression"]
@@ -358,29 +317,41 @@ def _against(
 ) -> None:
     """`subject op constant`."""
     scope = sink.scope
-    if isinstance(subject, exp.DateDiff) and kind is exp.EQ and _days_apart(subject, value, sink):
+    apart = isinstance(subject, (exp.DateDiff, exp.Sub)) and kind is exp.EQ
+    if apart and _days_apart(subject, value, sink):
         return
-    inner = day_of(subject)
+    inner = _time_cut(subject, scope)
     shown = flow(inner if inner is not None else subject, scope)
     if shown.measured or shown.exact is None:
         sink.mention(node, shown)
         return
     source = shown.exact
     if kind in {exp.EQ, exp.NullSafeEQ}:
-        if inner is not None and source.role == "time":
-            sink.fact(source, "day", (value,), node=node)
-        elif inner is not None:
-            sink.fact(source, "other", node=node)
-        else:
-            sink.fact(source, "eq", (value,), node=node)
+        sink.fact(source, "eq" if inner is None else "day", (value,), node=node)
     elif kind is exp.NEQ:
         sink.fact(source, "eq", (value,), negated=True, node=node)
     elif kind in {exp.GT, exp.GTE}:
         sink.fact(source, "range", low=value, node=node)
     else:
-        sink.fact(
-            source, "range", high=value, high_open=kind is exp.LT and inner is None, node=node
-        )
+        before = kind is exp.LT and (inner is None or _starts_day(value, scope))
+        sink.fact(source, "range", high=value, high_open=before, node=node)
+
+
+def _starts_day(value: Const, scope: Scope) -> bool:
+    """Whether a bound is where a day begins: then the days before it are whole."""
+    if value.clock is not None:
+        return value.whole
+    reading = scope.walker.reading
+    return reading.condition("midnight", (value,), is_midnight(value.text))
+
+
+def _time_cut(node: exp.Expr, scope: Scope) -> exp.Expr | None:
+    """The time column that an expression cuts to its day; None when it is none."""
+    inner = day_of(node)
+    if not isinstance(inner, exp.Column):
+        return None
+    source = scope.column(inner).exact
+    return inner if source is not None and source.role == "time" else None
 
 
 def _moment(node: exp.Expr) -> exp.Expr:
@@ -389,12 +360,18 @@ def _moment(node: exp.Expr) -> exp.Expr:
     return node
 
 
-def _days_apart(node: exp.DateDiff, value: Const, sink: Sink) -> bool:
-    """`DATEDIFF(day, t, x) = 0`: t falls on x's day, whichever number of days it is away."""
+def _days_apart(node: exp.Expr, value: Const, sink: Sink) -> bool:
+    """`DATEDIFF(day, t, x) = 0`, `TRUNC(x) - TRUNC(t) = 0`: t falls on x's day, whichever number of
+    days it is away."""
     unit = node.args.get("unit")
     if unit is not None and unit.name.upper() not in DAY_UNITS:
         return False
     sides = [_moment(node.this), _moment(node.expression)]
+    if isinstance(node, exp.Sub):
+        cuts = [day_of(side) for side in sides]
+        if cuts[0] is None or cuts[1] is None:
+            return False
+        sides = [cut for cut in cuts if cut is not None]
     for one, other in (sides, sides[::-1]):
         day = fold(other, sink.scope.walker.reading, sink.scope.own)
         if day is None or not isinstance(one, exp.Column):
@@ -455,11 +432,11 @@ def _in(node: exp.In, sink: Sink, negated: bool) -> None:
     values = [fold(item, reading, own) for item in node.expressions]
     shown = flow(node.this, scope)
     constants = tuple(value for value in values if value is not None)
-    inner = day_of(node.this)
+    inner = _time_cut(node.this, scope)
     if inner is not None and len(constants) == len(values) and not negated:
-        shown = flow(inner, scope)
-        if shown.exact is not None:
-            sink.fact(shown.exact, "day" if len(values) == 1 else "other", constants, node=node)
+        cut = flow(inner, scope)
+        if cut.exact is not None:
+            sink.fact(cut.exact, "day" if len(values) == 1 else "other", constants, node=node)
             return
     if len(constants) < len(values) or shown.exact is None or shown.measured:
         for item in node.expressions:
@@ -527,7 +504,7 @@ def _between(node: exp.Between, sink: Sink) -> None:
     scope, reading, own = sink.scope, sink.scope.walker.reading, sink.scope.own
     low = fold(node.args["low"], reading, own)
     high = fold(node.args["high"], reading, own)
-    inner = day_of(node.this)
+    inner = _time_cut(node.this, scope)
     shown = flow(inner if inner is not None else node.this, scope)
     if shown.exact is None or shown.measured:
         sink.mention(node, shown)
@@ -547,6 +524,10 @@ def _like(node: exp.Expr, sink: Sink, negated: bool) -> None:
         return
     source = shown.exact
     if source.role == "time" and not negated:
+        today = _head(node.args["expression"], scope)
+        if today is not None:
+            sink.fact(source, "day", (today,), node=node)
+            return
         reading.bind(value)
         text = (value.text or "").rstrip("%")
         whole = moment(text[:10]) if len(text) >= 8 else None
@@ -554,6 +535,18 @@ def _like(node: exp.Expr, sink: Sink, negated: bool) -> None:
             sink.fact(source, "day", (value,), node=node)
             return
     sink.fact(source, "like", (value,), negated=negated, node=node)
+
+
+def _head(pattern: exp.Expr, scope: Scope) -> Const | None:
+    """The day of `LIKE CURDATE() || '%'`."""
+    if isinstance(pattern, exp.Concat):
+        parts = pattern.expressions
+    else:
+        parts = [pattern.this, pattern.expression] if isinstance(pattern, exp.DPipe) else []
+    if len(parts) != 2 or not isinstance(parts[1], exp.Literal) or parts[1].name != "%":
+        return None
+    day = fold(parts[0], scope.walker.reading, scope.own)
+    return day if day is not None and day.clock is not None and day.whole else None
 
 
 def _is(node: exp.Expr, sink: Sink, negated: bool) -> None:

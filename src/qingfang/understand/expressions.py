@@ -142,7 +142,9 @@ def tells_use(node: exp.Expr, column: str, usage_when: exp.Expr | None) -> bool:
 def _cast(node: exp.Expr, scope: Scope) -> Flow:
     inner = flow(node.this, scope)
     target = node.args.get("to")
-    kind = target.this.name if isinstance(target, exp.DataType) else ""
+    # The parser keeps `regclass` and its like as plain words.
+    named = target.this if isinstance(target, exp.DataType) else None
+    kind = named.name if isinstance(named, exp.DType) else ""
     if kind not in _TEXTS and node.this.find(exp.Query, exp.DPipe, exp.Concat) is not None:
         # A text that is no number is quoted in the error, wherever the cast stands.
         scope.draft.shown = scope.draft.shown | inner

@@ -424,6 +424,8 @@ def thorough(sql: str, family: Family) -> Scan:
                 return _exact(sql)
             if prefix:
                 before = out.pop()
+                if len(before) < len(prefix):
+                    before = out.pop() + before  # a number took the U of `0.U&'x'` for its own
                 before = before[: len(before) - len(prefix)]
                 if before:
                     out.append(before)

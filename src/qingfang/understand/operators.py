@@ -8,8 +8,8 @@ from sqlglot import exp
 
 from qingfang.events import Pin
 from qingfang.understand.catalogue import KEY_ROLES, Table
+from qingfang.understand.folding import Const, fold
 from qingfang.understand.names import dotted
-from qingfang.understand.predicates import Const, fold
 
 if TYPE_CHECKING:
     from qingfang.understand.statement import Statement

@@ -15,7 +15,8 @@ from collections.abc import Callable
 
 from qingfang.understand.catalogue import DEPARTMENT_ROLES, KEY_ROLES
 from qingfang.understand.flows import Block, Edge, Flow, Instance, Source
-from qingfang.understand.predicates import MAX_PINS, Fact
+from qingfang.understand.holding import MAX_PINS
+from qingfang.understand.predicates import Fact
 
 _UNIT_ROLES = DEPARTMENT_ROLES | {"unit_id"}
 
@@ -24,18 +25,27 @@ def is_pin(fact: Fact) -> bool:
     return fact.fixes and fact.source.role in KEY_ROLES and 0 < len(fact.values) <= MAX_PINS
 
 
-def pinned(block: Block) -> frozenset[Instance]:
-    """The instances whose rows are all pinned."""
-    seeds = {fact.source.instance for fact in block.facts if is_pin(fact)}
+def listed(block: Block) -> list[tuple[Fact, Source]]:
+    """Constant lists that are joined to a key column, with this column."""
     lists = {
-        fact.source
+        fact.source: fact
         for fact in block.facts
         if fact.fixes and fact.source.instance.table is None and len(fact.values) <= MAX_PINS
     }
-    for edge in block.edges:
-        for one, other in _ways(edge, block):
-            if one in lists and other.role in KEY_ROLES:
-                seeds.add(other.instance)
+    if not lists:
+        return []
+    return [
+        (lists[one], other)
+        for edge in block.edges
+        for one, other in _ways(edge, block)
+        if one in lists and other.role in KEY_ROLES
+    ]
+
+
+def pinned(block: Block) -> frozenset[Instance]:
+    """The instances whose rows are all pinned."""
+    seeds = {fact.source.instance for fact in block.facts if is_pin(fact)}
+    seeds |= {key.instance for _fact, key in listed(block)}
     return spread(block, seeds, _carries_key)
 
 

@@ -19,7 +19,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.understand import dialects
-from qingfang.understand.predicates import Reading, fold
+from qingfang.understand.folding import Reading, fold
 
 _VERBS = frozenset({"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "VALUES"})
 # Words after which a new statement may begin.

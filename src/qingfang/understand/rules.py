@@ -33,8 +33,10 @@ from qingfang.understand.catalogue import (
     Table,
 )
 from qingfang.understand.flows import Block, Flow, Instance, Source, Span
-from qingfang.understand.pins import carries_unit, is_pin, pinned, spread
-from qingfang.understand.predicates import Const, Fact, Reading, day_test, truth
+from qingfang.understand.folding import Const, Reading
+from qingfang.understand.holding import day_before, is_midnight
+from qingfang.understand.pins import carries_unit, is_pin, listed, pinned, spread
+from qingfang.understand.predicates import Fact, day_test, truth
 from qingfang.understand.reasons import reason
 
 CLASS_ROLES: frozenset[str] = frozenset({"item_class", "item_kind"})
@@ -288,7 +290,7 @@ def _contributing(evidence: _Evidence) -> frozenset[Instance]:
 
 
 def _pins(block: Block) -> list[Pin]:
-    return [
+    found = [
         Pin(
             str(fact.source.role),
             fact.source.instance.table.name,
@@ -297,6 +299,12 @@ def _pins(block: Block) -> list[Pin]:
         for fact in block.facts
         if is_pin(fact) and fact.source.instance.table is not None
     ]
+    found.extend(
+        Pin(str(key.role), key.instance.table.name, tuple(const.value() for const in fact.values))
+        for fact, key in listed(block)
+        if key.instance.table is not None
+    )
+    return found
 
 
 def _pin_reasons(block: Block) -> list[Reason]:
@@ -414,16 +422,27 @@ def _selection(evidence: _Evidence, roles: frozenset[str]) -> Selection | None:
 def _period(evidence: _Evidence) -> Period | None:
     low: Const | None = None
     high: Const | None = None
+    high_open = False
     for fact in evidence.block.facts:
         if fact.source.role != "time" or fact.negated:
             continue
         if fact.op == "range":
-            low, high = fact.low or low, fact.high or high
+            low = fact.low or low
+            if fact.high is not None:
+                high, high_open = fact.high, fact.high_open
         elif fact.op in {"eq", "day"} and len(fact.values) == 1:
             low = high = fact.values[0]
+            high_open = False
     if low is None and high is None:
         return None
-    return Period(low.value() if low else None, high.value() if high else None)
+    first = low.value() if low else None
+    if high is None:
+        return Period(first)
+    if not high_open or high.text is None:
+        return Period(first, high.value())
+    if not evidence.reading.condition("midnight", (high,), is_midnight(high.text)):
+        return Period(first, high.value())
+    return Period(first, Value(day_before(high.text), high.literals, high.binds), True)
 
 
 def _usage_reasons(evidence: _Evidence, finding: Finding) -> list[Reason]:

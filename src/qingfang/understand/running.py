@@ -8,7 +8,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.understand import dialects
-from qingfang.understand.predicates import fold
+from qingfang.understand.folding import fold
 from qingfang.understand.procedures import Body, queries_of
 from qingfang.understand.scope import OverBudget, Scope
 
@@ -150,6 +150,7 @@ def fetch(statement: Statement) -> None:
     text = statement.state.cursors.get(name) if statement.state is not None else None
     if text is None:
         statement.problem("unknown_handle", name)
+        statement.result.unbounded = True
         return
     statement.walker.volatile = True
     binds = list(statement.reading.binds) if statement.reading.binds is not None else None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from qingfang.events import Touch
 from qingfang.understand import dialects
 from qingfang.understand.flows import NOTHING, Block, Flow, Span, union
 
@@ -31,12 +32,15 @@ class OverBudget(Exception):
 
 
 class Problem:
-    """Something in the statement that is not known: `kind` is a reason code."""
+    """Something in the statement that is not known: `kind` is a reason code. `touches` is what it
+    is known to be about, None when only the words of the statement tell."""
 
-    __slots__ = ("kind", "name", "span")
+    __slots__ = ("kind", "name", "span", "touches")
 
-    def __init__(self, kind: str, name: str, span: Span | None) -> None:
-        self.kind, self.name, self.span = kind, name, span
+    def __init__(
+        self, kind: str, name: str, span: Span | None, touches: tuple[Touch, ...] | None = None
+    ) -> None:
+        self.kind, self.name, self.span, self.touches = kind, name, span, touches
 
 
 class Name:

@@ -15,19 +15,25 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from qingfang.events import Touch
 from qingfang.understand import dialects
 from qingfang.understand.bodies import body_blocks, body_of, call_name, remote_blocks
-from qingfang.understand.builtin import REMOTE, gives_away, is_system
+from qingfang.understand.builtin import REMOTE, gives_away, is_histogram, is_system
 from qingfang.understand.catalogue import Table
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Flow, Instance, Source, Span, union
-from qingfang.understand.predicates import Fact, fold
+from qingfang.understand.folding import fold
+from qingfang.understand.predicates import Fact
 from qingfang.understand.scope import MAX_ARMS, Cte, Name, OverBudget, Problem, Scope
 
 if TYPE_CHECKING:
     from qingfang.understand.state import Made
     from qingfang.understand.walker import Walker
 
+_TABLE_NAMES = frozenset({"tablename", "table_name", "starelid"})
+_COLUMN_NAMES = frozenset({"attname", "column_name"})
+# What a sequence holds, read as a table.
+_SEQUENCE = frozenset({"last_value", "log_cnt", "is_called"})
 _NO_ROWS = frozenset({"dual", "sysibm.sysdummy1", "sys.dual"})
 
 Found = list[tuple[list[Name], Block]]
@@ -53,7 +59,10 @@ def source(walker: Walker, item: exp.Expr, scope: Scope) -> Found:
         if isinstance(inner, exp.Table):
             found = _joined(walker, item, scope)
             return [([_renamed(names, label, columns)], block) for names, block in found]
-        blocks = walker.query(item, Scope(walker, scope, scope.ctes, scope.anchor, scope.params))
+        within = Scope(walker, scope, scope.ctes, scope.anchor, scope.params)
+        # `(SELECT 'a' k) t` is a list of one.
+        listed = walker.constants(inner, within)
+        blocks = walker.query(item, within) if listed is None else [listed]
         found = [_derived(block, label, columns) for block in blocks]
         return _pivoted(item, found, label)
     if isinstance(item, (exp.Values, exp.Unnest)):
@@ -226,10 +235,19 @@ def _table(walker: Walker, item: exp.Table, label: str, columns: list[str], scop
         name = ".".join(target.lower().split("."))
     if is_system(name, walker.dialect):
         _system(walker, name, item, scope)
-    elif name not in _NO_ROWS:
+    elif name not in _NO_ROWS and not _is_sequence(item, name):
         walker.problem("unknown_object", name, item, scope)
     block = Block()
     return [([Name(alias, {}, None, True)], block)]
+
+
+def _is_sequence(item: exp.Table, name: str) -> bool:
+    """Whether an unknown object is read as one reads a sequence, and by nothing more."""
+    select = item.find_ancestor(exp.Select)
+    if select is None or "seq" not in name.rsplit(".", maxsplit=1)[-1] or select.args.get("joins"):
+        return False
+    read = {column.name.lower() for column in select.find_all(exp.Column)}
+    return bool(read) and read <= _SEQUENCE and select.find(exp.Star) is None
 
 
 def _object(walker: Walker, name: str) -> Made | None:
@@ -251,8 +269,47 @@ def _system(walker: Walker, name: str, item: exp.Table, scope: Scope) -> None:
             or (isinstance(part, exp.Column) and isinstance(part.this, exp.Star))
             for part in select.expressions
         )
-    if gives_away(name, read, star, walker.dialect):
-        walker.problem("system_values", name, item, scope)
+    if not gives_away(name, read, star, walker.dialect):
+        return
+    touches = _told_of(walker, select) if is_histogram(name) else None
+    walker.problems.append(Problem("system_values", name, scope.span(item), touches))
+
+
+def _told_of(walker: Walker, select: exp.Select | None) -> tuple[Touch, ...]:
+    """The usage tables whose values a histogram is asked for, with the roles of the columns."""
+    where = select.args.get("where") if select is not None else None
+    names = _asked(walker, where, _TABLE_NAMES)
+    columns = _asked(walker, where, _COLUMN_NAMES)
+    tables: list[Table | None] = list(walker.catalogue.tables.values())
+    if names is not None:
+        tables = [walker.catalogue.table(name) for name in names]
+    found: list[Touch] = []
+    for table in tables:
+        if table is None or table.kind not in {"usage", "stock"}:
+            continue
+        roles = {
+            role for n, role in table.columns.items() if role and (columns is None or n in columns)
+        }
+        found.append(Touch(table.name, tuple(sorted(roles))))
+    return tuple(found)
+
+
+def _asked(walker: Walker, where: exp.Expr | None, names: frozenset[str]) -> list[str] | None:
+    """What a condition of the WHERE fixes one of these columns to; None when none does."""
+    if where is None:
+        return None
+    parts = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
+    for part in parts:
+        if not isinstance(part, (exp.EQ, exp.In)) or not isinstance(part.this, exp.Column):
+            continue
+        items = part.expressions if isinstance(part, exp.In) else [part.expression]
+        if part.this.name.lower() not in names or not items:
+            continue
+        values = [fold(item, walker.reading, False) for item in items]
+        texts = [value.text.lower() for value in values if value and value.text is not None]
+        if len(texts) == len(items):
+            return texts
+    return None
 
 
 def _base(

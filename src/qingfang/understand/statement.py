@@ -20,9 +20,9 @@ from qingfang.understand import copying, creating, dialects, rules, running
 from qingfang.understand.changes import returning
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
+from qingfang.understand.folding import Reading
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.operators import note_operator
-from qingfang.understand.predicates import Reading
 from qingfang.understand.procedures import Texts, queries_of
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
@@ -78,10 +78,6 @@ class Outcome:
 
     def blocks(self, blocks: Sequence[Block], reading: Reading) -> None:
         self.findings.extend(rules.judge(block, reading) for block in blocks)
-
-    @property
-    def reveals(self) -> bool:
-        return any(finding.disclosure == "usage" for finding in self.findings)
 
 
 class Statement:
@@ -361,36 +357,67 @@ class Statement:
             self.result.delivery = "stored"
 
     def _probed(self, node: exp.Expr, scope: Scope) -> None:
-        """A figure worked out in the WHERE of a change reaches the client, by the number of rows
-        changed or by the text of an error (`CAST(… AS int)`): as a SELECT with this WHERE. Keys
-        looked up there (`cfh IN (SELECT cfh …)`) are work."""
+        """What the number of rows changed tells, or the text of an error (`CAST(… AS int)`): as a
+        SELECT with this WHERE. A figure worked out there always tells; how many rows there are, when
+        an item and a prescriber are fixed and no patient is. Keys looked up there
+        (`cfh IN (SELECT cfh …)`) are work."""
+        rows = self._changed_rows(node)
+        if rows is None:
+            return
         where = node.args.get("where")
-        target = node.this
-        if where is None or not isinstance(target, exp.Table):
-            return
-        if not any(_works_out(query) for query in where.find_all(exp.Query)):
-            return
+        worked_out = where is not None and any(_works_out(q) for q in where.find_all(exp.Query))
+        for output, telling in ((exp.Literal.number(1), worked_out), (_count(), True)):
+            if not telling:
+                continue
+            select = rows.copy()
+            select.set("expressions", [output])
+            before, problems = len(self.result.findings), len(self.walker.problems)
+            inner = Scope(self.walker, None, scope.ctes, scope.anchor)
+            self.result.blocks(self.walker.query(select, inner), self.reading)
+            # One patient's sums looked at where they belong are a plain change.
+            self.result.findings[before:] = [
+                found
+                for found in self.result.findings[before:]
+                if found.disclosure == "usage" and (worked_out or found.grain == "prescriber")
+            ]
+            if not worked_out:
+                # Counting reads no more than the change itself.
+                del self.walker.problems[problems:]
+
+    def _changed_rows(self, node: exp.Expr) -> exp.Select | None:
+        """The rows that a change is about, when use of items has to do with them."""
+        target, where = node.this, node.args.get("where")
+        if not isinstance(target, exp.Table) or not any(
+            map(self._guarded, node.find_all(exp.Table))
+        ):
+            return None
+        if isinstance(node, exp.Merge):
+            using, on = node.args.get("using"), node.args.get("on")
+            if not isinstance(using, exp.Expr) or not isinstance(on, exp.Expr):
+                return None
+            joins = [exp.Join(this=using.copy(), on=on.copy())]
+            return exp.Select(from_=exp.From(this=target.copy()), joins=joins)
+        if where is None:
+            return None
         others = [node.args.get("from_"), *(node.args.get("using") or [])]
         tables = [
             other.this if isinstance(other, exp.From) else other
             for other in others
             if isinstance(other, exp.Expr)
         ]
-        select = exp.Select(
-            expressions=[exp.Literal.number(1)],
+        return exp.Select(
             from_=exp.From(this=target.copy()),
             joins=[exp.Join(this=other.copy()) for other in tables],
             where=where.copy(),
         )
-        before = len(self.result.findings)
-        self.result.blocks(
-            self.walker.query(select, Scope(self.walker, None, scope.ctes, scope.anchor)),
-            self.reading,
-        )
-        # One patient's sums looked at where they belong are a plain change.
-        self.result.findings[before:] = [
-            found for found in self.result.findings[before:] if found.disclosure == "usage"
-        ]
+
+    def _guarded(self, table: exp.Table) -> bool:
+        """Whether a table holds use of items, or something that may lead to it."""
+        name = dotted(table)
+        known = self.catalogue.table(name)
+        if known is None:
+            return True
+        return known.kind in {"usage", "stock"}
 
     def _updated(self, node: exp.Update, target: exp.Table, scope: Scope) -> None:
         """Figures written into the rows of some other table: as a SELECT of these rows with them."""
@@ -441,6 +468,10 @@ class Statement:
                 Problem(p.kind, p.name, self.result.span) for p in found.problems
             )
             self.result.delivery = found.delivery
+
+
+def _count() -> exp.Expr:
+    return exp.Count(this=exp.Star())
 
 
 def _works_out(query: exp.Expr) -> bool:

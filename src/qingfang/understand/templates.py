@@ -42,7 +42,7 @@ from qingfang.events import (
 )
 from qingfang.understand.analysis import Analysis
 from qingfang.understand.fingerprint import Scan, digest, scan, value
-from qingfang.understand.predicates import Condition, holds
+from qingfang.understand.holding import Condition, day_before, holds, is_midnight
 
 LONGEST_TEXT: Final = 16_384
 LONGEST_EXACT: Final = 4_096
@@ -373,12 +373,16 @@ def _variant(sql: str, seen: Scan, dialect: str, analysis: Analysis) -> tuple[_V
     inside = {start: i for i, starts in lists.items() for start in starts}
     held: set[int] = set()
     tested = [v for c in analysis.conditions for v in c.values]
+    period = meaning.scope.period if meaning.scope is not None else None
+    shifted = period.to if period is not None and period.before else None
     for known in [*_values_of(meaning), *tested]:
         for start in known.literals:
             place = place_of.get(start, -1)
             if place < 0:
                 continue
             own = value(sql[seen.starts[place] : seen.ends[place]], dialect)
+            if known is shifted and is_midnight(own):
+                own = day_before(own)
             if len(known.literals) > 1 or known.binds or known.text != own:
                 held.add(place)  # rule 2
     for known in tested:
@@ -491,9 +495,11 @@ class _Substitution:
             return None
         period = scope.period
         if period is not None:
+            to = None if period.to is None else self.value(period.to)
+            if to is not None and period.before and to.text is not None and is_midnight(to.text):
+                to = Value(day_before(to.text), to.literals, to.binds)
             period = Period(
-                None if period.from_ is None else self.value(period.from_),
-                None if period.to is None else self.value(period.to),
+                None if period.from_ is None else self.value(period.from_), to, period.before
             )
         return Scope(
             self.selection(scope.items),

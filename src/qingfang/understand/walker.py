@@ -18,8 +18,9 @@ from qingfang.understand.builtin import AGGREGATES, FUNCTIONS, PACKERS
 from qingfang.understand.catalogue import Catalogue, Table
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Edge, Flow, Instance, Source, union
+from qingfang.understand.folding import Reading, fold
 from qingfang.understand.pins import pinned_member
-from qingfang.understand.predicates import Fact, Reading, fold
+from qingfang.understand.predicates import Fact
 from qingfang.understand.scope import MAX_ARMS, Cte, Name, OverBudget, Problem, Scope
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ class Walker:
         if isinstance(node, exp.Select):
             return self.select(node, scope)
         if isinstance(node, exp.SetOperation):
-            return self._arms(node, scope)
+            listed = self.constants(node, scope)
+            return [listed] if listed is not None else self._arms(node, scope)
         if isinstance(node, exp.Values):
             return [self.values(node, scope)]
         if isinstance(node, exp.Table):
@@ -154,22 +156,58 @@ class Walker:
 
     def values(self, node: exp.Expr, scope: Scope) -> Block:
         """A constant table: its columns are lists of values that can pin."""
-        block = Block()
-        table = Instance(None, "values", scope.span(node))
-        block.instances.append(table)
         rows = [
             list(row.expressions)
             if isinstance(row, exp.Tuple)
             else [row.this if isinstance(row, exp.Paren) else row]
             for row in node.expressions
         ]
-        for at in range(len(rows[0]) if rows else 0):
-            source = Source(table, f"column{at + 1}", None, None)
+        names = [f"column{at + 1}" for at in range(len(rows[0]) if rows else 0)]
+        return self._listed(rows, names, node, scope)
+
+    def constants(self, node: exp.Expr, scope: Scope) -> Block | None:
+        """`SELECT 'a' UNION ALL SELECT 'b'` as the list that it is; None when it reads something."""
+        rows: list[list[exp.Expr]] = []
+        names: list[str] = []
+        part: exp.Expr | None = node
+        while part is not None:
+            arm = part
+            following: exp.Expr | None = None
+            if isinstance(part, exp.Union):
+                arm, following = part.expression, part.this
+            if isinstance(arm, exp.Subquery):
+                arm = arm.this
+            if not isinstance(arm, exp.Select) or not _is_bare(arm):
+                return None
+            rows.append([cell.unalias() for cell in arm.expressions])
+            names = [cell.alias_or_name.lower() for cell in arm.expressions]
+            part = following
+        if len({len(row) for row in rows}) != 1:
+            return None
+        cells = [cell for row in rows for cell in row]
+        for cell in cells:
+            value = fold(cell, self.reading, scope.own)
+            if value is None or not (value.text or value.null or isinstance(cell, exp.Placeholder)):
+                return None
+        rows.reverse()
+        columns = [name or f"column{at + 1}" for at, name in enumerate(names)]
+        return self._listed(rows, columns, node, scope)
+
+    def _listed(
+        self, rows: list[list[exp.Expr]], names: list[str], node: exp.Expr, scope: Scope
+    ) -> Block:
+        block = Block()
+        table = Instance(None, "values", scope.span(node))
+        block.instances.append(table)
+        for at, name in enumerate(names):
+            source = Source(table, name, None, None)
             cells = [row[at] for row in rows if at < len(row)]
             constants = [fold(cell, self.reading, scope.own) for cell in cells]
             shown = Flow(frozenset({source}), exact=source)
             if all(constant is not None for constant in constants):
                 values = tuple(constant for constant in constants if constant is not None)
+                for constant in values:
+                    self.reading.free.update(constant.literals)
                 block.facts.append(Fact(source, "eq", values))
             else:
                 shown = shown | union(flow(cell, scope) for cell in cells)
@@ -382,6 +420,14 @@ class Walker:
     def remote_flow(self, node: exp.Expr, scope: Scope) -> Flow:
         """What the rows show of a SQL text handed to a function that runs it."""
         return bodies.remote_flow(self, node, scope)
+
+
+def _is_bare(select: exp.Select) -> bool:
+    """A SELECT of expressions alone, from nothing or Oracle's `dual`."""
+    first = select.args.get("from_")
+    nothing = first is None or first.this.name.lower() == "dual"
+    clauses = {key for key, value in select.args.items() if value}
+    return nothing and clauses <= {"expressions", "kind", "from_"} and bool(select.expressions)
 
 
 def _group_parts(group: exp.Group) -> list[exp.Expr]:

@@ -20,7 +20,7 @@ import uvicorn
 
 from qingfang import config as configuration
 from qingfang.config import Config
-from qingfang.engine import process
+from qingfang.engine import closed, process
 from qingfang.postgres import Server
 
 ROLE = DATABASE = "console"
@@ -47,12 +47,13 @@ def database(config: Config) -> Iterator[None]:
         return
     # One left in the environment for another database would win over the password file.
     os.environ.pop("PGPASSWORD", None)
+    closed.close(config)
     state = Path(config.paths.state) / "console"
-    state.mkdir(parents=True, exist_ok=True)
     with Server(state / "postgres") as server:
         server.role(ROLE)
         server.database(DATABASE, owner=ROLE)
         fresh = state / "dsn.new"
+        fresh.touch(0o600)
         fresh.write_text(server.dsn(ROLE, DATABASE))
         fresh.replace(state / "dsn")
         yield

@@ -27,6 +27,7 @@ from django.utils import timezone
 from qingfang import crypto, ipc
 from qingfang.access import snapshot
 from qingfang.config import Config
+from qingfang.engine.status import Process
 from qingfang.events import Coverage, Event
 from qingfang.people import acts
 from qingfang.record import codec
@@ -220,13 +221,19 @@ async def _snapshots(config: Config, signer: crypto.Ed25519Signer) -> None:
 
 
 async def _coverage(status: Path) -> None:
-    """Ask the engine what it sees. `coverage` answers a JSON list of `events.Coverage`."""
+    """Ask the engine what it sees (`events.Coverage`) and how its processes are
+    (`engine.status.Process`): JSON lists both."""
     client = ipc.Client(status)
-    receive = _database(coverage.receive)
+    receive, receive_processes = (
+        _database(coverage.receive),
+        _database(coverage.receive_processes),
+    )
     try:
         while True:
             answer = await client.call("coverage")
             await receive(msgspec.json.decode(answer, type=list[Coverage]))
+            processes = msgspec.json.decode(await client.call("processes"), type=list[Process])
+            await receive_processes(processes, timezone.now())
             await asyncio.sleep(COVERAGE_EVERY_S)
     finally:
         await client.close()

@@ -95,7 +95,7 @@ def points(config: Config) -> list[Point]:
 
 
 def _catalogue(config: Config, name: str, catalogue: str, who: str) -> Point:
-    file = Path(config.paths.state) / catalogue
+    file = Path(catalogue)
     title = _("目录 %(name)s") % {"name": name}
     if not file.exists():
         return Point(title, False, _("还没有目录，读不懂任何语句"), who)

@@ -39,10 +39,13 @@ function announce(text) {
 // moves under their hands: a button offers to show what is new.
 const live = document.querySelector("[data-live]");
 if (live) {
+  const GAP_MS = 300; // the first change is shown at once, a burst of them not one by one
   const state = live.querySelector("[data-live-state]");
   const button = live.querySelector("[data-live-show]");
   let waiting = 0;
   let timer = null;
+  let shown = -Infinity; // when the table was last fetched by itself
+  let unasked = null; // how many changes are being fetched that nobody asked to see
   const table = () => document.getElementById(live.dataset.liveTable);
   const busy = () => {
     const here = table();
@@ -57,8 +60,23 @@ if (live) {
     const url = `${location.pathname}?${query}`;
     window.htmx.ajax("GET", url, { target: `#${live.dataset.liveTable}`, swap: "outerHTML" });
   };
+  const offer = () => {
+    button.hidden = false;
+    button.querySelector("[data-live-count]").textContent = String(waiting);
+  };
+  // The person may have turned to the table while what is new was being fetched.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target !== table()) return;
+    if (unasked !== null && busy()) {
+      event.detail.shouldSwap = false;
+      waiting += unasked;
+      if (waiting) offer();
+    }
+    unasked = null;
+  });
   button.addEventListener("click", () => {
     window.scrollTo({ top: 0 });
+    unasked = null;
     show();
   });
   const source = new EventSource(live.dataset.live);
@@ -77,16 +95,20 @@ if (live) {
       announce(live.dataset.liveNew);
     }
     if (busy()) {
-      if (start) return;
-      button.hidden = false;
-      button.querySelector("[data-live-count]").textContent = String(waiting);
+      if (!start) offer();
       return;
     }
     if (timer === null) {
       timer = setTimeout(() => {
         timer = null;
-        if (!busy()) show();
-      }, 150);
+        if (busy()) {
+          if (waiting) offer();
+          return;
+        }
+        unasked = waiting;
+        shown = performance.now();
+        show();
+      }, shown + GAP_MS - performance.now());
     }
   });
   window.addEventListener("pagehide", () => source.close());

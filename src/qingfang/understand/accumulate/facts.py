@@ -1,0 +1,242 @@
+"""What one statement brings to accumulation, worked out once for all who learn from it.
+
+Rules this module keeps:
+
+1. Only roles, keys and values of the meaning are looked at, never the text of the statement.
+2. A person's own figures and lists are told apart here, so that nothing later takes them for an
+   enumeration.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from msgspec import Struct
+
+from qingfang.events import Disclosure, Fixed, Grain, Meaning, Pin, Yield
+from qingfang.understand.accumulate.knowledge import DAY, Learner, Limits, Part, digest
+
+_KEY_ROLES = frozenset({"patient_id", "visit_id", "prescription_id"})
+_ITEM = frozenset({"item_id", "item_name", "item_spec", "item_class", "item_kind"})
+_PRESCRIBER = frozenset({"prescriber_id", "prescriber_name"})
+_DEPARTMENT = frozenset({"department_id", "department_name"})
+_NUMBER = re.compile(r"^(.*?)(\d{1,18})$", re.DOTALL)
+_DATE = re.compile(r"\s*(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})")
+_EPOCH_ORDINAL = 719_163
+
+
+class Key(Struct, frozen=True):
+    """One pinned or written key."""
+
+    role: str
+    digest: int
+    prefix: str
+    number: int | None
+
+
+class Facts(Struct):
+    """What one statement brings, computed once for all who learn."""
+
+    at_us: int
+    day: int
+    disclosure: Disclosure
+    grain: Grain | None
+    worklist: bool = False
+    read: tuple[Key, ...] = ()
+    unseen: bool = False
+    written: tuple[Key, ...] = ()
+    list_roles: tuple[str, ...] = ()
+    unit: int = 0
+    unit_rows: int = 0
+    list_day: int | None = None
+    list_items: tuple[int, ...] = ()
+    prescribers: tuple[int, ...] = ()
+    own: tuple[int, ...] = ()
+    parts: tuple[tuple[int, Part], ...] = ()
+    sums: tuple[tuple[int, int], ...] = ()
+    shape: int = 0
+    paged: bool = False
+    month: int = 0
+
+
+def facts_of(
+    meaning: Meaning,
+    learner: Learner,
+    at_us: int,
+    template: bytes,
+    rows: int | None,
+    limits: Limits,
+    offset_us: int,
+) -> Facts:
+    """`offset_us` is what the local time is ahead of UTC; `rows` what the server returned."""
+    local_day = (at_us + offset_us) // DAY
+    facts = Facts(at_us, local_day, meaning.disclosure, meaning.grain)
+    if not (meaning.yields or meaning.pins or meaning.works):
+        return facts
+    pinned = meaning.disclosure == "clinical" and meaning.subtype == "pinned"
+    facts.worklist = meaning.disclosure == "clinical" and meaning.subtype == "worklist"
+    if pinned:
+        facts.read = _keys(meaning.pins)
+        facts.unseen = any(v.text is None for p in meaning.pins for v in p.values)
+    facts.written = _keys(meaning.works)
+    fixed = [f for y in meaning.yields for f in y.fixed]
+    prescribers = [
+        v.text for f in fixed if f.role in _PRESCRIBER and not f.negated for v in f.values
+    ]
+    others = [p for p in prescribers if p not in learner.own]
+    if facts.worklist or meaning.disclosure == "usage":
+        facts.prescribers = tuple(sorted({digest(p) for p in others if p is not None}))
+    own = bool(prescribers) and not others
+    if own and meaning.disclosure == "usage":
+        facts.own = tuple(sorted({digest(p) for p in prescribers if p is not None}))
+    one_day = _one_day(meaning, local_day)
+    if facts.worklist:
+        facts.unit = digest(*sorted(_units(fixed)))
+        facts.unit_rows = limits.list_rows if rows is None else rows
+        facts.list_day = None if own else one_day
+        facts.list_items = tuple(
+            sorted(
+                {
+                    digest(v.text)
+                    for f in fixed
+                    if f.role in ("item_id", "item_name") and not f.negated
+                    for v in f.values
+                    if v.text is not None
+                }
+            )
+        )
+    elif not pinned:
+        _loose(facts, meaning, own, one_day, rows, limits)
+    if meaning.disclosure == "usage":
+        if meaning.grain != "institution":
+            facts.shape = digest("shape", template.hex(), *_shape(meaning.yields))
+            facts.month = _month(meaning, local_day)
+        facts.paged = any(y.paged for y in meaning.yields)
+    return facts
+
+
+def _loose(
+    facts: Facts,
+    meaning: Meaning,
+    own: bool,
+    one_day: int | None,
+    rows: int | None,
+    limits: Limits,
+) -> None:
+    """Facts of rows that neither a pin nor a work list holds together."""
+    parts: list[tuple[int, Part]] = []
+    sums: list[tuple[int, int]] = []
+    roles: set[str] = set()
+    for row in meaning.yields:
+        if row.pinned:
+            continue
+        selecting = {f.role for f in row.fixed if not f.negated}
+        held = set(row.roles)
+        links = tuple(
+            sorted({digest(k.lower()) for k in row.keys} | {digest(r) for r in held & _KEY_ROLES})
+        )
+        prescriber = bool((held | selecting) & _PRESCRIBER)
+        if links and not own:
+            part = Part(
+                links,
+                bool((held | selecting) & _ITEM),
+                row.measured,
+                prescriber,
+                bool((held | selecting) & _DEPARTMENT),
+                facts.at_us,
+            )
+            telling = (part.item, part.measure, part.prescriber, part.department)
+            parts.append((digest(repr(links), repr(telling)), part))
+        if held & _KEY_ROLES and not row.aggregated and not own:
+            if one_day is not None or "time" in selecting:
+                facts.unit = digest(*sorted(_units(row.fixed)))
+                facts.unit_rows = limits.list_rows if rows is None else rows
+            elif prescriber or selecting & _ITEM:
+                roles |= held & _KEY_ROLES
+        if row.aggregated and row.measured and not own:
+            sums.append(_sum(row))
+    facts.parts, facts.sums = tuple(parts), tuple(sums)
+    facts.list_roles = tuple(sorted(roles))
+
+
+def _month(meaning: Meaning, local_day: int) -> int:
+    items = meaning.scope.items if meaning.scope else None
+    if items is None or items.kind not in ("one", "list"):
+        return 0
+    date = datetime.date.fromordinal(_EPOCH_ORDINAL + local_day)
+    return date.year * 12 + date.month if date.day <= 5 else 0
+
+
+def _keys(pins: tuple[Pin, ...]) -> tuple[Key, ...]:
+    """The keys whose values are known, in order."""
+    keys: list[Key] = []
+    for pin in pins:
+        for value in pin.values:
+            if value.text is not None:
+                prefix, number = _split(value.text)
+                keys.append(Key(pin.role, digest(pin.role, value.text), prefix, number))
+    keys.sort(key=lambda k: (k.role, k.prefix, k.number or 0))
+    return tuple(keys)
+
+
+def _split(text: str) -> tuple[str, int | None]:
+    match = _NUMBER.match(text)
+    return (match[1], int(match[2])) if match else (text, None)
+
+
+def _units(fixed: list[Fixed] | tuple[Fixed, ...]) -> list[str]:
+    """What a list is bounded by: its unit, department or prescriber."""
+    wanted = _DEPARTMENT | _PRESCRIBER | {"unit_id"}
+    return [
+        f"{f.role}={v.text}" for f in fixed if f.role in wanted and not f.negated for v in f.values
+    ]
+
+
+def _one_day(meaning: Meaning, today: int) -> int | None:
+    """The day a list is limited to, counted from the epoch; None when it is not one day, or is the
+    open work of now. From today on without an end is today."""
+    period = meaning.scope.period if meaning.scope else None
+    if period is not None:
+        first = _day(period.from_.text) if period.from_ else None
+        last = _day(period.to.text) if period.to else None
+        if first is None:
+            return None
+        if period.to is None:
+            return first if first >= today else None
+        return first if last is not None and 0 <= last - first <= 1 else None
+    days = {
+        _day(v.text)
+        for y in meaning.yields
+        for f in y.fixed
+        if f.role == "time" and not f.negated
+        for v in f.values
+    }
+    return days.pop() if len(days) == 1 else None
+
+
+def _day(text: str | None) -> int | None:
+    match = _DATE.match(text) if text else None
+    if match is None:
+        return None
+    try:
+        date = datetime.date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        return None
+    return date.toordinal() - _EPOCH_ORDINAL
+
+
+def _shape(yields: tuple[Yield, ...]) -> list[str]:
+    return sorted(f"{','.join(sorted(y.tables))}|{','.join(sorted(y.roles))}" for y in yields)
+
+
+def _sum(row: Yield) -> tuple[int, int]:
+    """A sum's identity (tables, what is grouped, which items), and whom it leaves out."""
+    who = _PRESCRIBER | _DEPARTMENT
+    identity = [",".join(sorted(row.tables)), ",".join(sorted(set(row.roles)))]
+    identity += sorted(f"{f.role}{v.text}" for f in row.fixed if f.role in _ITEM for v in f.values)
+    out = sorted(
+        f"{f.role}{v.text}" for f in row.fixed if f.role in who and f.negated for v in f.values
+    )
+    only = [f.role for f in row.fixed if f.role in who and not f.negated]
+    return digest("sum", *identity, *sorted(only)), digest("without", *out)

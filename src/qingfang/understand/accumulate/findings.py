@@ -1,0 +1,22 @@
+"""What is said when parts became a whole: one sentence a finding, by its code (docs/reasons.md)."""
+
+from __future__ import annotations
+
+FINDINGS: dict[str, str] = {
+    "scan-listed": "先取了一份清单，再逐个打开其中的病人或处方，已有 {count} 个",
+    "scan-hour": "一小时内逐个打开了 {count} 个病人或处方，超出本人工作所能解释的范围",
+    "scan-unseen": "一小时内 {count} 次逐个查病人或处方，查的是哪些看不到，次数远多于工作所需",
+    "scan-day": "一天内逐个打开了 {count} 个病人或处方，超出本人工作所能解释的范围",
+    "scan-order": "按号码顺序逐个打开了 {count} 个病人或处方",
+    "enumeration": "一名接一名地查医生，{days} 天内已查 {count} 名",
+    "own-in-turn": "同一台终端上换着工号登录，各查“本人”的用量，已有 {count} 名",
+    "lists-of-days": "把 {count} 个不同日子的工作清单凑在一起，已不是当天的工作",
+    "item-by-day": "{count} 天来每天都查同一种药品或耗材的工作清单",
+    "joined": "与先前取得的结果按同一编号拼起来，就能算出医生或科室的用量",
+    "joined-group": "与同科室或同终端的人先前取得的结果拼起来，就能算出医生或科室的用量",
+    "difference": "用合计减去「除某人（某科室）之外的合计」，就能得到此人（此科室）的用量",
+    "pages": "同一份明细分次取，已取 {count} 次",
+    "probing": "用同样形式的语句反复试探，一天内已有 {count} 次",
+    "rhythm": "连续 {count} 个月在月初查同类数据",
+}
+"""What a finding says, by its code (docs/reasons.md)."""

@@ -1,0 +1,61 @@
+"""Results that can be put together afterwards: joined by a key they share, or subtracted."""
+
+from __future__ import annotations
+
+from qingfang.understand.accumulate.knowledge import Part, known_since, seen
+from qingfang.understand.accumulate.weighing import Weighing
+
+
+def join(w: Weighing) -> None:
+    """Results that can be put together by a key they share (T21)."""
+    known, facts, since, keep = w.known, w.facts, w.since, w.keep
+    for name, part in facts.parts:
+        before = known.held.get(name)
+        new = before is None or before.last_us < since
+        if new:
+            others = [p for p in known.held.values() if p.last_us >= since]
+            together = _component(part, others)
+            if len(together) > 1 and _tells(together) and not _tells([part]):
+                code = "joined-group" if w.over == "group" else "joined"
+                w.find(code, len(together), "detail")
+        if keep:
+            if before is None and len(known.held) >= 256:
+                del known.held[min(known.held, key=lambda n: known.held[n].last_us)]
+            known.held[name] = part
+
+
+def difference(w: Weighing) -> None:
+    """A whole, and the whole without somebody (T26)."""
+    known, facts, since, keep = w.known, w.facts, w.since, w.keep
+    for sum_of, excluded in facts.sums:
+        asked = known.sums.get(sum_of) or {}
+        new = not known_since(asked, excluded, since)
+        count = seen(asked, excluded, facts.at_us, since, 256, keep=keep)
+        if keep:
+            if sum_of not in known.sums and len(known.sums) >= 256:
+                del known.sums[min(known.sums, key=lambda s: max(known.sums[s].values()))]
+            known.sums[sum_of] = asked
+        if new and count > 1:
+            w.find("difference", count, "prescriber")
+
+
+def _component(part: Part, others: list[Part]) -> list[Part]:
+    """`part` and all that hangs together with it by shared links."""
+    joined, links, rest = [part], set(part.links), others
+    while True:
+        hit = [p for p in rest if not links.isdisjoint(p.links)]
+        if not hit:
+            return joined
+        joined += hit
+        rest = [p for p in rest if links.isdisjoint(p.links)]
+        for p in hit:
+            links.update(p.links)
+
+
+def _tells(parts: list[Part]) -> bool:
+    """True when item, measure and a prescriber or department come together."""
+    return (
+        any(p.item for p in parts)
+        and any(p.measure for p in parts)
+        and any(p.prescriber or p.department for p in parts)
+    )

@@ -1,0 +1,155 @@
+"""What is remembered of everybody, and the limits it is weighed by: plain data.
+
+Memory is bounded: sets hold 64-bit digests with the time last seen, and at most `cap` of them, the
+oldest going first; caps lie far above every limit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from msgspec import Struct
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+
+Over = Literal["session", "person", "group"]
+
+
+class Limits(Struct, frozen=True):
+    """When parts become a whole. All count distinct things, but `hourly_unseen`.
+
+    `hourly_keys`, `daily_keys`: pinned keys in an hour or a day beyond what the work explains.
+    `hourly_unseen`: pinned statements in one hour of the clock whose keys are not known.
+    `ordered_keys`: keys in key order, however slowly. `listed_keys`: keys in a day after an unpinned
+    list that carried them. `list_rows`: what a work list of unknown length explains, and
+    `most_explained`: what work lists explain at most. `prescribers`: prescribers whose lists of a
+    day were read one by one. `turns_hour`, `turns_day`: people who each looked at figures or lists
+    of their own at one place. `other_days`: days other than the present whose work lists were read.
+    `item_days`: days on which work lists were read for one and the same item. `pages`, `repeats`,
+    `months`: pages of one list, repeated probes with one shape, and months in a row, from which on
+    an explanation is added to a statement that is usage by itself.
+    """
+
+    window_days: int = 31
+    hourly_keys: int = 50
+    hourly_unseen: int = 600
+    daily_keys: int = 300
+    ordered_keys: int = 20
+    listed_keys: int = 20
+    list_rows: int = 60
+    most_explained: int = 300
+    prescribers: int = 5
+    turns_hour: int = 3
+    turns_day: int = 5
+    other_days: int = 5
+    item_days: int = 10
+    pages: int = 3
+    repeats: int = 5
+    months: int = 3
+    cap: int = 1024
+    sessions: int = 20_000
+    persons: int = 50_000
+
+
+class Learner(Struct, frozen=True):
+    """Who receives: the session (None outside one), the person (operator, else terminal), groups
+    the person belongs to (`unit:…`, `terminal:…`), codes under which the person prescribes,
+    whether this is a registered service at its duty, the place (terminal or connection) that other
+    people may use too, and whether several of them did so just now."""
+
+    session: str | None = None
+    person: str | None = None
+    groups: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    service: bool = False
+    place: str | None = None
+    turns: bool = False
+
+
+class Run(Struct):
+    """Keys read in key order: the last one, split for comparing, the direction (0 until known), and
+    the digests of those read and not yet explained by work. A `near` run takes only keys close to
+    its last one and survives other reading in between (`reads` counts all since it began); the other
+    kind takes any step, unbroken."""
+
+    role: str
+    prefix: str
+    number: int
+    direction: int
+    near: bool
+    keys: list[int]
+    reads: int
+    last_us: int
+
+
+class Part(Struct, frozen=True):
+    """A result somebody holds: what it can be joined by, and what it would contribute."""
+
+    links: tuple[int, ...]
+    item: bool
+    measure: bool
+    prescriber: bool
+    department: bool
+    last_us: int
+
+
+class Knowledge(Struct):
+    """What one session, person or group holds. Maps lead from a digest to when it was last seen,
+    unless said otherwise.
+
+    `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and
+    grain, packed. `unexplained`: pinned keys read, of the last day. `worked`: keys written.
+    `ranges`: role and prefix → lowest and highest number read. `lists`: key role → unpinned list
+    that carried it. `allowance`: unit → (rows of its work list, when). `item_days`: item → days.
+    `held`: what joining goes over. `sums`: a sum → the exclusions it was asked with. `repeats`:
+    shape → (times, when). `months`: month counted from year 0. `turned`: prescribers whose own
+    figures were read here (of a place).
+    """
+
+    last_us: int = 0
+    revealed: dict[int, int] = {}
+    unexplained: dict[int, int] = {}
+    worked: dict[int, int] = {}
+    lists: dict[str, int] = {}
+    allowance: dict[int, tuple[int, int]] = {}
+    runs: list[Run] = []
+    ranges: dict[str, tuple[int, int]] = {}
+    prescribers: dict[int, int] = {}
+    other_days: dict[int, int] = {}
+    item_days: dict[int, dict[int, int]] = {}
+    held: dict[int, Part] = {}
+    sums: dict[int, dict[int, int]] = {}
+    repeats: dict[int, tuple[int, int]] = {}
+    months: dict[int, int] = {}
+    unseen: tuple[int, int] = (0, 0)
+    turned: dict[int, int] = {}
+
+
+def digest(*parts: str) -> int:
+    raw = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "big")
+
+
+def seen(
+    times: dict[int, int], digest: int, at_us: int, since_us: int, cap: int, *, keep: bool
+) -> int:
+    """How many things were seen since, this one included; with `keep` it is remembered."""
+    count = sum(1 for d, t in times.items() if t >= since_us and d != digest) + 1
+    if keep:
+        remember(times, digest, at_us, cap)
+    return count
+
+
+def known_since(times: dict[int, int], digest: int, since_us: int) -> bool:
+    last = times.get(digest)
+    return last is not None and last >= since_us
+
+
+def remember(times: dict[int, int], digest: int, at_us: int, cap: int) -> None:
+    known = times.get(digest)
+    if known is None and len(times) >= cap:
+        for old in sorted(times, key=times.__getitem__)[: max(1, cap // 8)]:
+            del times[old]
+    times[digest] = at_us if known is None else max(known, at_us)

@@ -1,0 +1,89 @@
+"""Statements that repeat with something moving: prescribers, days, items, pages, months."""
+
+from __future__ import annotations
+
+from qingfang.understand.accumulate.knowledge import DAY, HOUR, digest, remember, seen
+from qingfang.understand.accumulate.weighing import Weighing
+
+
+def enumeration(w: Weighing) -> None:
+    """One prescriber after another, by statements that each name one (T22, T25, T49)."""
+    known, facts, since, keep = w.known, w.facts, w.since, w.keep
+    count = 0
+    for name in facts.prescribers:
+        times = seen(known.prescribers, name, facts.at_us, since, w.limits.cap, keep=keep)
+        count = max(count, times)
+    if len(facts.prescribers) > 1:
+        count = len(
+            {d for d, t in known.prescribers.items() if t >= since} | set(facts.prescribers)
+        )
+    if count <= len(facts.prescribers):
+        return
+    if not facts.worklist:
+        w.find("enumeration", count)
+    elif count >= w.limits.prescribers:
+        w.find("enumeration", count, "prescriber")
+
+
+def own_in_turn(w: Weighing) -> None:
+    """At one place one person after another looks at figures of their own (T74): whoever can sign in
+    as many sees all of theirs."""
+    known, facts, limits, at = w.known, w.facts, w.limits, w.facts.at_us
+    if not facts.own:
+        return
+    day = hour = len(facts.own)
+    for name, last in known.turned.items():
+        if name not in facts.own:
+            day += last >= at - DAY
+            hour += last >= at - HOUR
+    if w.keep:
+        for name in facts.own:
+            remember(known.turned, name, at, limits.cap)
+    if hour >= limits.turns_hour or day >= limits.turns_day:
+        w.find("own-in-turn", day, "prescriber")
+
+
+def lists(w: Weighing) -> None:
+    """Work lists of other days put together, or of one item day by day."""
+    known, facts, since, keep = w.known, w.facts, w.since, w.keep
+    limits, at = w.limits, facts.at_us
+    day = facts.list_day
+    if day is not None and (at == 0 or abs(day - facts.day) > 1):
+        count = seen(known.other_days, digest(str(day)), at, since, limits.cap, keep=keep)
+        if count >= limits.other_days:
+            w.find("lists-of-days", count, "detail")
+    for item in facts.list_items:
+        days = known.item_days.get(item) or {}
+        if keep and item not in known.item_days and len(known.item_days) < limits.cap:
+            known.item_days[item] = days
+        on = digest(str(facts.day if day is None else day))
+        count = seen(days, on, at, since, 64, keep=keep)
+        if count >= limits.item_days:
+            w.find("item-by-day", count, "department")
+
+
+def repetition(w: Weighing) -> None:
+    """Explanations for a statement that is usage by itself: pages (T24, T95), probing (T27),
+    the start of month after month (T89)."""
+    known, facts, keep = w.known, w.facts, w.keep
+    if facts.shape:
+        times, last = known.repeats.get(facts.shape, (0, 0))
+        times = times + 1 if facts.at_us - last <= DAY else 1
+        if keep:
+            if facts.shape not in known.repeats and len(known.repeats) >= 256:
+                del known.repeats[min(known.repeats, key=lambda s: known.repeats[s][1])]
+            known.repeats[facts.shape] = (times, max(last, facts.at_us))
+        if facts.paged and times >= w.limits.pages:
+            w.find("pages", times)
+        elif not facts.paged and times >= w.limits.repeats:
+            w.find("probing", times)
+    if facts.month:
+        row = 1
+        while facts.month - row in known.months:
+            row += 1
+        if keep:
+            known.months[facts.month] = facts.at_us
+            for old in [m for m in known.months if m < facts.month - 12]:
+                del known.months[old]
+        if row >= w.limits.months:
+            w.find("rhythm", row)

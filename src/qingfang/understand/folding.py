@@ -1,0 +1,357 @@
+"""Constant folding: which expressions are values without columns, and what their value is.
+
+Rules this module keeps:
+
+1. Folding never guesses: a constant whose value is not known has `text` None and stays a constant.
+2. A literal whose value decided anything is *bound* to the answer (`Reading.bind`), unless it is
+   named in a `Condition`: so a cached answer is reused only where it holds.
+3. No clock: `CURRENT_DATE` is a constant of clock 0, in days; only differences are judged.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from qingfang.events import Value
+from qingfang.understand.computing import (
+    OWN_SCHEMAS,
+    computed,
+    joined,
+    number,
+    text_of,
+    unescaped,
+)
+from qingfang.understand.days import day_of
+from qingfang.understand.dialects import BIND
+from qingfang.understand.holding import Condition, Test, moment
+
+
+class Const:
+    """A value without columns. `clock` is its distance from now in days, for values made from the
+    clock (`whole` when cut to the day); `items` are the elements of an array."""
+
+    __slots__ = ("binds", "clock", "items", "literals", "null", "text", "whole")
+
+    def __init__(
+        self,
+        text: str | None = None,
+        literals: tuple[int, ...] = (),
+        binds: tuple[int, ...] = (),
+        null: bool = False,
+        clock: float | None = None,
+        whole: bool = False,
+        items: tuple[Const, ...] | None = None,
+    ) -> None:
+        self.text, self.literals, self.binds, self.null = text, literals, binds, null
+        self.clock, self.whole, self.items = clock, whole, items
+
+    def value(self) -> Value:
+        return Value(self.text, self.literals, self.binds)
+
+
+class Reading:
+    """What is known while one text is read: bound values, and what the answer came to rest on.
+
+    `free` collects the literals whose value is only handed on, `fixed` (and `fixed_binds`, by
+    index) the literals and bound values that decided something.
+    """
+
+    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free")
+
+    def __init__(self, binds: Sequence[str | None] | None) -> None:
+        self.binds = binds
+        self.free: set[int] = set()
+        self.fixed: set[int] = set()
+        self.fixed_binds: set[int] = set()
+        self.conditions: list[Condition] = []
+
+    def bind(self, const: Const) -> None:
+        """The constant's very value decided something."""
+        self.fixed.update(const.literals)
+        self.fixed_binds.update(const.binds)
+        for item in const.items or ():
+            self.bind(item)
+
+    def condition(self, test: Test, consts: Sequence[Const], answer: bool) -> bool:
+        found = Condition(test, tuple(c.value() for c in consts), answer)
+        if any(v.literals or v.binds for v in found.values) and found not in self.conditions:
+            self.conditions.append(found)
+        return answer
+
+
+_PASS_FIRST = (
+    *(exp.Cast, exp.TryCast, exp.Paren, exp.TsOrDsToDate, exp.StrToDate, exp.StrToTime),
+    *(exp.Date, exp.Timestamp, exp.TsOrDsToTimestamp, exp.Collate),
+)
+_CASTS = (exp.Cast, exp.TryCast, exp.Date, exp.Timestamp, exp.TsOrDsToDate)
+_NAMED_DAYS = {"now": 0.0, "today": 0.0, "yesterday": -1.0, "tomorrow": 1.0}
+_SKIP_NULLS = (exp.Concat, exp.ConcatWs, exp.Coalesce)
+_NOW_NAMES = frozenset({"clock_timestamp", "sysdate", "now", "statement_timestamp", "getdate"})
+_NOW = (exp.CurrentTimestamp, exp.CurrentDatetime, exp.CurrentTime)
+_UNIT_DAYS = {
+    **{"DAY": 1.0, "DAYS": 1.0, "HOUR": 1 / 24, "HOURS": 1 / 24, "MINUTE": 1 / 1440},
+    **{"MINUTES": 1 / 1440, "SECOND": 1 / 86400, "SECONDS": 1 / 86400},
+    **{"WEEK": 7.0, "WEEKS": 7.0, "MONTH": 31.0, "MONTHS": 31.0, "YEAR": 366.0, "YEARS": 366.0},
+}
+
+
+def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> Const | None:
+    """The constant an expression is, None when it reads a column or a sub-select, or is not there.
+
+    `own` tells that the node stands in the statement itself, not in a view or a stored body: only
+    then its literals are named by offset.
+    """
+    if node is None or depth > 40:
+        return None
+    if isinstance(node, (exp.Literal, exp.National)):
+        return Const(str(node.this), _offset(node, own))
+    if isinstance(node, (exp.RawString, exp.ByteString, exp.UnicodeString)):
+        return _fixed(Const(_decoded(node), _offset(node, own)), reading)
+    if isinstance(node, exp.HexString):
+        return _fixed(Const(_from_hex(str(node.this)), _offset(node, own)), reading)
+    if isinstance(node, exp.Null):
+        return Const(null=True)
+    if isinstance(node, exp.Boolean):
+        return Const("true" if node.this else "false")
+    if isinstance(node, exp.Placeholder):
+        return bound(node, reading)
+    if isinstance(node, (exp.Parameter, exp.SessionParameter)):
+        return Const()
+    if isinstance(node, exp.Array):
+        items = [fold(item, reading, own, depth + 1) for item in node.expressions]
+        if any(item is None for item in items):
+            return None
+        return Const(items=tuple(item for item in items if item is not None))
+    if isinstance(node, exp.Subquery):
+        return _selected(node, reading, own, depth)
+    day = day_of(node)
+    if day is not None:
+        cut = fold(day, reading, own, depth + 1)
+        if cut is not None and cut.clock is not None:
+            return Const(clock=float(math.floor(cut.clock)), whole=True)
+        if cut is not None and isinstance(node, exp.TimeToStr):
+            return _written(node, cut, reading)
+    if isinstance(node, _CASTS) and isinstance(node.this, exp.Literal):
+        named = _NAMED_DAYS.get(str(node.this.this).strip().lower())
+        if named is not None:
+            reading.bind(Const(literals=_offset(node.this, own)))
+            return Const(clock=named, whole=str(node.this.this).strip().lower() != "now")
+    if isinstance(node, _PASS_FIRST):
+        return fold(node.this, reading, own, depth + 1)
+    if isinstance(node, exp.Convert):
+        return fold(node.expression, reading, own, depth + 1)
+    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
+        if node.this.name.lower() not in OWN_SCHEMAS:
+            return None if _reads(node) else Const()
+        return fold(_unqualified(node), reading, own, depth + 1)
+    if isinstance(node, exp.CurrentDate):
+        return Const(clock=0.0, whole=True)
+    if isinstance(node, _NOW) or (
+        isinstance(node, exp.Anonymous) and node.name.lower() in _NOW_NAMES
+    ):
+        return Const(clock=0.0)
+    if _reads(node):
+        return None
+    shifted = _shifted(node, reading, own, depth)
+    if shifted is not None:
+        return shifted
+    return _applied(node, reading, own, depth)
+
+
+def _written(node: exp.TimeToStr, time: Const, reading: Reading) -> Const:
+    """A known time written in a format."""
+    reading.bind(time)
+    at = moment(time.text) if time.text is not None else None
+    text = at[0].strftime(str(node.args["format"].this)) if at is not None else None
+    return Const(text, time.literals, time.binds)
+
+
+def _unqualified(node: exp.Dot) -> exp.Expr:
+    """`pg_catalog.reverse(x)` as `reverse(x)`, which the parser knows."""
+    call = node.expression
+    if node.this.name.lower() != "pg_catalog" or not isinstance(call, exp.Anonymous):
+        return call
+    return exp.func(call.name, *(part.copy() for part in call.expressions), dialect="postgres")
+
+
+def _reads(node: exp.Expr) -> bool:
+    """Whether a column, rows or an aggregate is in it; `(SELECT 'x')` reads nothing."""
+    for part in node.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Star):
+        bare = isinstance(part, exp.Select) and part.args.get("from_") is None
+        if not bare and not isinstance(part, exp.Subquery):
+            return True
+    return False
+
+
+def _selected(node: exp.Subquery, reading: Reading, own: bool, depth: int) -> Const | None:
+    """`(SELECT 'x')`, which reads nothing."""
+    select = node.this
+    if not isinstance(select, exp.Select) or len(select.expressions) != 1:
+        return None
+    if any(value for key, value in select.args.items() if key not in {"expressions", "kind"}):
+        return None
+    return fold(select.expressions[0].unalias(), reading, own, depth + 1)
+
+
+def _applied(node: exp.Expr, reading: Reading, own: bool, depth: int) -> Const:
+    """A function or operator of constants."""
+    chain = isinstance(node, (exp.DPipe, exp.Add))
+    operands = [("", part) for part in _chained(node)] if chain else _operands(node)
+    parts: list[Const] = []
+    given: dict[str, list[str]] = {}
+    known = True
+    for name, operand in operands:
+        part = fold(operand, reading, own, depth + 1)
+        if part is None:
+            known = False
+            continue
+        reading.bind(part)
+        parts.append(part)
+        if part.null and isinstance(node, _SKIP_NULLS):
+            continue
+        if part.items is not None and isinstance(node, exp.ArrayToString):
+            given["items"] = [item.text or "" for item in part.items]
+            known = known and all(item.text is not None for item in part.items)
+        elif part.text is None:
+            known = False
+        else:
+            given.setdefault(name, []).append(part.text)
+    text = None
+    if known and chain and given:
+        text = joined(node, given[""])
+    elif known and isinstance(node, exp.ArrayToString):
+        text = given.get("expression", [""])[0].join(given.get("items", []))
+    elif known:
+        text = computed(node, given)
+    literals = tuple(sorted({o for part in parts for o in part.literals}))
+    binds = tuple(sorted({b for part in parts for b in part.binds}))
+    return Const(text, literals, binds)
+
+
+def _chained(node: exp.Expr) -> list[exp.Expr]:
+    """The operands of a left-deep chain of one operator, however long."""
+    found: list[exp.Expr] = []
+    part = node
+    while type(part) is type(node):
+        found.append(part.expression)
+        part = part.this
+    found.append(part)
+    found.reverse()
+    return found
+
+
+def bound(node: exp.Placeholder, reading: Reading) -> Const:
+    """The constant of a bound value; its text is None when the value is not given."""
+    name = str(node.this or "")
+    if not name.startswith(BIND):
+        return Const()
+    index = int(name[len(BIND) :].split("_", 1)[0])
+    if reading.binds is None or index >= len(reading.binds):
+        return Const(binds=(index,))
+    text = reading.binds[index]
+    return Const(text, binds=(index,), null=text is None)
+
+
+def is_known_bind(node: exp.Expr, reading: Reading) -> bool:
+    """Whether the execution's value of a bind is there to look at."""
+    const = bound(node, reading) if isinstance(node, exp.Placeholder) else None
+    return bool(
+        const and const.binds and reading.binds is not None and const.binds[0] < len(reading.binds)
+    )
+
+
+def _fixed(const: Const, reading: Reading) -> Const:
+    reading.bind(const)
+    return const
+
+
+def _offset(node: exp.Expr, own: bool) -> tuple[int, ...]:
+    return (node.meta["start"],) if own and "start" in node.meta else ()
+
+
+def _operands(node: exp.Expr) -> list[tuple[str, exp.Expr]]:
+    """The arguments with the names the parser gives them."""
+    return [
+        (name, part)
+        for name, value in node.args.items()
+        for part in (value if isinstance(value, list) else (value,))
+        if isinstance(part, exp.Expr) and not isinstance(part, exp.DataType)
+    ]
+
+
+def _decoded(node: exp.Expr) -> str:
+    text = str(node.this)
+    if isinstance(node, exp.UnicodeString):
+        mark = node.args.get("escape")
+        return unescaped(text, mark.name if isinstance(mark, exp.Literal) else "\\")
+    return text
+
+
+def _from_hex(digits: str) -> str | None:
+    try:
+        return text_of(bytes.fromhex(digits))
+    except ValueError:
+        return None
+
+
+def _shifted(node: exp.Expr, reading: Reading, own: bool, depth: int) -> Const | None:
+    """Clock values moved by an interval or by days."""
+    if isinstance(node, (exp.Add, exp.Sub)):
+        left = fold(node.left, reading, own, depth + 1)
+        if left is None or left.clock is None:
+            return None
+        days = _days(node.right, reading, own, depth)
+        if days is None:
+            return Const()
+        sign = 1 if isinstance(node, exp.Add) else -1
+        whole = left.whole and days == int(days)
+        return Const(clock=left.clock + sign * days, whole=whole)
+    if isinstance(node, (exp.DateAdd, exp.DateSub, exp.TsOrDsAdd)):
+        left = fold(node.this, reading, own, depth + 1)
+        if left is None or left.clock is None:
+            return None
+        unit = str(node.args["unit"].name).upper() if node.args.get("unit") else "DAY"
+        amount = fold(node.expression, reading, own, depth + 1)
+        if amount is not None:
+            reading.bind(amount)
+        days = number(amount.text if amount else None)
+        if days is None or unit not in _UNIT_DAYS:
+            return Const()
+        sign = -1 if isinstance(node, exp.DateSub) else 1
+        return Const(clock=left.clock + sign * days * _UNIT_DAYS[unit], whole=left.whole)
+    return None
+
+
+def _days(node: exp.Expr, reading: Reading, own: bool, depth: int) -> float | None:
+    if isinstance(node, exp.Paren):
+        return _days(node.this, reading, own, depth + 1) if depth < 40 else None
+    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
+        # '1 day'::interval
+        if own:
+            reading.fixed.update(_offset(node.this, own))
+        found = re.fullmatch(r"\s*(-?[\d.]+)\s*([A-Za-z]+)\s*", str(node.this.this))
+        return number(found[1], _UNIT_DAYS.get(found[2].upper())) if found else None
+    if isinstance(node, exp.Interval):
+        amount = fold(node.this, reading, own, depth + 1) if node.this is not None else None
+        if amount is None:
+            return None
+        reading.bind(amount)
+        unit = node.args.get("unit")
+        text = amount.text or ""
+        if unit is None:
+            found = re.fullmatch(r"\s*(-?[\d.]+)\s*([A-Za-z]+)\s*", text)
+            return number(found[1], _UNIT_DAYS.get(found[2].upper())) if found else None
+        return number(text, _UNIT_DAYS.get(unit.name.upper()))
+    if isinstance(node, exp.Div):
+        # 1/86400 of a day.
+        parts = [_days(part, reading, own, depth + 1) for part in (node.left, node.right)]
+        return parts[0] / parts[1] if parts[0] is not None and parts[1] else None
+    amount = fold(node, reading, own, depth + 1)
+    if amount is None:
+        return None
+    reading.bind(amount)
+    return number(amount.text)

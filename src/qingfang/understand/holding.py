@@ -1,0 +1,117 @@
+"""The tests that a cached meaning rests on, and what they know of times and lists.
+
+Rules this module keeps:
+
+1. A test is a pure function of texts, so that it gives the same answer at analysis and later, for
+   another execution's values.
+2. Texts that are no date, no list, or not known pass no test.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec import Struct
+
+from qingfang.events import Value
+
+MAX_PINS = 10
+_DAY = timedelta(days=1)
+
+Test = Literal["within_day", "within_day_inclusive", "known", "few", "midnight"]
+
+
+class Condition(Struct, frozen=True, array_like=True):
+    """A test over values whose answer the meaning's shape rests on; `answer` is what it was.
+
+    `within_day` / `within_day_inclusive`: from `values[0]` to `values[1]` is at most 24 hours,
+    the end excluded / included as written. `known`: the value is not NULL. `few`: an array value
+    of at most 10 elements. `midnight`: a date alone, or the first moment of one.
+    """
+
+    test: Test
+    values: tuple[Value, ...]
+    answer: bool
+
+
+def holds(condition: Condition, values: Sequence[str | None]) -> bool:
+    """Whether the test still gives the same answer when its values are these texts, in order."""
+    return passes(condition.test, values) is condition.answer
+
+
+def passes(test: Test, values: Sequence[str | None]) -> bool:
+    if test == "known":
+        return values[0] is not None
+    if test == "few":
+        items = array_items(values[0])
+        return items is not None and len(items) <= MAX_PINS
+    if test == "midnight":
+        return is_midnight(values[0])
+    low, high = values[0], values[1]
+    if low is None or high is None:
+        return False
+    return within_day(low, high, inclusive=test == "within_day_inclusive")
+
+
+def array_items(text: str | None) -> list[str] | None:
+    """The elements of an array value as text, `{a,b}` or `[a, b]`; None when it is none."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"\s*[{\[](.*)[}\]]\s*", text, re.DOTALL)
+    if found is None:
+        return None
+    inner = found[1].strip()
+    if not inner:
+        return []
+    return [item.strip().strip("\"'") for item in inner.split(",")]
+
+
+_DATE = re.compile(
+    r"\s*(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})"
+    r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?(?:\s*(?:Z|[+-]\d{2}(?::?\d{2})?))?\s*"
+)
+
+
+def moment(text: str) -> tuple[datetime, bool] | None:
+    """A date or a time as written, and whether it is a date alone; None when it is neither."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = found.groups()
+    try:
+        at = datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0)
+        )
+    except ValueError:
+        return None
+    return at, hour is None
+
+
+def within_day(low: str, high: str, *, inclusive: bool) -> bool:
+    """From `low` to `high` is at most 24 hours; an included date counts to its end."""
+    first, last = moment(low), moment(high)
+    if first is None or last is None:
+        return False
+    end = last[0] + _DAY if inclusive and last[1] else last[0]
+    return end - first[0] <= _DAY
+
+
+def is_midnight(text: str | None) -> bool:
+    """Whether a text is a date alone, or the first moment of one, with a day before it."""
+    found = moment(text) if text is not None else None
+    if found is None or text is None or found[0].year < 2:
+        return False
+    at = found[0]
+    part = re.search(r":\d{2}\.\d*[1-9]", text)
+    return not (at.hour or at.minute or at.second or part)
+
+
+def day_before(text: str) -> str:
+    """The day before a midnight, `2026-10-31`. Raises ValueError when the text is no date."""
+    found = moment(text)
+    if found is None:
+        raise ValueError(text)
+    return (found[0] - _DAY).date().isoformat()
