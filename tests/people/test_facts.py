@@ -100,3 +100,8 @@ def test_values_are_words_too() -> None:
         assert facts.words({"role": "auditor", "query": "verdict=deny&size=50"}) == (
             "Roles: Auditor; Filters: Verdict deny"
         )
+
+
+def test_a_changed_record_is_told_by_the_labels_of_its_fields() -> None:
+    told = facts.words({"before": {"name": "张三", "staff_number": ""}, "after": {"name": "李四"}})
+    assert told == "原为：姓名 张三；工号 —；改为：姓名 李四"

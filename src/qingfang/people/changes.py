@@ -147,20 +147,22 @@ def _save(
         request=request,
         person=by,
         target=str(getattr(record, _NAME[type(record)])),
-        **_facts(changes),
+        fields=_fields(changes),
+        before=_texts(changes, "before_text"),
+        after=_texts(changes, "after_text"),
     )
 
 
-def _facts(changes: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "fields": [c["field"] for c in changes],
-        "before": {c["field"]: c["before_text"] for c in changes},
-        "after": {c["field"]: c["after_text"] for c in changes},
-    }
+def _fields(changes: list[dict[str, Any]]) -> list[str]:
+    return [c["field"] for c in changes]
+
+
+def _texts(changes: list[dict[str, Any]], which: str) -> dict[str, str]:
+    return {c["field"]: c[which] for c in changes}
 
 
 def _record(
-    what: str, change: Proposed, by: Person, request: HttpRequest | None, **more: Any
+    what: str, change: Proposed, by: Person, request: HttpRequest | None, note: str = ""
 ) -> None:
     acts.record(
         what,
@@ -170,8 +172,10 @@ def _record(
         what=change.kind,
         change=change.pk,
         resting=change.resting,
-        **_facts(change.changes),
-        **more,
+        fields=_fields(change.changes),
+        before=_texts(change.changes, "before_text"),
+        after=_texts(change.changes, "after_text"),
+        note=note,
     )
 
 
@@ -196,7 +200,7 @@ def decide(
         change.state = Proposed.State.CONFIRMED if confirm else Proposed.State.REFUSED
         change.decided_at, change.decided_by, change.note = timezone.now(), by, note
         change.save()
-        _record("change.confirmed" if confirm else "change.refused", change, by, request, note=note)
+        _record("change.confirmed" if confirm else "change.refused", change, by, request, note)
     return change
 
 

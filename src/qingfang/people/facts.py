@@ -31,12 +31,14 @@ LABELS: dict[str, Any] = {
     "after_minutes": _("几分钟无人应答后通知"),
     "before": _("原为"),
     "body": _("登记内容"),
+    "change": _("登记变更编号"),
     "channel": _("渠道"),
     "days": _("特殊日期数"),
     "department_names": _("科室名称"),
     "departments": _("科室"),
     "digest": _("摘要"),
     "digests": _("语句模板的摘要"),
+    "factor": _("第二因素"),
     "fields": _("改了"),
     "forecast": _("切换前预测的告警数"),
     "from_day": _("数据起始"),
@@ -62,6 +64,7 @@ LABELS: dict[str, Any] = {
     "program": _("程序名"),
     "query": _("查询条件"),
     "reason": _("理由"),
+    "resting": _("以它为依据的"),
     "role": _("角色"),
     "scope": _("范围"),
     "since": _("自"),
@@ -116,7 +119,15 @@ def _fields(value: Any) -> object:
     return _now("、").join(str(names.get(name, name)) for name in value)
 
 
+def changed(value: Any) -> object:
+    """Values by field, the fields by their labels."""
+    if not isinstance(value, Mapping):
+        return value
+    return _now("；").join(f"{_fields([name])} {text or '—'}" for name, text in value.items())
+
+
 declare("role", _role)
+declare("factor", {"totp": _("动态码"), "recovery": _("恢复码")})
 declare("since", _moment)
 declare("until", _moment)
 declare("fields", _fields)

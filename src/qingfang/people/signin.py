@@ -89,11 +89,14 @@ def check_factor(request: HttpRequest, person: Person, code: str, now: dt.dateti
         _uncount(address)
 
 
-def _in(request: HttpRequest, person: Person, **facts: str) -> None:
+def _in(request: HttpRequest, person: Person, factor: str = "") -> None:
     with transaction.atomic():
         SignInGuard.objects.filter(key=f"account:{person.staff_number}").delete()
         _uncount(f"address:{acts.address_of(request)}")
-        acts.record("sign-in", request=request, person=person, **facts)
+        if factor:
+            acts.record("sign-in", request=request, person=person, factor=factor)
+        else:
+            acts.record("sign-in", request=request, person=person)
 
 
 def _attempt(

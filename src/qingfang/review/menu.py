@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Q
@@ -170,6 +171,13 @@ def _statement(person: Person, pk: int) -> seen.Statement | None:
     )
 
 
+def _before_or_after(value: Any) -> object:
+    """A ruling's disposition, or the values of a changed record by field."""
+    if isinstance(value, str):
+        return dict(Alert.Disposition.choices).get(value, value)
+    return facts.changed(value)
+
+
 def register() -> None:
     add(
         Entry(10, "alerts", _("告警"), "bell", lambda r: people.may(r.user, policy.SEE_ALERTS)),
@@ -179,9 +187,8 @@ def register() -> None:
     )
     attention.register(cards=_cards, panels=_panels)
     attention.register(panels=_volume)
-    dispositions = dict(Alert.Disposition.choices)
     facts.declare("query", tables.asked)
-    facts.declare("before", dispositions)
-    facts.declare("after", dispositions)
+    facts.declare("before", _before_or_after)
+    facts.declare("after", _before_or_after)
     routes.counted_by(_forecast)
     seen.told_by(_statement)
