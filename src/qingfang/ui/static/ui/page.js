@@ -95,10 +95,23 @@ if (live) {
     const target = `#${live.dataset.liveTable}`;
     window.htmx.ajax("GET", newest(), { target, swap: "outerHTML", headers });
   };
-  // Whoever went to another page of the list meanwhile stays there.
+  // Whoever went to another page of the list meanwhile stays there; and what a person has asked for
+  // and waits for finds the table it was asked from.
+  const theirs = (event) => {
+    const headers = event.detail.requestConfig?.headers ?? {};
+    return event.detail.target?.id === live.dataset.liveTable && !("X-Live-From" in headers);
+  };
+  let asked = 0;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (theirs(event)) asked += 1;
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (theirs(event)) asked = Math.max(0, asked - 1);
+  });
   document.addEventListener("htmx:beforeSwap", (event) => {
     const from = event.detail.requestConfig?.headers["X-Live-From"];
-    if (from !== undefined && from !== location.search) event.detail.shouldSwap = false;
+    if (from === undefined) return;
+    if (asked || from !== location.search) event.detail.shouldSwap = false;
   });
   // While nothing may move, what a row's group comes to is still told, in its place.
   const retell = async () => {
