@@ -27,6 +27,19 @@ def test_the_catalogue_lists_every_table_and_column(reader: psycopg.Connection) 
     load(catalogue())
 
 
+def test_the_keys_are_those_of_the_database(reader: psycopg.Connection) -> None:
+    there: dict[str, list[str | list[str]]] = {}
+    for table, columns in reader.execute(
+        """SELECT i.indrelid::regclass::text, array_agg(a.attname::text ORDER BY a.attnum)
+        FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+        JOIN pg_class c ON c.oid = i.indrelid
+        WHERE i.indisunique AND c.relnamespace = 'his'::regnamespace GROUP BY i.indexrelid, 1"""
+    ):
+        there.setdefault(table, []).append(columns[0] if len(columns) == 1 else columns)
+    tables = catalogue()["tables"]
+    assert {name: table["keys"] for name, table in tables.items() if "keys" in table} == there
+
+
 def test_the_catalogue_has_the_views_and_functions_as_they_are(reader: psycopg.Connection) -> None:
     views = {name for (name,) in reader.execute(
         "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'v'"

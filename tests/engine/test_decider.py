@@ -1,4 +1,5 @@
-"""For whom a gateway notes its statements, with the real analyser, judge and ledger behind it."""
+"""For whom a gateway notes its statements, and how it answers those that are too much to read, with
+the real analyser, judge and ledger behind it."""
 
 from __future__ import annotations
 
@@ -7,11 +8,18 @@ import json
 from collections.abc import Awaitable
 from pathlib import Path
 
+import pytest
+
 from qingfang import config as configuration
+from qingfang import crypto
 from qingfang.engine import closed, house
 from qingfang.engine.decider import Decider
 from qingfang.engine.supervisor import Supervisor
-from qingfang.events import Connection, Event
+from qingfang.events import Connection, Event, Verdict
+from qingfang.judge import snapshot as snapshots
+from qingfang.judge.snapshot import RouteMode, Snapshot
+from qingfang.record.client import now_us
+from qingfang.record.entries import Act
 from qingfang.record.reading import records
 from qingfang.record.recorder import Recorder
 from qingfang.sense.gateway.contract import Leg
@@ -22,6 +30,15 @@ CATALOGUE = {
     "tables": {
         "users": {"kind": "other", "columns": {"id": None, "login": None}},
         "notes": {"kind": "other", "columns": {"id": None, "text": None, "czygh": "operator_id"}},
+        "rx": {
+            "kind": "usage",
+            "columns": {
+                "no": "prescription_id",
+                "doctor": "prescriber_id",
+                "item": "item_id",
+                "qty": "quantity",
+            },
+        },
     },
     "operators": [{"table": "users", "column": "login", "on": "select", "scope": "session"}],
 }
@@ -39,6 +56,11 @@ catalogue = "catalogue.json"
 name = "his"
 database = "his"
 listen = "127.0.0.1:5433"
+
+[[route]]
+name = "desk"
+database = "his"
+listen = "127.0.0.1:5434"
 """
 AT_US = 1_795_000_000_000_000
 
@@ -110,3 +132,95 @@ def test_each_statement_is_noted_for_whoever_was_at_work_when_it_came(tmp_path: 
     ]
     noted = play(tmp_path, [step[:3] for step in dialogue])
     assert noted == [step[3] for step in dialogue]
+
+
+FIGURES = "SELECT doctor, sum(qty) FROM rx WHERE item = 'Y1' GROUP BY doctor"
+TOO_MUCH = {
+    "a comment of 10 MB before the query": f"/*{' filler ' * 1_310_720}*/ {FIGURES}",
+    "5,000 brackets in each other": f"SELECT {'(' * 5_000}1{')' * 5_000}, doctor, sum(qty) FROM rx"
+    " WHERE item = 'Y1' GROUP BY doctor",
+    "100,000 values of a list": "SELECT doctor, sum(qty) FROM rx WHERE item IN ("
+    + ",".join(f"'Y{n}'" for n in range(100_000))
+    + ") GROUP BY doctor",
+    "2,000 arms of a UNION": " UNION ALL ".join(
+        f"SELECT doctor, qty + {n} FROM rx WHERE item = 'Y{n}'" for n in range(2_000)
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[Verdict, int]]:
+    """(route, what) → the verdict on a statement of a client whom nobody registered, and the
+    process id of the analyser that was asked. `his` observes, `desk` enforces."""
+    folder = tmp_path_factory.mktemp("size")
+    file = folder / "qingfang.toml"
+    file.write_text(CONFIG.format(state=folder, run=folder), encoding="utf-8")
+    (folder / "catalogue.json").write_text(json.dumps(CATALOGUE), encoding="utf-8")
+    config = configuration.read(file)
+    key = crypto.create_key(folder / "signing.key")
+    (folder / "keys").mkdir()
+    crypto.save_public(folder / "keys" / "snapshot.pub", key)
+    told = Snapshot(
+        site=config.site.id,
+        version=1,
+        made_at_us=now_us(),
+        expires_at_us=now_us() + 3_600_000_000,
+        routes=(RouteMode(route="desk", mode="enforce"),),
+    )
+    (folder / "snapshot.json").write_bytes(snapshots.seal(told, key.sign))
+    closed.close(config)
+    cut = Statement(1, AT_US, "query", "SELECT text FROM notes WHERE id = 1", doubt="cut")
+    sent = {what: Statement(1, AT_US, "query", sql) for what, sql in TOO_MUCH.items()}
+    found: dict[tuple[str, str], tuple[Verdict, int]] = {}
+
+    async def work() -> None:
+        boss = Supervisor()
+        try:
+            services = house.services(config, file, console=False)[:3]
+            for service in services:
+                await boss.start(service)
+            recorder = Recorder(folder / "ledger.sock", "gateway")
+            await recorder.start()
+            deciders = {route.name: Decider(config, route, recorder) for route in config.route}
+            for what, statement in {**sent, "cut": cut}.items():
+                for route, decider in deciders.items():
+                    connection = Connection(
+                        *(f"{route}/{what}", "site", "node-1", "gateway", "pg", "127.0.0.1:5432"),
+                        "10.0.0.1:999",
+                        opened_us=AT_US,
+                        account="app",
+                        route=route,
+                    )
+                    decider.opened(connection, Leg("127.0.0.1:1", 1))
+                    verdict = decider.decide(connection, statement)
+                    if isinstance(verdict, Awaitable):
+                        verdict = await verdict
+                    process = next(s for s in services if s.name == "analyser").process
+                    assert process is not None
+                    found[route, what] = verdict, process.pid
+            for decider in deciders.values():
+                await decider.close()
+            await recorder.close()
+        finally:
+            await boss.stop()
+
+    asyncio.run(work())
+    died = [
+        entry.value.about
+        for entry in records(folder / "ledger")
+        if isinstance(entry.value, Act) and entry.value.what == "process.died"
+    ]
+    assert not died, "the analyser's memory was not enough"
+    return found
+
+
+@pytest.mark.parametrize("what", [*TOO_MUCH, "cut"])
+def test_what_is_too_much_to_read_is_alerted_and_denied_to_strangers(
+    answers: dict[tuple[str, str], tuple[Verdict, int]], what: str
+) -> None:
+    observed, enforced = answers["his", what][0], answers["desk", what][0]
+    assert (observed.decision, observed.would) == ("alert", "deny")
+    assert enforced.decision == "deny"
+    assert observed.reasons
+    # It answered every time, and is still the one that was started: within time and memory.
+    assert len({pid for _verdict, pid in answers.values()}) == 1

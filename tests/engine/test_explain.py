@@ -40,6 +40,15 @@ def test_the_fields_of_the_contract() -> None:
     assert answer["session_disclosure"] is None and answer["person_disclosure"] is None
 
 
+def test_a_period_has_two_ends_and_nothing_else() -> None:
+    sql = (
+        "SELECT c.ysdm, SUM(m.sl) FROM mz_cf c JOIN mz_cfmx m ON m.cf_id = c.cf_id"
+        " WHERE c.kfrq >= '2026-10-01' AND c.kfrq < '2026-11-01' GROUP BY c.ysdm"
+    )
+    (answer,) = explain({"id": "a", "sql": sql})
+    assert answer["scope"]["period"] == {"from": "2026-10-01", "to": "2026-10-31"}
+
+
 def test_opaque_names_what_it_seems_to_touch() -> None:
     (answer,) = explain({"id": 1, "sql": "SELECT ypdm FROM mz_cfmx WHERE ((("})
     assert answer["disclosure"] == "opaque" and answer["id"] == 1

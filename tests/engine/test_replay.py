@@ -246,3 +246,6 @@ def test_temporary_tables_are_followed_and_a_cut_statement_is_opaque(meanings: C
     cut = Statement(1, 0, "query", "SELECT 1 FROM party_party WHERE", doubt="cut")
     told, _digest = judged(connection, cut, Outcome(1, 0, -1, -1, "lost"))
     assert told.meaning.disclosure == "opaque"
+    # What was cut off may read anything, whatever harmless table the head names.
+    assert "opaque-figures" in told.verdict.codes
+    assert told.verdict.decision == "alert"

@@ -108,7 +108,7 @@ class Stage:
             person=person.value if person else None,
             groups=(f"terminal:{who.terminal.value}",) if who.terminal else (),
             own=(who.operator.value,) if who.operator else (),
-            place=self.judge.place(connection, who),
+            place=self.judge.place(connection, who, at_us),
             turns=self.judge.turns(connection, who, at_us),
         )
         # Literals that are put back in make the same template.

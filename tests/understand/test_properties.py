@@ -57,7 +57,10 @@ def test_renaming_tables_and_columns_with_the_catalogue_changes_nothing() -> Non
         for key in ("usage_when", "open_when"):
             if key in table:
                 table[key] = renamed(table[key])
-        table["keys"] = [new[column] for column in table.get("keys", [])]
+        table["keys"] = [
+            [new[column] for column in ([key] if isinstance(key, str) else key)]
+            for key in table.get("keys", [])
+        ]
     tree["tables"] = {new[name]: table for name, table in tree["tables"].items()}
     other = Analyser(load(tree))
     for scene in SCENES:

@@ -32,8 +32,8 @@ from msgspec.structs import replace
 from qingfang import ipc
 from qingfang.config import Config, Route, Tap
 from qingfang.engine import analyser, happening, judge
-from qingfang.engine.judging import Told
-from qingfang.events import Answered, Brief, Connection, Coverage, Meaning, Source, Touch, Verdict
+from qingfang.engine.judging import Told, doubted
+from qingfang.events import Answered, Brief, Connection, Coverage, Meaning, Source, Verdict
 from qingfang.language import _
 from qingfang.record.client import NotStored, now_us
 from qingfang.record.entries import Act, Completed
@@ -49,8 +49,6 @@ PASS: Final = Verdict("pass")
 _DURABLE = frozenset({"alert", "mask", "deny"})
 _NOTABLE = frozenset({"log", "review"})
 _PAUSE_S: Final = 0.5
-# A text that was cut, or prepared out of our sight, may read any table.
-_ANYTHING: Final = (Touch("*", ("item_id", "prescriber_id", "quantity")),)
 
 
 class _Pending:
@@ -306,12 +304,7 @@ class Decider(contract.Decider):
     async def _asked(
         self, session: _Session, connection: Connection, statement: Statement, found: Found
     ) -> Told:
-        meaning = found.meaning
-        if statement.doubt and meaning.disclosure != "usage":
-            touches = meaning.touches or _ANYTHING
-            meaning = replace(
-                meaning, disclosure="opaque", grain=None, subtype=None, touches=touches
-            )
+        meaning = doubted(found.meaning) if statement.doubt else found.meaning
         ask = judge.Ask(
             connection,
             meaning,

@@ -8,6 +8,8 @@ Rules this module keeps:
    answered.
 2. A snapshot that is refused changes nothing; neither does a policy in it that has an error.
 3. Without any snapshot the built-in policy holds, nobody is known and nothing is approved.
+4. What a text reveals that may not be what the server executes is opaque, whatever its head says,
+   and may read any table.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from qingfang.events import Connection, Meaning, Verdict, Who
+from qingfang.events import Connection, Meaning, Touch, Verdict, Who
 from qingfang.judge import policy
 from qingfang.judge.attribution import Attribution, address
 from qingfang.judge.judge import History, Judge
@@ -26,6 +29,7 @@ from qingfang.understand.accumulate import Learner, Memory
 
 VERSION = 1
 _CARRIED = frozenset({"by-grant", "by-report", "by-service"})
+_ANYTHING = Touch("*", ("item_id", "prescriber_id", "quantity"))
 
 
 class Told(Struct, frozen=True):
@@ -34,6 +38,20 @@ class Told(Struct, frozen=True):
     verdict: Verdict
     meaning: Meaning
     who: Who
+
+
+def doubted(meaning: Meaning) -> Meaning:
+    """The meaning of a text in doubt (`Statement.doubt`): cut, prepared out of our sight, or read in
+    an encoding that was not settled. Usage that shows in it stays usage."""
+    if meaning.disclosure == "usage":
+        return meaning
+    return replace(
+        meaning,
+        disclosure="opaque",
+        grain=None,
+        subtype=None,
+        touches=(*meaning.touches, _ANYTHING),
+    )
 
 
 class _State(Struct, frozen=True):
@@ -138,7 +156,7 @@ class Judging:
             groups=tuple(groups),
             own=own,
             service=self._serves(connection, who, at_us),
-            place=self._judge.place(connection, who),
+            place=self._judge.place(connection, who, at_us),
             turns=self._judge.turns(connection, who, at_us),
         )
 

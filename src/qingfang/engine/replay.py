@@ -21,7 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from qingfang.engine import happening
-from qingfang.engine.judging import Judging, Told
+from qingfang.engine.judging import Judging, Told, doubted
 from qingfang.engine.passive import Decoding
 from qingfang.events import Connection, Event, Meaning, Verdict, Who
 from qingfang.language import _
@@ -127,9 +127,7 @@ class Judged:
         if found is None:
             analysis = self._analysed(connection.id, statement)
             found = self._templates.learn(statement.sql, self._dialect, analysis, statement.binds)
-        meaning = found.meaning
-        if statement.doubt and meaning.disclosure != "usage":
-            meaning = replace(meaning, disclosure="opaque", grain=None, subtype=None)
+        meaning = doubted(found.meaning) if statement.doubt else found.meaning
         digest = found.template.digest
         told = self._judging.judge(
             connection, meaning, statement.at_us, digest, transaction=statement.transaction

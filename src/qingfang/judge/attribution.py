@@ -13,7 +13,8 @@ Rules this module keeps:
 4. Where several people sign in on one connection in turns, it belongs to a program's pool, and a
    statement may be another's whose sign-in went over another connection of the pool: the last
    sign-in is then the best guess, and not sure enough to be used in anybody's favour.
-5. Bounded: the longest idle connections and operators are forgotten first. A forgotten sign-in
+5. So with an address at which several people work in turns, back and forth: it is a server's.
+6. Bounded: the longest idle connections and operators are forgotten first. A forgotten sign-in
    makes the operator unknown, which is never in somebody's favour.
 """
 
@@ -86,6 +87,7 @@ class Attribution:
         self._seen: OrderedDict[str, dict[str, int]] = OrderedDict()
         self._writing: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._at: OrderedDict[str, dict[str, int]] = OrderedDict()
+        self._here: OrderedDict[str, _SignedIn] = OrderedDict()
 
     def who(
         self,
@@ -122,6 +124,12 @@ class Attribution:
         can write sign-in rows can be anybody, but not many at once. Not kept over a restart."""
         seen = self._at.get(where, {})
         return sum(1 for last in seen.values() if abs(at_us - last) <= within_us)
+
+    def serves_many(self, where: str, at_us: int) -> bool:
+        """Whether people lately took turns at a terminal (or undeclared address) as they do behind a
+        server: one after another, and back. Not kept over a restart."""
+        here = self._here.get(where)
+        return here is not None and here.pooled(at_us)
 
     def closed(self, connection: str) -> None:
         """The connection ended; its sign-in with it."""
@@ -169,6 +177,9 @@ class Attribution:
             del here[min(here, key=here.__getitem__)]
         here[operator] = max(at_us, here.get(operator, 0))
         _put(self._at, where, here)
+        turns = self._here.get(where) or _SignedIn(operator)
+        turns.again(operator, at_us)
+        _put(self._here, where, turns)
 
     def dump(self) -> bytes:
         """The whole state, to be read back by `load` of the same version."""

@@ -330,14 +330,14 @@ class Judge:
     def crowd(self, connection: Connection, who: Who, at_us: int) -> int:
         """How many operators one terminal had lately, 0 when that is not out of the ordinary: then
         a sign-in says little about who sits there. Servers work for many."""
-        where = self.place(connection, who)
+        where = self.place(connection, who, at_us)
         limits = self.policy.limits
         count = self._turns(where, at_us) if where is not None else 0
         return count if count > limits.shared_operators else 0
 
     def turns(self, connection: Connection, who: Who, at_us: int) -> bool:
         """Whether as many operators as one terminal may have were there lately."""
-        where = self.place(connection, who)
+        where = self.place(connection, who, at_us)
         return (
             where is not None and self._turns(where, at_us) >= self.policy.limits.shared_operators
         )
@@ -346,15 +346,16 @@ class Judge:
         within = self.policy.limits.shared_minutes * _MINUTE_US
         return self.attribution.persons_at(where, at_us, within)
 
-    def place(self, connection: Connection, who: Who) -> str | None:
+    def place(self, connection: Connection, who: Who, at_us: int) -> str | None:
         """Where a statement comes from, for what people do there one after another: the terminal,
-        else the address. None for servers, and where no terminal is declared: an address may then
-        be a server's."""
+        else the client's address without its port. None for servers: those declared as such and,
+        where no terminal at all is declared, those that people use in turns."""
         terminals = self.directory.terminals
-        here = terminals.get(who.terminal.value) if who.terminal else None
-        if not terminals or (here is not None and here.role == "server"):
-            return None
-        return who.terminal.value if who.terminal else address(connection.client)
+        if who.terminal is not None:
+            here = terminals.get(who.terminal.value)
+            return None if here is not None and here.role == "server" else who.terminal.value
+        where = address(connection.client)
+        return None if not terminals and self.attribution.serves_many(where, at_us) else where
 
     def _known(self, connection: Connection, who: Who) -> bool:
         """Whether a registered person works at a registered terminal with a registered program. What

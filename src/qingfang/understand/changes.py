@@ -56,10 +56,10 @@ def returning(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
 def _merged(walker: Walker, node: exp.Merge, output: list[exp.Expr], scope: Scope) -> list[Block]:
     """What MERGE hands on: of the rows that matched, as a SELECT of the join; of those put in, what
     they were made from."""
-    using, target = node.args.get("using"), node.this
+    using, on, target = node.args.get("using"), node.args.get("on"), node.this
     if not output or not isinstance(using, exp.Expr):
         return [Block()]
-    if not isinstance(target, exp.Table):
+    if not isinstance(target, exp.Table) or not isinstance(on, exp.Expr):
         walker.problem("unparsed", "", node, scope)
         return [Block()]
     parts = [part.copy() for part in output]
@@ -67,7 +67,7 @@ def _merged(walker: Walker, node: exp.Merge, output: list[exp.Expr], scope: Scop
     matched = exp.Select(
         expressions=parts,
         from_=exp.From(this=target.copy()),
-        joins=[exp.Join(this=using.copy(), on=node.args["on"].copy())],
+        joins=[exp.Join(this=using.copy(), on=on.copy())],
     )
     made = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
     blocks: list[Block] = []

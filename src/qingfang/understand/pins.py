@@ -6,7 +6,10 @@ Rules this module keeps:
 2. It travels over equalities of key columns; one side may have no role (an unlisted link), both
    may not. Rows that merely share an item, a prescriber or a flag are not the same patient's.
 3. It comes into the losing side of an outer join and never out of it.
-4. Equality on all columns of a usage table's known key (`Table.keys`) is a pin: it is one row.
+4. Equality on all columns of a usage table's known key (`Table.keys`) is a pin: it is one row, and
+   so one patient's. That a row is one patient's shows by the table's patient, visit or prescription
+   column. A table without (figures by month) has no such rows, and a key that itself holds an item,
+   a prescriber or a department asks for them.
 5. A constant list (VALUES, an array) joined to a key is a pin.
 """
 
@@ -15,7 +18,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from qingfang.understand.catalogue import DEPARTMENT_ROLES, KEY_ROLES
+from qingfang.understand.catalogue import (
+    DEPARTMENT_ROLES,
+    ITEM_ROLES,
+    KEY_ROLES,
+    PRESCRIBER_ROLES,
+    Table,
+)
 from qingfang.understand.flows import Block, Edge, Flow, Instance, Source
 from qingfang.understand.holding import MAX_PINS
 from qingfang.understand.predicates import Fact
@@ -23,10 +32,24 @@ from qingfang.understand.predicates import Fact
 ROW = "row"
 """The role of a pin by a key of a table's own (`Table.keys`)."""
 _UNIT_ROLES = DEPARTMENT_ROLES | {"unit_id"}
+# A key with one of these asks who, or what; one with a patient, visit or prescription is a pin anyway.
+_NO_ROW = ITEM_ROLES | PRESCRIBER_ROLES | _UNIT_ROLES | KEY_ROLES | {"item_class", "item_kind"}
 
 
 def is_pin(fact: Fact) -> bool:
     return fact.fixes and fact.source.role in KEY_ROLES and 0 < len(fact.values) <= MAX_PINS
+
+
+def row_keys(table: Table) -> list[frozenset[str]]:
+    """The keys by which one row of one patient is opened (rule 4)."""
+    if table.kind != "usage" or not table.has_role(KEY_ROLES):
+        return []
+    return [
+        key
+        for key in table.keys
+        if _NO_ROW.isdisjoint(table.columns[column] for column in key)
+        and any(table.columns[column] is None for column in key)
+    ]
 
 
 def keyed(block: Block) -> list[Fact]:
@@ -34,15 +57,16 @@ def keyed(block: Block) -> list[Fact]:
     found: list[Fact] = []
     for instance in dict.fromkeys(block.instances):
         table = instance.table
-        if table is None or table.kind != "usage" or not table.keys:
+        keys = row_keys(table) if table is not None else []
+        if not keys:
             continue
         fixed = {
             fact.source.column: fact
             for fact in block.facts
             if fact.fixes and fact.source.instance is instance and fact.values
         }
-        for key in table.keys:
-            if not key <= fixed.keys() or any(table.columns[c] in KEY_ROLES for c in key):
+        for key in keys:
+            if not key <= fixed.keys():
                 continue
             facts = [fixed[column] for column in sorted(key)]
             if math.prod(len(fact.values) for fact in facts) <= MAX_PINS:

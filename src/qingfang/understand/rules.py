@@ -98,8 +98,8 @@ def judge(block: Block, reading: Reading) -> Finding:
     grains = [g for g in (_amount(evidence, known), _rows(evidence, known)) if g is not None]
     pinned_rows = False
     if grains:
-        contributing = _contributing(evidence)
-        if contributing <= pinned(block):
+        contributing, pins = _contributing(evidence), pinned(block)
+        if contributing <= pins and not (evidence.use - pins and _probes(evidence, pins)):
             pinned_rows = True
             finding.disclosure, finding.subtype = "clinical", "pinned"
             finding.reasons = _pin_reasons(block)
@@ -241,12 +241,25 @@ def _rows(evidence: _Evidence, known: bool) -> Grain | None:
         # DISTINCT, GROUP BY without a sum, a semi-join: who or what, not how much.
         if raw & {"prescription_id", "visit_id"}:
             return "detail"
-        if raw & (_IDENTITIES | ITEM_ROLES):
+        if raw & (_IDENTITIES | ITEM_ROLES) or _probes(evidence):
             return _grain(evidence)
         return None
     if evidence.measures:
         return "detail" if raw & _IDENTITIES else _grain(evidence)
     return _grain(evidence) if _divided(evidence) else None
+
+
+def _probes(evidence: _Evidence, apart: frozenset[Instance] = frozenset()) -> bool:
+    """Rows of whatever come, or are changed, if a prescriber used an item and else not: both are
+    picked, and that alone tells some or none. What is picked of the instances `apart` is not
+    looked at."""
+    return all(
+        any(
+            fact.op in {"eq", "like"} and fact.source.instance not in apart
+            for fact in evidence.facts_on(roles)
+        )
+        for roles in (ITEM_ROLES, PRESCRIBER_ROLES)
+    )
 
 
 def _divided(evidence: _Evidence) -> bool:

@@ -396,7 +396,9 @@ class Statement:
             if not isinstance(using, exp.Expr) or not isinstance(on, exp.Expr):
                 return None
             joins = [exp.Join(this=using.copy(), on=on.copy())]
-            return exp.Select(from_=exp.From(this=target.copy()), joins=joins)
+            asked = [c.copy() for c in _conditions(node) if c.find(exp.Query) is not None]
+            where = exp.Where(this=exp.or_(*asked, copy=False)) if asked else None
+            return exp.Select(from_=exp.From(this=target.copy()), joins=joins, where=where)
         if where is None:
             return None
         others = [node.args.get("from_"), *(node.args.get("using") or [])]
@@ -472,6 +474,13 @@ class Statement:
 
 def _count() -> exp.Expr:
     return exp.Count(this=exp.Star())
+
+
+def _conditions(merge: exp.Merge) -> list[exp.Expr]:
+    """What stands between WHEN [NOT] MATCHED AND … THEN."""
+    whens = merge.args.get("whens")
+    found = [when.args.get("condition") for when in whens.expressions] if whens is not None else []
+    return [condition for condition in found if isinstance(condition, exp.Expr)]
 
 
 def _works_out(query: exp.Expr) -> bool:

@@ -136,3 +136,64 @@ def test_two_thousand_broken_dumps_give_facts_or_a_plain_error():
         proposal.catalogue()
         review.read(review.write(proposal), "r.txt")
     assert read > 500
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        (
+            "postgres",
+            """
+            CREATE TABLE t (mxid int NOT NULL, cfh text, xh int, sn text UNIQUE, note text);
+            ALTER TABLE ONLY t ADD CONSTRAINT t_pkey PRIMARY KEY (mxid);
+            ALTER TABLE ONLY t ADD CONSTRAINT t_rows UNIQUE NULLS NOT DISTINCT (cfh, xh);
+            CREATE UNIQUE INDEX t_again ON t USING btree (xh, cfh) INCLUDE (note);
+            CREATE UNIQUE INDEX t_part ON t USING btree (note) WHERE (xh > 0);
+            CREATE UNIQUE INDEX t_low ON t USING btree (lower(note));
+            CREATE INDEX t_note ON t USING btree (note);
+            """,
+        ),
+        (
+            "mysql",
+            """
+            CREATE TABLE `t` (`mxid` int NOT NULL, `cfh` varchar(20), `xh` int, `sn` varchar(30)
+              COMMENT 'unique, where known', `note` varchar(200), PRIMARY KEY (`mxid`),
+              UNIQUE KEY `uq` (`cfh`,`xh`), UNIQUE KEY `us` (`sn`(20)), KEY `n` (`note`));
+            """,
+        ),
+        (
+            "tsql",
+            """
+            CREATE TABLE [dbo].[t] ([mxid] [int] NOT NULL, [cfh] [varchar](20), [xh] [int],
+              [sn] [varchar](30), [note] [varchar](200),
+              CONSTRAINT [pk] PRIMARY KEY CLUSTERED ([mxid] ASC) WITH (PAD_INDEX = OFF) ON [PRIMARY],
+              CONSTRAINT [uq] UNIQUE NONCLUSTERED ([cfh] ASC, [xh] DESC)) ON [PRIMARY]
+            GO
+            CREATE UNIQUE NONCLUSTERED INDEX [us] ON [dbo].[t] ([sn] ASC)
+            GO
+            CREATE UNIQUE NONCLUSTERED INDEX [un] ON [dbo].[t] ([note] ASC) WHERE ([note] IS NOT NULL)
+            GO
+            """,
+        ),
+        (
+            "oracle",
+            """
+            CREATE TABLE HIS.T (MXID NUMBER, CFH VARCHAR2(20), XH NUMBER, SN VARCHAR2(30),
+              NOTE VARCHAR2(200), CONSTRAINT UQ UNIQUE (CFH, XH) USING INDEX ENABLE);
+            ALTER TABLE HIS.T ADD CONSTRAINT PK PRIMARY KEY (MXID) USING INDEX TABLESPACE X ENABLE;
+            CREATE UNIQUE INDEX HIS.US ON HIS.T (SN) TABLESPACE X;
+            ALTER TABLE HIS.T ADD CONSTRAINT UN UNIQUE (NOTE) DISABLE;
+            """,
+        ),
+    ],
+)
+def test_keys_are_those_that_every_row_keeps_to(dialect, text):
+    (table,) = ddl.read(text, dialect).tables.values()
+    keys = [tuple(column.lower() for column in key) for key in table.keys]
+    assert keys[0] == ("mxid",)
+    assert {frozenset(key) for key in keys} == {
+        frozenset({"mxid"}),
+        frozenset({"cfh", "xh"}),
+        frozenset({"sn"}),
+    }
+    assert len(keys) == 3

@@ -110,6 +110,16 @@ def test_views_and_routines_tell_what_names_do_not():
     assert proposal.kinds["t1"].kind == "usage"
 
 
+def test_keys_are_written_as_the_database_has_them():
+    rx = table("rx_line", Column("id", "integer"), Column("rx_no", "varchar"), Column("n", "int"))
+    rx.key, rx.unique = ("id",), [("rx_no", "n"), ("id",)]
+    tree = propose(tables(rx, table("bare", Column("a", "integer")))).catalogue()
+    assert tree["tables"]["rx_line"]["keys"] == ["id", ["rx_no", "n"]]
+    assert "keys" not in tree["tables"]["bare"]
+    keys = load(tree).tables["rx_line"].keys
+    assert keys == (frozenset({"id"}), frozenset({"rx_no", "n"}))
+
+
 def test_who_typed_it_in_is_not_who_prescribed_it():
     schema = tables(
         table("doctor", Column("id", "integer"), key=("id",)),

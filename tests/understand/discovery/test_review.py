@@ -18,7 +18,7 @@ def proposal():
         Column("biz_type", "varchar", samples=("药品", "检查")),
         Column("remark", "varchar"),
     ]
-    table = Table("Rx_Line", "处方明细", {c.name: c for c in columns})
+    table = Table("Rx_Line", "处方明细", {c.name: c for c in columns}, unique=[("rx_no", "remark")])
     login = Table("login_log", "登录日志", {"gh": Column("gh", "varchar", "操作工号")})
     return propose(Schema(name="his", tables={"Rx_Line": table, "login_log": login}))
 
@@ -35,6 +35,7 @@ def test_an_unedited_page_confirms_what_was_proposed():
     page = review.write(subject)
     assert "Rx_Line\t*\tusage" in page
     assert "Rx_Line\tdoctor\tprescriber_id\t0.70\t" in page
+    assert "Rx_Line\t*keys\trx_no,remark\t0.95\t" in page
     review.apply(subject, review.read(page, "r.txt"), "r.txt")
     assert subject.catalogue() == before
 
@@ -44,6 +45,16 @@ def test_what_narrows_counts_only_when_a_person_takes_the_mark_away():
     line = next(line for line in page.splitlines() if line.startswith("#? Rx_Line\t*usage_when"))
     tree = applied(line.removeprefix("#? "))
     assert tree["tables"]["Rx_Line"]["usage_when"] == "biz_type IN ('药品')"
+    load(tree)
+
+
+@pytest.mark.parametrize(
+    ("said", "keys"),
+    [("REMARK; rx_no,qty", ["remark", ["rx_no", "qty"]]), ("remark", ["remark"]), ("-", None)],
+)
+def test_a_person_says_what_opens_one_row(said, keys):
+    tree = applied(f"rx_line\t*keys\t{said}")
+    assert tree["tables"]["Rx_Line"].get("keys") == keys
     load(tree)
 
 
@@ -84,6 +95,8 @@ def test_a_person_overrules():
         ("login_log\t*operator\tgh", "insert"),
         ("login_log\t*operator\tnothing insert session", "没有列 nothing"),
         ("Rx_Line\tqty\t ", "不能为空"),
+        ("Rx_Line\t*keys\trx_no,nothing", "没有列 nothing"),
+        ("Rx_Line\t*keys\trx_no,;qty", "应写作「a; b,c」"),
     ],
 )
 def test_a_mistake_names_file_and_line_and_nothing_is_applied(line, problem):

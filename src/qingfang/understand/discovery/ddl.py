@@ -6,8 +6,8 @@ Rules this module keeps:
 2. Statements are parted by an own splitter that knows quotes, dollar quotes, comments, `GO` and
    `DELIMITER`, so that bodies of routines stay whole.
 3. CREATE TABLE is read by sqlglot in the dump's dialect; a statement it cannot read falls back to
-   the plain list of columns. ALTER … ADD CONSTRAINT and COMMENT ON are read by pattern: dumps hold
-   thousands of them in one fixed form.
+   the plain list of columns. ALTER … ADD CONSTRAINT, CREATE UNIQUE INDEX and COMMENT ON are read by
+   pattern: dumps hold thousands of them in one fixed form.
 4. Views and routines keep their source text, for the analyser.
 """
 
@@ -75,14 +75,28 @@ _ALTER: Final = re.compile(
     rf"ADD\s+(?:CONSTRAINT\s+{_NAME}\s+)?(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
-_PRIMARY: Final = re.compile(
-    r"PRIMARY\s+KEY\s*(?:NON)?(?:CLUSTERED)?\s*\((?P<columns>[^)]*)\)", re.IGNORECASE
+_KEY: Final = re.compile(
+    rf"\b(?P<kind>PRIMARY\s+KEY|UNIQUE)\s*"
+    rf"(?:KEY|INDEX)?\s*(?:NULLS\s+(?:NOT\s+)?DISTINCT\s*)?(?:(?:NON)?CLUSTERED)?\s*"
+    rf"(?:{_NAME}\s*)??(?P<open>\()",
+    re.IGNORECASE,
 )
+_INDEX: Final = re.compile(
+    rf"\s*CREATE\s+UNIQUE\s+(?:(?:NON)?CLUSTERED\s+)?INDEX\s+(?:CONCURRENTLY\s+)?"
+    rf"(?:IF\s+NOT\s+EXISTS\s+)?(?:{_QUALIFIED}\s+)??(?:USING\s+\w+\s+)?ON\s+(?:ONLY\s+)?"
+    rf"(?P<table>{_QUALIFIED})\s*(?:USING\s+\w+\s*)?(?P<open>\()",
+    re.IGNORECASE,
+)
+_PARTIAL: Final = re.compile(r"\bWHERE\b|\bDISABLE\b|\bNOT\s+ENFORCED\b", re.IGNORECASE)
+# A column of a key, perhaps with how much of it counts, its order, its collation. More is an
+# expression.
+_KEY_COLUMN: Final = re.compile(rf"({_NAME})(?:\s*\(\d+\))?(?:\s+[\w\".]+)*", re.IGNORECASE)
 _FOREIGN: Final = re.compile(
     rf"FOREIGN\s+KEY\s*(?:{_NAME}\s*)?\((?P<columns>[^)]*)\)\s*REFERENCES\s+(?P<table>{_QUALIFIED})"
     rf"\s*(?:\((?P<to>[^)]*)\))?",
     re.IGNORECASE,
 )
+_STRING: Final = re.compile(r"'(?:[^']|'')*'")
 _DESCRIPTION: Final = re.compile(r"sp_addextendedproperty", re.IGNORECASE)
 _ARGUMENT: Final = re.compile(r"(?:@(\w+)\s*=\s*)?N?'((?:[^']|'')*)'")
 
@@ -118,7 +132,7 @@ def _bare(part: str) -> str:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(_bare(part.strip()) for part in _PART.findall(text) if part.upper() != "ASC")
+    return tuple(_bare(part.strip()) for part in _PART.findall(text))
 
 
 def split(text: str) -> Iterator[str]:
@@ -187,6 +201,11 @@ def read(text: str, dialect: str, name: str = "") -> Schema:
             unread += not _create_table(schema, statement, found)
         elif (found := _ALTER.match(statement)) is not None:
             _alter(schema, found)
+        elif (found := _INDEX.match(statement)) is not None:
+            table = schema.table(name_of(found["table"]))
+            key = _key(statement, found.start("open"))
+            if table is not None and key:
+                table.unique.append(key)
         elif (found := _COMMENT.match(statement)) is not None:
             _comment(schema, found)
         elif (found := _ROUTINE.match(statement)) is not None:
@@ -230,6 +249,8 @@ def _create_table(schema: Schema, statement: str, found: re.Match[str]) -> bool:
                 what = constraint.args.get("kind")
                 if isinstance(what, exp.PrimaryKeyColumnConstraint):
                     table.key = (column.name,)
+                elif isinstance(what, exp.UniqueColumnConstraint):
+                    table.unique.append((column.name,))
                 elif isinstance(what, exp.CommentColumnConstraint):
                     column.comment = what.name
                 elif isinstance(what, exp.Reference):
@@ -244,22 +265,26 @@ def _create_table(schema: Schema, statement: str, found: re.Match[str]) -> bool:
     return True
 
 
-def _plain_columns(table: Table, rest: str) -> None:
-    depth = 0
-    start = 1
+def _parts(text: str, start: int) -> tuple[list[str], int]:
+    """What commas part between the bracket at `start` and its end, and where that is."""
+    depth, begin = 0, start + 1
     parts: list[str] = []
-    for found in re.finditer(r"'(?:[^']|'')*'|[(),]", rest):
+    for found in re.compile(r"'(?:[^']|'')*'|[(),]").finditer(text, start):
         mark = found.group()
         if mark == "(":
             depth += 1
         elif mark == ")":
             depth -= 1
         if (mark == "," and depth == 1) or (mark == ")" and depth == 0):
-            parts.append(rest[start : found.start()])
-            start = found.end()
+            parts.append(text[begin : found.start()])
+            begin = found.end()
         if mark == ")" and depth == 0:
-            break
-    for part in parts:
+            return parts, begin
+    return parts, len(text)
+
+
+def _plain_columns(table: Table, rest: str) -> None:
+    for part in _parts(rest, 0)[0]:
         words = re.match(rf"\s*(?P<name>{_NAME})\s+(?P<type>[A-Za-z_][\w ]*(?:\([^)]*\))?)", part)
         if words is None or words["name"].upper() in _NOT_COLUMNS:
             _constraint(table, part)
@@ -269,8 +294,11 @@ def _plain_columns(table: Table, rest: str) -> None:
         if comment is not None:
             column.comment = comment[1].replace("''", "'")
         table.columns[column.name] = column
-        if re.search(r"PRIMARY\s+KEY", part, re.IGNORECASE):
+        said = _STRING.sub("", part)
+        if re.search(r"PRIMARY\s+KEY", said, re.IGNORECASE):
             table.key = (column.name,)
+        elif re.search(r"\bUNIQUE\b", said, re.IGNORECASE):
+            table.unique.append((column.name,))
 
 
 _NOT_COLUMNS: Final = frozenset(
@@ -284,8 +312,29 @@ def _constraint(table: Table, text: str) -> None:
             _names(found["columns"]), name_of(found["table"]), _names(found["to"] or "")
         )
         table.foreign.append(key)
-    elif (found := _PRIMARY.search(text)) is not None:
-        table.key = _names(found["columns"])
+    elif (found := _KEY.search(text)) is not None:
+        key = _key(text, found.start("open"))
+        if not key:
+            return
+        if found["kind"].upper() == "UNIQUE":
+            table.unique.append(key)
+        else:
+            table.key = key
+
+
+def _key(text: str, start: int) -> tuple[str, ...]:
+    """The columns between the bracket at `start` and its end; none when it is a key of expressions,
+    of some of the rows only, or switched off."""
+    parts, end = _parts(text, start)
+    if _PARTIAL.search(text, end) is not None:
+        return ()
+    names: list[str] = []
+    for part in parts:
+        found = _KEY_COLUMN.fullmatch(part.strip())
+        if found is None:
+            return ()
+        names.append(_bare(found[1]))
+    return tuple(names)
 
 
 def _alter(schema: Schema, found: re.Match[str]) -> None:

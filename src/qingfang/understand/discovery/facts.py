@@ -27,11 +27,24 @@ class ForeignKey(Struct):
 
 
 class Table(Struct):
+    """`key` is the primary key, `unique` what else no two rows share, as far as the database
+    itself sees to it."""
+
     name: str
     comment: str = ""
     columns: dict[str, Column] = field(default_factory=dict)
     key: tuple[str, ...] = ()
     foreign: list[ForeignKey] = field(default_factory=list)
+    unique: list[tuple[str, ...]] = field(default_factory=list)
+
+    @property
+    def keys(self) -> list[tuple[str, ...]]:
+        """The primary key, then the others, each once."""
+        found: dict[frozenset[str], tuple[str, ...]] = {}
+        for key in (self.key, *self.unique):
+            if key:
+                found.setdefault(frozenset(key), key)
+        return list(found.values())
 
 
 class Schema(Struct):

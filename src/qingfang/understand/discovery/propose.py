@@ -12,6 +12,8 @@ Rules this module keeps:
 5. A role needs `TAKEN` confidence, a hint (`usage_when`, operator) is only ever asked.
 6. Every table and column is in the catalogue, with a role or without: what is missing there is
    unknown, and unknown is opaque.
+7. Keys are what the database itself sees to (primary keys, unique constraints and indexes); none is
+   guessed from names or values.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ class Hint(Struct):
 class Proposal(Struct):
     """What was read from `schema`. `roles` maps table → column → reading; a column that is not
     there has no role. `rivals` holds the second best reading where two differed. `predicates` and
-    `operators` hold only what a person confirmed."""
+    `operators` hold only what a person confirmed, `keys` what a person put in place of a table's
+    own."""
 
     schema: Schema
     kinds: dict[str, Kind] = field(default_factory=dict)
@@ -67,6 +70,12 @@ class Proposal(Struct):
     hints: list[Hint] = field(default_factory=list)
     predicates: dict[str, dict[str, str]] = field(default_factory=dict)
     operators: list[dict[str, str]] = field(default_factory=list)
+    keys: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+
+    def keys_of(self, table: str) -> list[tuple[str, ...]]:
+        """The sets of columns by which one row of the table is told from all others."""
+        decided = self.keys.get(table)
+        return self.schema.tables[table].keys if decided is None else decided
 
     def role(self, table: str, column: str) -> str | None:
         reading = self.roles[table].get(column)
@@ -83,6 +92,9 @@ class Proposal(Struct):
             if table.comment:
                 body["comment"] = " ".join(table.comment.split())
             body.update(self.predicates.get(name, {}))
+            keys = self.keys_of(name)
+            if keys:
+                body["keys"] = [key[0] if len(key) == 1 else list(key) for key in keys]
             body["columns"] = {column: self.role(name, column) for column in table.columns}
             tables[name] = body
         tree: dict[str, object] = {

@@ -5,7 +5,8 @@ Rules this module keeps:
 1. One line a decision, columns parted by tabs: table, column, role, then confidence and reason,
    which are for the reader and may be left out. `#` starts a comment line.
 2. Column `*` decides the table (`usage`, `dictionary`, `stock`, `other`); role `-` is no role.
-   `*usage_when` and `*open_when` take a predicate, `*operator` takes `column on scope`.
+   `*usage_when` and `*open_when` take a predicate, `*operator` takes `column on scope`, `*keys`
+   the columns of a key with commas between them, several keys parted by semicolons, `-` for none.
    Table `*` with a column means that column in every table that has it.
 3. A line read back is a person's word: it overrules whatever was proposed.
 4. What narrows stands behind `#?` and counts only when the person takes these two signs away.
@@ -31,6 +32,7 @@ _HEADER: Final = """\
 # 清方目录核对单：请核对下面每一行，改正后用 qingfang discover … --apply 本文件 采用。
 # 每行各栏用制表符分隔：表、列、角色、把握（0–1）、理由。后两栏只供参考，可以省略。
 # 表写 * 表示凡有这一列的表。列写 * 表示整张表，角色写 usage（用量）、dictionary（字典）、stock（库存）或 other（其他）。
+# 列写 *keys 表示按哪一列（或哪几列一起，写作 a,b）取得出唯一的一行，几种取法之间用分号，没有写 -。
 # 角色写 - 表示没有角色。删去一行表示维持推断的结果。
 # 以 #? 开头的行需要人确认：去掉 #? 才会采用（usage_when 写错会漏掉真正的用量）。
 # 可用的角色：{roles}
@@ -107,6 +109,7 @@ def write(proposal: Proposal) -> str:
         if kind.kind != "other" or kind.confidence < DOUBTED:
             body.append(_line(name, "*", kind.kind, kind.confidence, kind.reason))
             body += _columns(proposal, name)
+            body += _keys(proposal, name)
         body += hints.get(name, [])
         if body:
             comment = " ".join(proposal.schema.tables[name].comment.split())
@@ -140,6 +143,21 @@ def _columns(proposal: Proposal, name: str) -> list[str]:
         reason = reading.reason if rival is None else f"{reading.reason}；也可能是 {rival.role}"
         lines.append(_line(name, column, role, reading.confidence, reason))
     return lines
+
+
+def _keys(proposal: Proposal, name: str) -> list[str]:
+    """The keys of a usage table: opening one row by them is work, so they are worth a look. A name
+    that itself holds a comma cannot be decided here."""
+    keys, columns = proposal.keys_of(name), proposal.schema.tables[name].columns
+    plain = all(c in columns and not _MARKS.search(c) for key in keys for c in key)
+    if not keys or not plain or proposal.kinds[name].kind != "usage":
+        return []
+    reason = "数据库的主键和唯一约束：这样取出的是一行"
+    return [_line(name, "*keys", "; ".join(",".join(key) for key in keys), _DECLARED, reason)]
+
+
+_DECLARED: Final = 0.95
+_MARKS: Final = re.compile(r"[,;]|^\s|\s$")
 
 
 def read(text: str, file: str) -> list[Decision]:
@@ -185,6 +203,11 @@ def apply(proposal: Proposal, decisions: list[Decision], file: str) -> None:
             operator = {"table": name, "column": column, "on": on, "scope": scope}
             if operator not in proposal.operators:
                 proposal.operators.append(operator)
+        elif decision.column == "*keys":
+            proposal.keys[name] = [
+                tuple(_column(table, column) or column for column in key)
+                for key in _key_columns(decision.role)
+            ]
         elif decision.column in _PREDICATES:
             proposal.predicates.setdefault(name, {})[decision.column[1:]] = decision.role
         else:
@@ -196,6 +219,13 @@ def apply(proposal: Proposal, decisions: list[Decision], file: str) -> None:
 
 
 _PREDICATES: Final = frozenset({"*usage_when", "*open_when"})
+
+
+def _key_columns(text: str) -> list[list[str]]:
+    """`mxid; cfh,xh` as the columns of each key; `-` as none."""
+    if text == "-":
+        return []
+    return [[column.strip() for column in key.split(",")] for key in text.split(";")]
 
 
 def _each(schema: Schema, decision: Decision, file: str) -> list[Decision]:
@@ -247,8 +277,15 @@ def _check(schema: Schema, decision: Decision, file: str) -> None:
             raise ReviewError(file, decision.line, f"{problem}，现为 {role}")
         if _column(table, parts[0]) is None:
             raise ReviewError(file, decision.line, f"表 {table.name} 没有列 {parts[0]}")
+    elif column == "*keys":
+        for part in (part for key in _key_columns(role) for part in key):
+            if not part:
+                problem = "应写作「a; b,c」，没有写 -"
+                raise ReviewError(file, decision.line, f"{problem}，现为 {role}")
+            if _column(table, part) is None:
+                raise ReviewError(file, decision.line, f"表 {table.name} 没有列 {part}")
     elif column.startswith("*"):
-        problem = f"不认识 {column}；可用：*、*usage_when、*open_when、*operator"
+        problem = f"不认识 {column}；可用：*、*usage_when、*open_when、*operator、*keys"
         raise ReviewError(file, decision.line, problem)
     elif _column(table, column) is None:
         raise ReviewError(file, decision.line, f"表 {table.name} 没有列 {column}")

@@ -19,6 +19,12 @@ CREATE TABLE his.charge (rx_no varchar(20), item_code varchar(20), what text, n 
 COMMENT ON COLUMN his.charge.n IS '数量';
 CREATE TABLE his.part (a int, b date) PARTITION BY RANGE (b);
 CREATE TABLE his.part_2026 PARTITION OF his.part FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE TABLE his.line (
+    id int PRIMARY KEY, rx_no text, n int, code text, note text, UNIQUE (rx_no, n)
+);
+CREATE UNIQUE INDEX ON his.line (code) INCLUDE (note);
+CREATE UNIQUE INDEX ON his.line (note) WHERE n > 0;
+CREATE UNIQUE INDEX ON his.line (lower(note));
 CREATE VIEW his.v_rx AS SELECT rx_no FROM his.rx;
 CREATE FUNCTION his.f(a int) RETURNS int LANGUAGE sql AS 'SELECT a + 1';
 INSERT INTO his.charge SELECT 'R' || i, 'C' || i,
@@ -32,8 +38,9 @@ def test_what_a_database_says_about_itself(database):
         connection.execute(SCHEMA)
     seen = []
     schema = postgres.read(database, progress=lambda done, total: seen.append((done, total)))
-    assert set(schema.tables) == {"doctor", "his.rx", "his.charge", "his.part"}
-    assert schema.tables["his.rx"].key == ("rx_no",)
+    assert set(schema.tables) == {"doctor", "his.rx", "his.charge", "his.part", "his.line"}
+    assert schema.tables["his.rx"].keys == [("rx_no",)]
+    assert schema.tables["his.line"].keys == [("id",), ("rx_no", "n"), ("code",)]
     assert schema.tables["his.rx"].comment == "门诊处方"
     assert [(f.columns, f.to_table, f.to_columns) for f in schema.tables["his.rx"].foreign] == [
         (("who",), "doctor", ("id",))
@@ -42,7 +49,7 @@ def test_what_a_database_says_about_itself(database):
     assert "SELECT a + 1" in schema.routines["his.f"]
     assert len(schema.tables["his.charge"].columns["rx_no"].samples) == postgres.SAMPLE_VALUES
     assert not schema.notes
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert seen == [(n, 5) for n in range(1, 6)]
 
     proposal = propose(schema)
     assert proposal.role("his.rx", "who") == "prescriber_id"
@@ -60,7 +67,7 @@ def test_a_table_that_may_not_be_read_is_named_and_the_rest_is_kept(database):
         connection.execute("GRANT SELECT ON his.charge TO narrow")
     try:
         schema = postgres.read(f"{database} options='-c role=narrow'")
-        assert schema.notes == ["未能取样（无权限或超时）：doctor、his.rx"]
+        assert schema.notes == ["未能取样（无权限或超时）：doctor、his.line、his.rx"]
         assert schema.tables["his.charge"].columns["kind"].samples
         assert not schema.tables["doctor"].columns["name"].samples
     finally:

@@ -50,6 +50,18 @@ LEFT JOIN pg_class f ON f.oid = k.confrelid
 LEFT JOIN pg_namespace fn ON fn.oid = f.relnamespace
 WHERE k.contype IN ('p', 'f')
 """
+# Constraints and indexes alike; one over a part of the rows only, or of expressions, is no key.
+_UNIQUE: Final = """
+SELECT n.nspname, c.relname,
+       ARRAY(SELECT a.attname::text FROM unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY u(no, i)
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.no ORDER BY u.i)
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE i.indisunique AND i.indisvalid AND NOT i.indisprimary
+  AND i.indpred IS NULL AND i.indexprs IS NULL
+ORDER BY i.indexrelid
+"""
 _VIEWS: Final = """
 SELECT n.nspname, c.relname, pg_get_viewdef(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -109,6 +121,10 @@ def _read(connection: psycopg.Connection[Any], progress: Progress | None) -> Sch
         else:
             to = _name(to_owner, to_name)
             table.foreign.append(ForeignKey(tuple(columns), to, tuple(to_columns)))
+    for owner, name, columns in connection.execute(_UNIQUE):
+        table = schema.tables.get(_name(owner, name))
+        if table is not None:
+            table.unique.append(tuple(columns))
     for owner, name, text in connection.execute(_VIEWS):
         schema.views[_name(owner, name)] = text.strip().rstrip(";")
     for owner, name, text in connection.execute(_ROUTINES):
