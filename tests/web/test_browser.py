@@ -200,6 +200,19 @@ def test_on_a_phone(browser: Browser, console: Console) -> None:
     visit.check()
 
 
+def test_filters_unfold_on_a_phone_and_stay_unfolded(browser: Browser, console: Console) -> None:
+    visit = Visit(browser, console, viewport=PHONE, has_touch=True, is_mobile=True)
+    page = visit.sign_in("9001")
+    page.goto("/alerts/")
+    verdict = page.get_by_label("结论")
+    expect(verdict).to_be_hidden()
+    page.get_by_text("筛选", exact=True).click()
+    verdict.select_option("deny")
+    expect(page.locator(".filters-label .badge")).to_have_text("1")
+    expect(verdict).to_be_visible()
+    visit.check()
+
+
 def test_english_and_back(visit: Visit) -> None:
     page = visit.sign_in("9001")
     page.get_by_role("button", name="English").click()
