@@ -183,3 +183,17 @@ def test_what_does_not_hold_together_leaves_the_file(engine: Engine) -> None:
     with pytest.raises(Rejected, match="重复"):
         engine.hand_down()
     assert engine.file.read_bytes() == before
+
+
+def test_the_mark_changes_with_every_row_a_snapshot_can_rest_on(engine: Engine) -> None:
+    before = snapshot.mark()
+    assert snapshot.mark() == before
+    somebody = person("1", "clinical")
+    added = snapshot.mark()
+    type(somebody).objects.filter(pk=somebody.pk).update(name="新名")
+    written = snapshot.mark()
+    SpecialDay.objects.create(day=NOW.date(), working=False)
+    other = snapshot.mark()
+    SpecialDay.objects.all().delete()
+    assert len({before, added, written, other}) == 4
+    assert snapshot.mark() not in {before, added, other}

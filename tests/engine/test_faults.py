@@ -233,12 +233,12 @@ def test_a_snapshot_that_is_torn_forged_or_old_changes_nothing(house: House) -> 
     assert refused()
     house.hand_down(8, key=crypto.Ed25519Signer.generate())
     assert refused()
-    house.hand_down(6)
-    assert "6" in refused()
     house.hand_down(8, previous=previous, policy="[thresholds]\nno_such_key = 1\n")
     assert "snapshot:1: thresholds: 没有这个键" in refused()
     house.hand_down(8, previous=previous, policy="[thresholds\n")
     assert "snapshot:1" in refused()
+    house.hand_down(6)
+    assert "6" in refused()
     with house.client("desk") as client, pytest.raises(psycopg.errors.InsufficientPrivilege):
         client.execute(USAGE.format(4))
     # Nor does a kill bring the old one back, or leave nothing in force.

@@ -26,7 +26,7 @@ async def handler(method, payload, peer):
         time.sleep(3600)
     return str(os.getpid()).encode()
 async def part(stopping):
-    await ipc.serve(Path(sys.argv[1]), handler)
+    server = await ipc.serve(Path(sys.argv[1]), handler)
     process.say_ready()
     await stopping.wait()
 process.run(part, "worker")

@@ -74,7 +74,7 @@ def test_a_gateways_connection_older_than_the_tap_is_left_to_the_gateway(heard: 
         around.execute(WORK.format(1))
         until(lambda: [e for e in heard.events(about="ward") if e.source == "tap"])
         heard.kill("tap-mirror")
-        until(lambda: heard.changes.count(("tap-mirror", "up")) == 2)
+        until(lambda: [a for a in heard.acts("process.back") if a.about == "tap-mirror"])
         # It is up when it captures, and sees both connections midway.
         seen = heard.coverage("tap").statements
         assert len(through.execute(USAGE.format(1)).fetchall()) == 7

@@ -34,7 +34,7 @@ from msgspec import Struct
 from qingfang import config as configuration
 from qingfang import ipc
 from qingfang.bench import Impossible, Progress, Row, percentile
-from qingfang.engine import house
+from qingfang.engine import closed, house
 from qingfang.engine.process import READY
 from qingfang.events import Event
 from qingfang.language import _
@@ -261,8 +261,8 @@ class _Place:
         )
         self.file.write_text(text, encoding="utf-8")
         self.config = configuration.read(self.file)
-        house.folders(self.config)
-        catalogue = Path(self.config.paths.state, "catalogue.json")
+        closed.close(self.config)
+        catalogue = Path(self.config.database[0].catalogue)
         catalogue.write_text(json.dumps(_CATALOGUE, ensure_ascii=False), encoding="utf-8")
         self.ledger = Path(self.config.paths.run, "ledger.sock")
 

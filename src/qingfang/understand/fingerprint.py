@@ -192,11 +192,11 @@ def _classes() -> bytes:
     for characters, what in (
         ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", _LETTER),
         (_DIGITS, _DIGIT),
-        ("!%&()*+,.;<=>^{|}~\\]", _MARK),
+        ("!%&()*+,.;<=>@^{|}~\\]", _MARK),
         (_SPACE, _BLANK),
         ("'", _APOSTROPHE),
         ('"`[', _NAME_QUOTE),
-        (":@", _COLON),
+        (":", _COLON),
         ("$", _DOLLAR_SIGN),
         ("?", _QUESTION),
         ("-", _DASH),

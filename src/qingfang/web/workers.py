@@ -42,6 +42,7 @@ BATCH = 500
 COMMIT_AFTER_S = 0.2
 PAUSE_S = 1.0
 SNAPSHOT_EVERY_S = 1.0
+SNAPSHOT_AT_LEAST_S = 30.0  # by then something may be over, or due
 COVERAGE_EVERY_S = 5.0
 NAMES_EVERY_S = 15.0
 
@@ -209,10 +210,17 @@ async def _acts(ledger: Path) -> None:
 
 
 async def _snapshots(config: Config, signer: crypto.Ed25519Signer) -> None:
+    file = snapshot_file(config)
+    seen: tuple[int, ...] = ()
+    looked = 0.0
+
     def once() -> None:
-        made = snapshot.hand_down(
-            config.site.id, signer.sign, snapshot_file(config), timezone.now(), key="console"
-        )
+        nonlocal seen, looked
+        now = snapshot.mark()
+        if now == seen and file.exists() and time.monotonic() - looked < SNAPSHOT_AT_LEAST_S:
+            return
+        made = snapshot.hand_down(config.site.id, signer.sign, file, timezone.now(), key="console")
+        seen, looked = now, time.monotonic()
         if made is not None:
             acts.record("snapshot.made", target=str(made.version), digest=made.digest)
 
