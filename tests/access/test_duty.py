@@ -57,7 +57,7 @@ def test_a_channel_without_an_address_of_its_own_counts() -> None:
 
 
 def test_a_month_in_whole_weeks() -> None:
-    weeks = duty.month([line(at(1), at(2, 8))], dt.date(2026, 3, 1), ZONE)
+    weeks = duty.month([line(at(1), at(2, 8))], dt.date(2026, 3, 1), ZONE, at(1))
     days = [day for week in weeks for day in week]
     assert (days[0].day, days[-1].day) == (dt.date(2026, 2, 23), dt.date(2026, 4, 5))
     inside = [day for day in days if day.inside]
@@ -65,6 +65,22 @@ def test_a_month_in_whole_weeks() -> None:
     assert inside[0].empty == []
     assert inside[1].empty == [(at(2, 8), at(3))]
     assert [len(day.lines) for day in inside[:3]] == [1, 1, 0]
+
+
+def test_the_hours_of_a_line_are_told_day_by_day() -> None:
+    weeks = duty.month([line(at(2, 20), at(4, 8))], dt.date(2026, 3, 1), ZONE, at(1))
+    days = {day.day.day: day for week in weeks for day in week if day.inside}
+    assert [hours for n in (2, 3, 4) for _line, hours in days[n].shifts] == [
+        "20:00–24:00",
+        "",
+        "00:00–08:00",
+    ]
+
+
+def test_what_nobody_did_in_the_past_is_not_told() -> None:
+    weeks = duty.month([line(at(3), at(4))], dt.date(2026, 3, 1), ZONE, at(2, 15))
+    days = {day.day.day: day for week in weeks for day in week if day.inside}
+    assert [days[n].empty for n in (1, 2, 3)] == [[], [(at(2, 15), at(3))], []]
 
 
 def test_repeated_until_a_day() -> None:

@@ -97,6 +97,7 @@ def test_from_sign_in_to_ruling(visit: Visit) -> None:
     expect(page.get_by_text("最新待定性的告警")).to_be_visible()
     page.get_by_role("link", name="告警", exact=True).click()
     expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_contain_text(f"共 {ALERTS} 条相似告警")
     page.get_by_label("相似的告警").select_option("1")
     expect(page.locator("tbody tr")).to_have_count(50)
     page.get_by_role("link", name="下一页").click()
@@ -197,6 +198,19 @@ def test_on_a_phone(browser: Browser, console: Console) -> None:
     page.get_by_role("link", name="告警", exact=True).click()
     page.locator("tbody a").first.click()
     expect(page.locator("#told")).to_be_visible()
+    visit.check()
+
+
+def test_filters_unfold_on_a_phone_and_stay_unfolded(browser: Browser, console: Console) -> None:
+    visit = Visit(browser, console, viewport=PHONE, has_touch=True, is_mobile=True)
+    page = visit.sign_in("9001")
+    page.goto("/alerts/")
+    verdict = page.get_by_role("search").locator("[name=verdict]")
+    expect(verdict).to_be_hidden()
+    page.get_by_text("筛选", exact=True).click()
+    verdict.select_option("deny")
+    expect(page.locator(".filters-label .badge")).to_have_text("1")
+    expect(verdict).to_be_visible()
     visit.check()
 
 

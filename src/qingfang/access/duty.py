@@ -11,7 +11,7 @@ Rules this module keeps:
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from qingfang.access.models import Duty
 
@@ -41,14 +41,31 @@ def gaps(lines: Iterable[Duty], start: dt.datetime, end: dt.datetime) -> list[Sp
 
 
 class Day:
-    """One day of a month: its lines in order, and the spans within it that have nobody."""
+    """One day of a month: its lines in order, each with its `hours` of this day as `08:00–24:00`
+    (empty: all of it), and the spans within it that have nobody."""
 
     def __init__(self, day: dt.date, lines: list[Duty], empty: list[Span], *, inside: bool) -> None:
         self.day, self.lines, self.empty, self.inside = day, lines, empty, inside
+        self.hours: list[str] = []
+
+    @property
+    def shifts(self) -> Iterator[tuple[Duty, str]]:
+        return zip(self.lines, self.hours, strict=True)
 
 
-def month(lines: Sequence[Duty], first: dt.date, zone: dt.tzinfo) -> list[list[Day]]:
-    """The weeks, Monday to Sunday, that hold the month beginning at `first`."""
+def _hours(line: Duty, start: dt.datetime, end: dt.datetime, zone: dt.tzinfo) -> str:
+    if line.valid_from <= start and line.valid_to >= end:
+        return ""
+    begin = max(line.valid_from, start).astimezone(zone).strftime("%H:%M")
+    stop = "24:00" if line.valid_to >= end else line.valid_to.astimezone(zone).strftime("%H:%M")
+    return f"{begin}–{stop}"
+
+
+def month(
+    lines: Sequence[Duty], first: dt.date, zone: dt.tzinfo, now: dt.datetime
+) -> list[list[Day]]:
+    """The weeks, Monday to Sunday, that hold the month beginning at `first`. Times before `now`
+    that had nobody are not told: nobody can fill them any more."""
     day = first - DAY * first.weekday()
     after = (first + 31 * DAY).replace(day=1)
     weeks: list[list[Day]] = []
@@ -60,7 +77,10 @@ def month(lines: Sequence[Duty], first: dt.date, zone: dt.tzinfo) -> list[list[D
             there = [line for line in lines if line.valid_from < end and line.valid_to > start]
             there.sort(key=lambda line: (line.after_minutes, line.valid_from))
             inside = first <= day < after
-            week.append(Day(day, there, gaps(there, start, end) if inside else [], inside=inside))
+            ahead = inside and end > now
+            empty = gaps(there, max(start, now), end) if ahead else []
+            week.append(Day(day, there, empty, inside=inside))
+            week[-1].hours = [_hours(line, start, end, zone) for line in there]
             day += DAY
         weeks.append(week)
     return weeks

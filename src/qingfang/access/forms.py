@@ -246,6 +246,7 @@ class DesignationForm(ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["function"].label = _("职责")
         self.fields["person"].queryset = _active_persons()  # pyright: ignore
         self.fields["terminal"].queryset = _active_terminals()  # pyright: ignore
         self.fields["terminal"].empty_label = _("任何终端")  # pyright: ignore

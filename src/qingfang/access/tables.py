@@ -177,7 +177,7 @@ class DesignationTable(Table):
     file_name = "designations"
     order = "function"
     columns = (
-        Column("function", _("职能"), lambda d: d.get_function_display(), order="function"),
+        Column("function", _("职责"), lambda d: d.get_function_display(), order="function"),
         Column("person", _("人员"), lambda d: d.person, order="person__staff_number"),
         Column("department", _("科室"), lambda d: d.person.department),
         Column("terminal", _("终端"), lambda d: d.terminal or _("任何终端")),
@@ -195,7 +195,7 @@ class DesignationTable(Table):
         ),
         Filter(
             "function",
-            choices(_("职能"), Designation.Function.choices, _("全部职能")),
+            choices(_("职责"), Designation.Function.choices, _("全部职责")),
             lambda qs, v: qs.filter(function=v),
         ),
     )

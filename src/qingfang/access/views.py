@@ -172,7 +172,7 @@ def duties(request: HttpRequest) -> HttpResponseBase:
     lines = list(rows.filter(valid_from__lt=end, valid_to__gt=start))
     ahead = rows.filter(valid_from__lt=now + AHEAD, valid_to__gt=now)
     gaps = duty.gaps(ahead, now, now + AHEAD)
-    weeks = duty.month(lines, first, zone)
+    weeks = duty.month(lines, first, zone, now)
     can_manage = people.may(request.user, policy.MANAGE_DUTIES)
     table = DutyTable(request, rows.filter(valid_to__gt=now))
     table.editable = can_manage
@@ -184,6 +184,7 @@ def duties(request: HttpRequest) -> HttpResponseBase:
             "before": (first - dt.timedelta(days=1)).replace(day=1),
             "after": after,
             "weeks": weeks,
+            "today": timezone.localdate(),
             "weekdays": [day.day for day in weeks[0]],
             "gaps": gaps[:GAPS_SHOWN],
             "more_gaps": max(0, len(gaps) - GAPS_SHOWN),

@@ -42,7 +42,7 @@ LABELS: dict[str, Any] = {
     "fields": _("改了"),
     "forecast": _("切换前预测的告警数"),
     "from_day": _("数据起始"),
-    "function": _("职能"),
+    "function": _("职责"),
     "grain": _("粒度"),
     "grants": _("授权数"),
     "id": _("编号"),

@@ -159,7 +159,7 @@ class TerminalTable(Table):
 
 class DepartmentTable(Table):
     id = "departments"
-    caption = _("科室")
+    caption = _("各科室")
     file_name = "departments"
     order = "code"
     columns = (
@@ -189,7 +189,7 @@ class DepartmentTable(Table):
 
 class PostTable(Table):
     id = "posts"
-    caption = _("岗位")
+    caption = _("各岗位")
     file_name = "posts"
     order = "code"
     columns = (
@@ -213,7 +213,7 @@ class PostTable(Table):
 
 class LocationTable(Table):
     id = "locations"
-    caption = _("位置")
+    caption = _("各位置")
     file_name = "locations"
     order = "building"
     columns = (

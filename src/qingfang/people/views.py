@@ -438,7 +438,7 @@ def department(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     row = get_object_or_404(Department, pk=pk) if pk else None
     form = DepartmentForm(request.POST or None, instance=row)
     heading = row.name if row else _("新建科室")
-    return _saved(request, form, "department.saved", (heading, "departments", _("科室")))
+    return _saved(request, form, "department.saved", (heading, "departments", _("各科室")))
 
 
 @may(policy.MANAGE_DEPARTMENTS)
@@ -454,7 +454,7 @@ def post(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     row = get_object_or_404(Post, pk=pk) if pk else None
     form = PostForm(request.POST or None, instance=row)
     heading = row.name if row else _("新建岗位")
-    return _saved(request, form, "post.saved", (heading, "posts", _("岗位")))
+    return _saved(request, form, "post.saved", (heading, "posts", _("各岗位")))
 
 
 @may(policy.SEE_TERMINALS)
@@ -477,4 +477,4 @@ def location(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     row = get_object_or_404(Location, pk=pk) if pk else None
     form = LocationForm(request.POST or None, instance=row)
     heading = str(row) if row else _("新建位置")
-    return _saved(request, form, "location.saved", (heading, "locations", _("位置")))
+    return _saved(request, form, "location.saved", (heading, "locations", _("各位置")))

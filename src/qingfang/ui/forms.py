@@ -6,6 +6,11 @@ import re
 from typing import Any
 
 from django import forms
+from django.db.models.fields import BLANK_CHOICE_DASH
+from django.utils.translation import gettext_lazy as _
+
+DASHES = BLANK_CHOICE_DASH[0][1]
+CHOOSE, NONE = _("请选择"), _("不选")
 
 
 class StyledMixin:
@@ -19,14 +24,20 @@ class StyledMixin:
             widget = field.widget
             if isinstance(widget, forms.CheckboxInput):
                 css = "form-check-input"
+            elif isinstance(widget, (forms.RadioSelect, forms.CheckboxSelectMultiple)):
+                css = "form-check-input me-2"
             elif isinstance(widget, forms.Select):
                 css = "form-select"
-            elif isinstance(widget, (forms.RadioSelect, forms.CheckboxSelectMultiple)):
-                css = ""
             else:
                 css = "form-control"
-            if css:
-                widget.attrs.setdefault("class", css)
+            widget.attrs.setdefault("class", css)
+            nothing = CHOOSE if field.required else NONE
+            if isinstance(field, forms.ModelChoiceField):
+                if field.empty_label == DASHES:
+                    field.empty_label = nothing
+            elif isinstance(field, forms.ChoiceField):
+                offered = [(v, nothing if name == DASHES else name) for v, name in field.choices]
+                field.choices = offered
 
 
 class Form(StyledMixin, forms.Form):

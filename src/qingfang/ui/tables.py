@@ -91,12 +91,15 @@ class Table:
         form_class = type("FilterForm", (FilterForm,), dict(fields))
         self.form: forms.Form = form_class(data)
         self.valid = self.form.is_valid()
-        self.filtered = False
+        self.active = 0  # how many filters are set to something
         for one in self.filters:
             value = self.form.cleaned_data.get(one.name) if self.valid else None
             if value not in (None, "", [], ()):
                 queryset = one.apply(queryset, value)
-                self.filtered = True
+                self.active += 1
+        self.filtered = self.active > 0
+        # On a phone several filters stand behind a button, which one alone does not need.
+        self.foldable = len(self.form.visible_fields()) > 1
         if not self.valid:
             queryset = queryset.none()
         sortable = {c.order for c in self.columns if c.order}

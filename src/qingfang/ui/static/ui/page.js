@@ -33,15 +33,28 @@ function announce(text) {
   if (place && text) place.textContent = text;
 }
 
-// What a person has opened stays open when its table is fetched again: <details id="…" data-keep>.
+// What a person has opened stays open when its table is fetched again: <details id="…" data-keep>,
+// and the check box that unfolds the filters on a phone.
 let opened = [];
 document.addEventListener("htmx:beforeSwap", (event) => {
-  opened = [...event.target.querySelectorAll("details[data-keep][open]")].map((open) => open.id);
+  const open = "details[data-keep][open], input[data-keep]:checked";
+  opened = [...event.target.querySelectorAll(open)].map((one) => one.id);
 });
 document.addEventListener("htmx:afterSettle", () => {
-  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  for (const id of opened) {
+    const one = document.getElementById(id);
+    if (one?.matches("input")) one.checked = true;
+    else one?.setAttribute("open", "");
+  }
   opened = [];
 });
+
+// On a narrow screen the tab one stands on may lie outside the row of tabs.
+const tab = document.querySelector(".nav-tabs .nav-link.active");
+if (tab) {
+  const row = tab.closest(".nav-tabs");
+  row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+}
 
 // A long list to choose from gets a box that keeps what fits: <select multiple>, and any of more
 // than thirty choices.
