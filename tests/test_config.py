@@ -81,6 +81,32 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, line: int, k
     assert str(caught.value).startswith(f"{tmp_path / 'qingfang.toml'}:{line}: ")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            'kind = "report"',
+            'kind = "reports"',
+            "没有这种取值：reports；可用：clinical statistics report third-party",
+        ),
+        ('kind = "report"', "budget_ms = 0", "应为≥ 1 的整数"),
+        ('name = "示范医院"', "name = 7", "应为文本，现为整数"),
+        ('kind = "report"', 'max_connections = "many"', "应为整数，现为文本"),
+        ('name = "示范医院"', "name = ", "不是正确的 TOML："),
+        (
+            "[site]",
+            '[channels.mail]\nhost = "m"\nsender = "q@h"\nsecurity = "ssl"\n[site]',
+            "没有这种取值：ssl；可用：none starttls tls",
+        ),
+    ],
+)
+def test_what_would_be_right_is_said(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    assert old in GOOD
+    with pytest.raises(config.ConfigError) as caught:
+        read(tmp_path, GOOD.replace(old, new, 1))
+    assert caught.value.problem.startswith(problem)
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(config.ConfigError, match="qingfang init"):
         config.read(tmp_path / "none.toml")

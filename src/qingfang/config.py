@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -182,7 +182,8 @@ def read(file: Path) -> Config:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
-        raise ConfigError(file, int(found[1]) if found else None, "", str(error)) from None
+        problem = _("不是正确的 TOML：{}").format(error)
+        raise ConfigError(file, int(found[1]) if found else None, "", problem) from None
     except RecursionError:
         raise ConfigError(file, None, "", _("方括号或花括号嵌套过深")) from None
     try:
@@ -233,7 +234,38 @@ def _explain(message: str) -> tuple[str, str]:
     if missing:
         key = f"{key}.{missing[1]}" if key else missing[1]
         return key, _("缺少必填项")
-    return key, problem
+    return key, _wrong(key, problem)
+
+
+_KINDS = {"int": _("整数"), "str": _("文本"), "bool": "true／false", "array": _("数组 […]")}
+
+
+def _wrong(key: str, problem: str) -> str:
+    """What a value is and what it should be."""
+    enum = re.fullmatch(r"Invalid enum value '(.*)'", problem, re.DOTALL)
+    if enum:
+        allowed = " ".join(_choices(key))
+        return _("没有这种取值：{}；可用：{}").format(enum[1], allowed)
+    bound = re.fullmatch(r"Expected `int` (<=|>=) (-?\d+)", problem)
+    if bound:
+        return _("应为{} {} 的整数").format("≤" if bound[1] == "<=" else "≥", bound[2])
+    kind = re.fullmatch(r"Expected `(\w+)`, got `(\w+)`", problem)
+    if kind:
+        expected, got = (_KINDS.get(name, name) for name in kind.groups())
+        return _("应为{}，现为{}").format(expected, got)
+    if problem.startswith("Expected `str` matching regex"):
+        return _("写法不对；应写成什么见 docs/configuration.md")
+    return problem
+
+
+def _choices(key: str) -> tuple[str, ...]:
+    """The values that this key may have."""
+    section: Any = Config
+    for name in re.findall(r"[a-z_]+", key):
+        section = get_type_hints(section)[name]
+        while get_origin(section) is not None and get_origin(section) is not Literal:
+            section = get_args(section)[0]
+    return get_args(section)
 
 
 def _line_of(text: str, key: str) -> int | None:

@@ -137,6 +137,7 @@ def test_from_nothing_to_an_observing_installation(place: Place) -> None:
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout)["accounts"] == []
     assert "已经有账号" in again.stderr
+    assert "没有采用 --account" in again.stderr
     assert "已经设过" in again.stderr
 
 
@@ -147,11 +148,13 @@ def test_a_run_that_stopped_goes_on_where_it_stopped(place: Place) -> None:
     assert "药明（P001）：药学部的人员不能担任应用管理员" in stopped.stderr
     before = place.file.read_text()
     place.file.write_text(before + "# 人写的一行\n")
-    done = place.init("--yes", "--json", *accounts(*ACCOUNTS[:2]))
+    elsewhere = ("--listen", f"127.0.0.1:{free_port()}")
+    done = place.init("--yes", "--json", *elsewhere, *accounts(*ACCOUNTS[:2]))
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     assert [made["staff_number"] for made in report["accounts"]] == ["X001", "J001"]
     assert "沿用已有的配置" in done.stderr
+    assert "没有采用 --listen：" in done.stderr
     assert place.file.read_text().endswith("# 人写的一行\n")
 
 

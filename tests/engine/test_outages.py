@@ -106,6 +106,7 @@ def test_a_house_that_was_off_says_so_at_its_next_start(
     alive = Alive(tmp_path / "alive")
     (first,) = alive.begin("node-1", T)
     assert isinstance(first, Act) and first.what == "house.started"
+    assert first.details["why"] == "第一次启动"
     if orderly:
         assert [r.what for r in alive.end("node-1", T) if isinstance(r, Act)] == ["house.stopped"]
     os.utime(tmp_path / "alive", (T // SECOND, T // SECOND))

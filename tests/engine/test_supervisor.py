@@ -94,7 +94,7 @@ def test_a_hung_process_is_killed_and_started_again(
 def test_a_process_that_cannot_start_says_why(tmp_path: Path) -> None:
     async def main() -> None:
         argv = [sys.executable, "-c", "raise SystemExit('端口已被占用')"]
-        with pytest.raises(Failed, match="broken: ended with 1: 端口已被占用"):
+        with pytest.raises(Failed, match="broken：自行退出，退出码 1：端口已被占用"):
             await Supervisor().start(Service("broken", argv, log=tmp_path / "l"))
 
     asyncio.run(main())

@@ -318,6 +318,17 @@ async def test_the_same_batch_twice_is_stored_once(tmp_path: Path) -> None:
 
 
 @in_loop
+async def test_records_under_marks_of_their_own_are_counted_once_each(tmp_path: Path) -> None:
+    with LedgerProcess(tmp_path) as ledger:
+        recorder = BlockingRecorder(ledger.socket, "console")
+        for n in range(1, 6):
+            recorder.record(Act(n, "sign-in", "1024"), codec.token(bytes([n] * 8), n))
+        recorder.close()
+        count = client.stat(ledger.socket).sources["console"]
+        assert (count.seen, count.stored, count.lost) == (5, 5, 0)
+
+
+@in_loop
 async def test_a_follower_sees_what_is_stored_and_then_what_comes(tmp_path: Path) -> None:
     with LedgerProcess(tmp_path, segment_bytes=3000) as ledger:
         recorder = Recorder(ledger.socket, "test")

@@ -56,8 +56,11 @@ def command(
             return
         plan = seed if seed is not None else random.SystemRandom().getrandbits(32)
         result = performance.headless(folder, seconds, plan, say, scale=scale, port=port)
-    except (Failed, ServerError, OSError, TimeoutError) as error:
+    except (Failed, ServerError, TimeoutError) as error:
         raise Refused(str(error) or type(error).__name__) from None
+    except OSError as error:
+        text = _("{}：{}。可用 --folder 把演示数据放到别处")
+        raise Refused(text.format(error.filename or folder, error.strerror or error)) from None
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
     else:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import fcntl
 import logging
 import os
+import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 from qingfang import ipc
@@ -19,7 +22,7 @@ from qingfang.config import Config
 from qingfang.engine import closed, outages
 from qingfang.engine.outages import Alive, Outages, Part
 from qingfang.engine.status import Status
-from qingfang.engine.supervisor import Change, Service, Supervisor, part
+from qingfang.engine.supervisor import Change, Failed, Service, Supervisor, part
 from qingfang.language import _
 from qingfang.record.client import now_us
 from qingfang.record.entries import Act
@@ -103,6 +106,50 @@ def _were_open(paths: Sequence[Path]) -> Act:
     return Act(now_us(), "folders.closed", "supervisor", details=details)
 
 
+@contextlib.contextmanager
+def held(*folders: Path) -> Iterator[None]:
+    """These folders are ours alone, until the block or this process ends. Raises `Failed`: a second
+    house on the same folders would tell the first one's ledger of a start and a stop that were
+    none."""
+    with contextlib.ExitStack() as stack:
+        for folder in folders:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Failed(
+                    _("{}：另一个 qingfang 正在用这个文件夹运行；先停掉它").format(folder)
+                ) from None
+        yield
+
+
+def check_listen(config: Config, *, console: bool = True) -> None:
+    """Nobody listens where we are going to. Raises `Failed`. Gateway workers share their port with
+    one another (SO_REUSEPORT), so they would share it with a second house too, and half of the
+    connections would be judged by the wrong one."""
+    wanted = [(f"route[{n}].listen", route.listen) for n, route in enumerate(config.route)]
+    if console:
+        wanted.append(("console.listen", config.console.listen))
+    for key, address in wanted:
+        host, _colon, port = address.rpartition(":")
+        host = host.strip("[]")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, int(port)))
+            except (OSError, OverflowError) as error:
+                known = {
+                    errno.EADDRINUSE: _("端口已被别的程序占用"),
+                    errno.EADDRNOTAVAIL: _("不是本机的地址"),
+                    errno.EACCES: _("没有权限使用这个端口"),
+                }
+                number = error.errno if isinstance(error, OSError) else None
+                why = known.get(number or 0, str(error))
+                raise Failed(_("{}：不能监听 {}：{}").format(key, address, why)) from None
+
+
 @contextlib.asynccontextmanager
 async def standing(
     config: Config, file: Path, *, console: bool = True
@@ -110,6 +157,16 @@ async def standing(
     """Everything runs inside this block, and what dies is started again and recorded. Raises
     `supervisor.Failed` when a process cannot be started at all."""
     opened = closed.close(config)
+    with held(Path(config.paths.state), Path(config.paths.run)):
+        check_listen(config, console=console)
+        async with _standing(config, file, opened, console=console) as boss:
+            yield boss
+
+
+@contextlib.asynccontextmanager
+async def _standing(
+    config: Config, file: Path, opened: Sequence[Path], *, console: bool
+) -> AsyncIterator[Supervisor]:
     found = services(config, file, console=console)
     run_folder, node = Path(config.paths.run), config.site.node
     alive = Alive(Path(config.paths.state) / "alive")

@@ -130,10 +130,14 @@ class Alive:
             was = self._file.stat().st_mtime_ns // 1000
             orderly = self._file.read_text() == _ORDERLY
         except FileNotFoundError:
-            was, orderly = now_us, True
+            was, orderly = now_us, None
         self._write(_RUNNING)
         away_s = (now_us - was) / _SECOND_US
-        how = _("正常停止") if orderly else _("没有正常停止：断电、死机或被杀")
+        how = {
+            None: _("第一次启动"),
+            True: _("正常停止"),
+            False: _("没有正常停止：断电、死机或被杀"),
+        }[orderly]
         span = {"from": moment(was), "to": moment(now_us), "why": how}
         found: list[Recordable] = [
             Act(now_us, "house.started", "supervisor", about=node, details=span)

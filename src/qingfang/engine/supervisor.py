@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -132,11 +133,13 @@ class Supervisor:
                         break
                 else:
                     code = await process.wait()
-                    raise Failed(f"{service.name}: ended with {code}{_last_words(service)}")
+                    ended = _end(service, code)
+                    raise Failed(f"{service.name}：{ended}{_last_words(service)}")
         except TimeoutError:
             process.kill()
             await process.wait()
-            raise Failed(f"{service.name}: not ready{_last_words(service)}") from None
+            text = _("{} 秒内没有准备好").format(int(READY_WITHIN_S))
+            raise Failed(f"{service.name}：{text}{_last_words(service)}") from None
         service.answered_us, service.hung_since_us = _now_us(), 0
         self._on_change(Change(service.name, "up", service.answered_us))
 
@@ -225,4 +228,5 @@ def _last_words(service: Service) -> str:
     if service.log is None or not service.log.exists():
         return ""
     lines = service.log.read_text(errors="replace").strip().splitlines()
-    return f": {lines[-1]}" if lines else ""
+    # An exception's text is for people, its name is not.
+    return "：" + re.sub(r"^(?:\w+\.)+[A-Z]\w*: ", "", lines[-1]) if lines else ""

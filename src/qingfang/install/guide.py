@@ -76,6 +76,21 @@ class Wishes(Struct, kw_only=True):
     yes: bool = False
     force: bool = False
 
+    def kept_by_file(self) -> dict[str, object]:
+        """The options that only a new configuration file takes, by name."""
+        return {
+            "--name": self.name,
+            "--id": self.id,
+            "--state": self.state,
+            "--run": self.run,
+            "--console": self.console,
+            "--console-host": self.hosts,
+            "--address": self.address,
+            "--database": self.database,
+            "--listen": self.listen,
+            "--kind": self.kind,
+        }
+
 
 class Report(Struct, kw_only=True):
     """What was done, for programs. `left` are the steps that are still open, `mode` what the new
@@ -169,6 +184,13 @@ class Guide:
                     _("{} 里没有 [[database]]。补上后再来，或用 --force 重写").format(self._file)
                 )
             self._say(_("沿用已有的配置 {}，从没做完的一步继续。").format(self._file))
+            ignored = [o for o, given in self._w.kept_by_file().items() if given]
+            if ignored:
+                self._say(
+                    _("没有采用 {}：配置文件里已有这些项。直接改它，或用 --force 重写").format(
+                        " ".join(ignored)
+                    )
+                )
             return config, self._w.dsn
         self._title(1, _("机构与文件夹"))
         name = self._ask(_("机构名称"), "--name", self._w.name, None, _plain)
@@ -486,6 +508,8 @@ class Guide:
     def _accounts(self, console: Console) -> None:
         if console.state.accounts:
             self._say(_("  已经有账号，以后由安全管理员在控制台里增加。"))
+            if self._w.accounts:
+                self._say(_("  没有采用 --account。"))
             return
         while True:
             asked = self._who()

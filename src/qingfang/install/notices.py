@@ -16,6 +16,8 @@ from qingfang.act.notice import Notice
 from qingfang.config import Config
 from qingfang.engine.notifier import channels_of
 
+_CHINA = dt.timezone(dt.timedelta(hours=8))
+
 
 class Sent(Struct, frozen=True):
     """`delivered`: the channel took it; `heard`: the other side said so. `told` is its answer, or
@@ -29,14 +31,14 @@ class Sent(Struct, frozen=True):
 
 def test(config: Config, only: frozenset[str], mail_to: str) -> list[Sent]:
     """Send by the channels named in `only`; takes up to 20 s a channel that does not answer."""
-    at = dt.datetime.now().astimezone()
+    at = dt.datetime.now(_CHINA)
     notice = Notice(
         f"test#{int(at.timestamp() * 1_000_000)}",
         0,
         at.isoformat(timespec="seconds"),
         "alert",
         0,
-        link=f"http://{config.console.listen}",
+        link=config.console.url or f"http://{config.console.listen}",
         test=True,
     )
     return asyncio.run(_send(config, only, notice, mail_to))

@@ -55,7 +55,7 @@ database = {q(answers.console_database)}
 # 浏览器地址栏里可以使用的主机名；从别的电脑访问时，把本机的地址或域名加进来。
 allowed_hosts = [{", ".join(q(host) for host in answers.hosts)}]
 
-# 受保护的数据库。目录说明它的表是什么意思，相对路径从 paths.state 算起。
+# 受保护的数据库。目录说明它的表是什么意思，相对路径从本文件所在的文件夹算起。
 [[database]]
 name = {q(answers.database)}
 address = {q(answers.address)}

@@ -51,9 +51,11 @@ class BlockingRecorder:
         send the same record again after a crash without storing it twice. Raises `NotStored`, or
         `ipc.Unavailable` (it may or may not be stored: send it again under the same mark)."""
         self._batch += 1
-        self._seen += 1
+        seen = 0
+        if mark is None:
+            seen = self._seen = self._seen + 1
         content = codec.pack(value, mark or codec.token(self._origin, self._batch))
-        request = Append(codec.kind_of(value), 1, 0, self._seen, 0, self._source, content)
+        request = Append(codec.kind_of(value), 1, 0, seen, 0, self._source, content)
         while True:
             try:
                 answer = self._ledger.call("append", protocol.encode_append(request))

@@ -281,14 +281,16 @@ class Service:
                 self._grown.notify_all()
 
     def _count(self, request: Append, answer: bytes | Exception) -> None:
-        key = (request.source, request.content[:8])
-        old = self._sources.get(key, SourceCount())
         # A loss told is no record of the source's own seeing.
         count = 0 if request.kind == frame.LOSS else request.count
+        # Under a mark of the caller's own, each record is an origin by itself: counted here.
+        own = request.seen == 0
+        key = (request.source, b"" if own else request.content[:8])
+        old = self._sources.get(key, SourceCount())
         stored = count if isinstance(answer, bytes) else 0
         refused = count if str(answer) == protocol.FULL else 0
         self._sources[key] = SourceCount(
-            seen=max(old.seen, request.seen),
+            seen=old.seen + count if own else max(old.seen, request.seen),
             stored=old.stored + stored,
             lost=max(old.lost, request.lost),
             refused=old.refused + refused,
