@@ -38,6 +38,7 @@ CASES = [
         "select '?', '?', a$1 from t",
         ["$$a'b$$", "$x$ $$ $x$"],
     ),
+    ("postgres", "SELECT U&$$x$$, a&$$y$$", "select u& '?', a& '?'", ["$$x$$", "$$y$$"]),
     ("postgres", 'SELECT "Aa", "b" FROM "处方主表"', 'select "Aa", "b" from "处方主表"', []),
     (
         "postgres",

@@ -476,8 +476,8 @@ def thorough(sql: str, family: Family) -> Scan:
                 if j < 0:
                     return _exact(sql)
                 j += len(tag.group())
-                if out and out[-1].endswith("'"):
-                    out.append(" ")
+                if out and out[-1].endswith(("'", "&")):
+                    out.append(" ")  # nor may `U & $$x$$` read as `U&'x'`
                 marks.append(len(out))
                 out.append("'?'")
                 starts.append(i)
