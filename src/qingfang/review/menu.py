@@ -174,7 +174,8 @@ def _statement(person: Person, pk: int) -> seen.Statement | None:
 def _before_or_after(value: Any) -> object:
     """A ruling's disposition, or the values of a changed record by field."""
     if isinstance(value, str):
-        return dict(Alert.Disposition.choices).get(value, value)
+        labels: dict[Any, Any] = dict(Alert.Disposition.choices)
+        return labels.get(value, value)
     return facts.changed(value)
 
 
