@@ -97,7 +97,7 @@ def test_from_sign_in_to_ruling(visit: Visit) -> None:
     expect(page.get_by_text("最新待定性的告警")).to_be_visible()
     page.get_by_role("link", name="告警", exact=True).click()
     expect(page.locator("tbody tr")).to_have_count(1)
-    expect(page.locator("tbody tr")).to_contain_text(f"共 {ALERTS} 条相似告警")
+    expect(page.locator("tbody tr")).to_contain_text(f"共 {ALERTS} 条相似告警", timeout=20_000)
     page.get_by_label("相似的告警").select_option("1")
     expect(page.locator("tbody tr")).to_have_count(50)
     page.get_by_role("link", name="下一页").click()

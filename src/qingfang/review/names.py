@@ -208,7 +208,7 @@ def _refresh(database: Database, now: dt.datetime) -> None:
 
 
 def codes_of(event: Mapping[str, Any], kind: str) -> list[str]:
-    """The codes (or names) a statement's meaning selects: `kind` is one of `KINDS`."""
+    """The codes (or names) a statement's meaning selects, each once: `kind` is one of `KINDS`."""
     scope = (event.get("meaning") or {}).get("scope") or {}
     found = []
     for value in (scope.get(f"{kind}s") or {}).get("values") or ():
@@ -216,7 +216,7 @@ def codes_of(event: Mapping[str, Any], kind: str) -> list[str]:
         text = value[0] if isinstance(value, (list, tuple)) else value
         if text is not None:
             found.append(str(text))
-    return found
+    return list(dict.fromkeys(found))
 
 
 Named = Callable[[str, str], str]
