@@ -98,6 +98,14 @@ class Decoder(ABC):
         """What is known of the connection now."""
 
     @abstractmethod
+    def piece_to_server(self) -> bytes:
+        """The piece for the server when there is just one; empty when there is none, or more."""
+
+    @abstractmethod
+    def piece_to_client(self) -> bytes:
+        """The same for the client."""
+
+    @abstractmethod
     def take_to_server(self) -> list[bytes]:
         """Pieces to write to the server, in order; those before an asked statement included."""
 

@@ -56,10 +56,12 @@ MAX_PARAMETERS: Final = 4 + 2 + 4 * 65_535
 
 
 class Backend:
-    """The server's direction of one connection. `out` are the pieces for the client."""
+    """The server's direction of one connection. `one` is the first piece for the client, `out`
+    those behind it."""
 
     def __init__(self, talk: Conversation, relays: bool) -> None:
         self.talk: Conversation = talk
+        self.one: bytes = b""
         self.out: list[bytes] = []
         self.encryption_refused: bool = False
         self._relays: bool = relays
@@ -170,7 +172,10 @@ class Backend:
 
     def _pass(self, data: bytes) -> None:
         if self._relays and data:
-            self.out.append(data)
+            if self.one:
+                self.out.append(data)
+            else:
+                self.one = data
 
     def _collect(self, data: bytes, pos: i64, size: i64) -> i64:
         """Add to the collected frame; act on it when enough has come. Returns the offset behind

@@ -94,8 +94,9 @@ def _is_copy(sql: str) -> bool:
 
 
 class Frontend:
-    """The client's direction of one connection. `out` are the pieces for the server, `reply` those
-    for the client, both taken and emptied by the owner."""
+    """The client's direction of one connection. `one` is the first piece for the server and `out`
+    those behind it (mostly there is one, which needs no list), `reply` are those for the client;
+    all taken and emptied by the owner."""
 
     def __init__(
         self,
@@ -106,6 +107,7 @@ class Frontend:
         replication: bool,
     ) -> None:
         self.talk: Conversation = talk
+        self.one: bytes = b""
         self.out: list[bytes] = []
         self.reply: list[bytes] = []
         self.asked: Statement | None = None
@@ -187,9 +189,9 @@ class Frontend:
         entry.refusal = error_response("ERROR", "42501", message, self.talk.codec, DENIED, hint)
         self._emit(pos)
         if entry.kind == EXECUTE:
-            self.out.append(frame(EXECUTE, token + b"\x00\x00\x00\x00\x00"))
+            self._put(frame(EXECUTE, token + b"\x00\x00\x00\x00\x00"))
         else:
-            self.out.append(frame(QUERY, token + b"\x00"))
+            self._put(frame(QUERY, token + b"\x00"))
         self.talk.sent(entry)
 
     def _answered(self) -> Entry:
@@ -231,12 +233,18 @@ class Frontend:
 
     # -------------------------------------------------------------- framing
 
+    def _put(self, piece: bytes) -> None:
+        if self.one:
+            self.out.append(piece)
+        else:
+            self.one = piece
+
     def _emit(self, end: i64) -> None:
         if self._relays:
             if self._start == 0 and end == len(self._data):
-                self.out.append(self._data)
+                self._put(self._data)
             elif self._start < end:
-                self.out.append(self._data[self._start : end])
+                self._put(self._data[self._start : end])
         self._start = end
 
     def _next_chunk(self) -> bool:

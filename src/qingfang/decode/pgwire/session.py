@@ -77,9 +77,9 @@ class Inline(Decoder):
             to_do = ASKS
         if talk.phase != READY or front.stalled or front.request:
             to_do |= UNSETTLED
-        if front.out:
+        if front.one:
             to_do |= TO_SERVER
-        if self._back.out or front.reply:
+        if self._back.one or front.reply:
             to_do |= TO_CLIENT
         if talk.events:
             to_do |= TELLS
@@ -164,24 +164,42 @@ class Inline(Decoder):
         """The FATAL ErrorResponse that ends this connection."""
         return error_response("FATAL", sqlstate, message, self._talk.codec, "connection refused")
 
+    def piece_to_server(self) -> bytes:
+        front = self._front
+        front.flush()
+        if front.out:
+            return b""
+        piece = front.one
+        front.one = b""
+        return piece
+
+    def piece_to_client(self) -> bytes:
+        back = self._back
+        if back.out or self._front.reply:
+            return b""
+        piece = back.one
+        back.one = b""
+        return piece
+
     def take_to_server(self) -> list[bytes]:
         """Pieces to write to the server, in order; those before an asked statement included."""
-        self._front.flush()
-        out = self._front.out
-        if out:
-            self._front.out = []
-        return out
+        front = self._front
+        front.flush()
+        if not front.one:
+            return []
+        pieces = [front.one, *front.out]
+        front.one, front.out = b"", []
+        return pieces
 
     def take_to_client(self) -> list[bytes]:
-        if self._front.reply:
-            out = self._front.reply + self._back.out
-            self._front.reply = []
-            self._back.out = []
-            return out
-        out = self._back.out
-        if out:
-            self._back.out = []
-        return out
+        front, back = self._front, self._back
+        pieces = front.reply
+        if pieces:
+            front.reply = []
+        if back.one:
+            pieces = [*pieces, back.one, *back.out]
+            back.one, back.out = b"", []
+        return pieces
 
     def take_events(self) -> list[Statement | Outcome | SessionFact]:
         """What happened, in order. A `Statement` among them was not asked about: the server (kind

@@ -25,7 +25,7 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -56,8 +56,11 @@ _TLS_HANDSHAKE = 0x16
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"  # fatal, handshake_failure
 
 
+_clock: Final = time.time_ns
+
+
 def now_us() -> int:
-    return time.time_ns() // 1000
+    return _clock() // 1000
 
 
 def address(pair: object) -> str:
@@ -207,11 +210,19 @@ class Relay:
             self._pump()
             return
         if to_do & TO_SERVER:
-            for piece in decoder.take_to_server():
-                server.write(piece)
+            one = decoder.piece_to_server()
+            if one:
+                server.write(one)
+            else:
+                for piece in decoder.take_to_server():
+                    server.write(piece)
         if to_do & TO_CLIENT:
-            for piece in decoder.take_to_client():
-                client.write(piece)
+            one = decoder.piece_to_client()
+            if one:
+                client.write(one)
+            else:
+                for piece in decoder.take_to_client():
+                    client.write(piece)
         if to_do & TELLS:
             self._tell(decoder.take_events())
 
