@@ -113,6 +113,10 @@ class Decoder(ABC):
     def take_to_client(self) -> list[bytes]: ...
 
     @abstractmethod
+    def take_outcome(self) -> Outcome | None:
+        """What happened when it is one outcome and nothing else; None when it is nothing, or more."""
+
+    @abstractmethod
     def take_events(self) -> list[Statement | Outcome | SessionFact]:
         """What happened, in order. A `Statement` among them was not asked about."""
 

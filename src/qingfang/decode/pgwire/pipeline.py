@@ -151,6 +151,8 @@ class Conversation:
     def __init__(self) -> None:
         self.phase: i64 = STARTING
         self.at_us: int = 0
+        # What happened, in order: `outcome` first (mostly it is all), then `events`.
+        self.outcome: Outcome | None = None
         self.events: list[Statement | Outcome | SessionFact] = []
         self.numbers: int = 0
         self.transactions: int = 0  # that have ended
@@ -233,6 +235,16 @@ class Conversation:
             pid=self.pid,
             parameters=tuple(self.parameters.items()),
         )
+
+    def take_events(self) -> list[Statement | Outcome | SessionFact]:
+        """What happened since the last time, in order."""
+        events = self.events
+        if events:
+            self.events = []
+        if self.outcome is not None:
+            events = [self.outcome, *events]
+            self.outcome = None
+        return events
 
     def blinded(self) -> None:
         self.phase = BLIND
@@ -494,18 +506,20 @@ class Conversation:
         if entry.token:
             self.denials -= 1
         unseen = end == "lost" or end == "skipped"
-        self.events.append(
-            Outcome(
-                entry.number,
-                self.at_us,
-                (-1 if end == "lost" else 0) if unseen else entry.rows,
-                -1 if end == "lost" else entry.bytes,
-                end,
-                entry.error,
-                entry.sqlstate,
-                () if entry.parts is None else tuple(entry.parts),
-            )
+        outcome = Outcome(
+            entry.number,
+            self.at_us,
+            (-1 if end == "lost" else 0) if unseen else entry.rows,
+            -1 if end == "lost" else entry.bytes,
+            end,
+            entry.error,
+            entry.sqlstate,
+            () if entry.parts is None else tuple(entry.parts),
         )
+        if self.outcome is None and not self.events:
+            self.outcome = outcome
+        else:
+            self.events.append(outcome)
 
     def _settle(self) -> None:
         while self._owed and self._owed[0].kind == COPY_DONE:

@@ -81,7 +81,7 @@ class Inline(Decoder):
             to_do |= TO_SERVER
         if self._back.one or front.reply:
             to_do |= TO_CLIENT
-        if talk.events:
+        if talk.outcome is not None or talk.events:
             to_do |= TELLS
         return to_do
 
@@ -201,13 +201,18 @@ class Inline(Decoder):
             back.one, back.out = b"", []
         return pieces
 
+    def take_outcome(self) -> Outcome | None:
+        talk = self._talk
+        if talk.events:
+            return None
+        outcome = talk.outcome
+        talk.outcome = None
+        return outcome
+
     def take_events(self) -> list[Statement | Outcome | SessionFact]:
         """What happened, in order. A `Statement` among them was not asked about: the server (kind
         `prepare`) or we (`call`) refused it."""
-        events = self._talk.events
-        if events:
-            self._talk.events = []
-        return events
+        return self._talk.take_events()
 
     def close(self, at_us: int) -> None:
         """The connection has ended: what is still open ends as `lost`."""
@@ -275,10 +280,7 @@ class Passive:
             self._stray(from_client)
 
     def take_events(self) -> list[Statement | Outcome | SessionFact]:
-        events = self._talk.events
-        if events:
-            self._talk.events = []
-        return events
+        return self._talk.take_events()
 
     def fact(self) -> SessionFact:
         return self._talk.fact("blind" if self.blind else "ready")

@@ -224,7 +224,11 @@ class Relay:
                 for piece in decoder.take_to_client():
                     client.write(piece)
         if to_do & TELLS:
-            self._tell(decoder.take_events())
+            outcome = decoder.take_outcome()
+            if outcome is not None:
+                self._outcome(outcome)
+            else:
+                self._tell(decoder.take_events())
 
     def _pump(self) -> None:
         """Answer the decoder's questions and write what it hands on."""
@@ -331,27 +335,30 @@ class Relay:
         return f"{self._connection.id}/{statement.number}"
 
     def _tell(self, events: list[Statement | Outcome | SessionFact]) -> None:
-        connection = self._connection
-        assert connection is not None
         for event in events:
             if isinstance(event, Outcome):
-                statement, verdict = self._one, self._verdict
-                if statement is not None and statement.number == event.number:
-                    self._one = None
-                elif (found := self._open.pop(event.number, None)) is not None:
-                    statement, verdict = found
-                else:
-                    continue
-                try:
-                    self._decider.completed(connection, statement, verdict, event)
-                except Exception:
-                    self._failed()
+                self._outcome(event)
             elif isinstance(event, Statement):
                 self._begun(event, None)
             else:
-                connection = self._facts(event)
+                self._facts(event)
 
-    def _facts(self, fact: SessionFact) -> Connection:
+    def _outcome(self, outcome: Outcome) -> None:
+        connection = self._connection
+        assert connection is not None
+        statement, verdict = self._one, self._verdict
+        if statement is not None and statement.number == outcome.number:
+            self._one = None
+        elif (found := self._open.pop(outcome.number, None)) is not None:
+            statement, verdict = found
+        else:
+            return
+        try:
+            self._decider.completed(connection, statement, verdict, outcome)
+        except Exception:
+            self._failed()
+
+    def _facts(self, fact: SessionFact) -> None:
         assert self._connection is not None
         connection = self._connection = msgspec.structs.replace(
             self._connection,
@@ -370,7 +377,6 @@ class Relay:
             if self._server is not None:
                 local = address(self._server.get_extra_info("sockname"))
             self._guard(self._decider.opened, connection, Leg(local, fact.pid))
-        return connection
 
     def _guard(self, call: Callable[..., None], *arguments: object) -> None:
         try:
