@@ -350,6 +350,8 @@ async def test_a_follower_sees_what_is_stored_and_then_what_comes(tmp_path: Path
             await asyncio.sleep(0.01)
         await asyncio.to_thread(ledger.kill)
         await asyncio.to_thread(ledger.start)
+        while recorder.stored < recorder.seen:
+            await asyncio.sleep(0.01)
         await recorder.record(Act(1, "the end", "test"))
         await reading_on
         await recorder.close()
