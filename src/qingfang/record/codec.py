@@ -39,7 +39,6 @@ PLAIN: Final = b"\0"
 PACKED: Final = b"\1"
 TOKEN_SIZE: Final = 16
 NO_TOKEN: Final = b"\0" * TOKEN_SIZE
-BLOCK_RECORDS: Final = 256
 UNPACKED_LIMIT: Final = 256 * 1024 * 1024
 _WORTH_PACKING: Final = 160
 _TOKEN: Final = struct.Struct(">8sQ")
