@@ -91,7 +91,8 @@ class Explainer:
 
     def _state(self, session: str | None) -> SessionState | None:
         if session is None:
-            return SessionState(self._shared)
+            # A statement of no session stands for itself, whatever others have stored.
+            return SessionState()
         state = self._sessions.get(session)
         if state is None:
             state = self._sessions[session] = SessionState(self._shared)
