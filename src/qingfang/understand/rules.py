@@ -215,9 +215,7 @@ def _class_facts(evidence: _Evidence) -> list[Fact]:
         fact
         for fact in evidence.block.facts
         if not _is_usage_when(fact)
-        and (
-            fact.source.role == "item_class" or (fact.source.role in CLASS_ROLES and fact.selects)
-        )
+        and (fact.source.role == "item_class" or (fact.source.role in CLASS_ROLES and fact.selects))
     ]
 
 
