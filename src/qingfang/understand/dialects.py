@@ -21,6 +21,8 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from qingfang.understand.repairs import oracle_mode, repaired
+
 # The parser's warnings quote the statement, and a statement can hold a person's name.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL + 1)
 
@@ -42,7 +44,7 @@ _OPERANDS = frozenset(
 _COMMANDS = frozenset(
     {
         *(TokenType.COMMAND, TokenType.EXECUTE, TokenType.FETCH, TokenType.SHOW),
-        *(TokenType.RENAME,),
+        *(TokenType.RENAME, TokenType.REPLACE),
     }
 )
 # Objects whose body is a block of statements: their `;` do not end the statement.
@@ -134,6 +136,23 @@ def without_file(piece: Piece) -> list[Token] | None:
 
 def parse(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     """The one tree of these tokens; None when there is none or more than one."""
+    node = _parsed(tokens, sql, dialect)
+    if isinstance(node, exp.MultitableInserts):
+        node = None
+    if node is None and tokens:
+        again = repaired(tokens, dialect)
+        if again is not None:
+            node = _parsed(again, sql, dialect)
+    if node is None and dialect == "postgres":
+        again = oracle_mode(tokens)
+        if again is not None:
+            node = _parsed(again, sql, "oracle")
+    if node is not None and _calls_methods(tokens):
+        _restore_columns(node)
+    return node
+
+
+def _parsed(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     try:
         parsed = Dialect.get_or_raise(dialect).parser().parse(tokens, sql)
     except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, KeyError):
@@ -143,6 +162,45 @@ def parse(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     if len(parsed) != 1 or parsed[0] is None or isinstance(parsed[0], exp.Command):
         return None
     return parsed[0]
+
+
+def _calls_methods(tokens: list[Token]) -> bool:
+    """Whether a method of a value is called: `f(x).g(y)`."""
+    before: TokenType | None = None
+    for token in tokens:
+        if token.token_type is TokenType.DOT and before is TokenType.R_PAREN:
+            return True
+        before = token.token_type
+    return False
+
+
+# Where a bare name is a name, not a column.
+_NAMING = (
+    *(exp.Column, exp.Dot, exp.Table, exp.Alias, exp.TableAlias, exp.CTE, exp.DataType),
+    *(exp.Schema, exp.Window, exp.Cast, exp.ColumnDef, exp.Kwarg, exp.PropertyEQ),
+)
+
+
+def _restore_columns(node: exp.Expr) -> None:
+    """Left of a method's dot the parser takes all columns for parts of one name, those in the
+    arguments of `f(t.x).g()` too: they are columns again."""
+    for dot in list(node.find_all(exp.Dot)):
+        if not isinstance(dot.expression, exp.Func) or dot.this.find(exp.Func, exp.Query) is None:
+            continue
+        for part in list(dot.this.find_all(exp.Dot, exp.Identifier)):
+            parent = part.parent
+            if isinstance(part, exp.Dot):
+                names = list(part.flatten())
+                whole = all(isinstance(name, (exp.Identifier, exp.Star)) for name in names)
+                if whole and not isinstance(parent, exp.Dot):
+                    column = exp.Column(this=names.pop())
+                    for key in ("table", "db", "catalog")[: len(names)]:
+                        column.set(key, names.pop())
+                    part.replace(column)
+            elif parent is not None and not isinstance(parent, _NAMING):
+                if isinstance(parent, exp.XMLElement) and part.arg_key == "this":
+                    continue
+                part.replace(exp.Column(this=part.copy()))
 
 
 def span(node: exp.Expr) -> tuple[int, int] | None:
