@@ -120,7 +120,7 @@ class Memory:
         """Remember that the statement was answered. `carried` tells that an approval or a
         registration carries it: then colleagues are not held to know it."""
         facts = self._facts(meaning, learner, at_us, template, rows)
-        if facts.disclosure == "none" and not (facts.parts or facts.written):
+        if facts.disclosure == "none" and not _teaches(facts):
             return
         found: dict[str, Gathered] = {}
         if learner.session is not None:
@@ -223,7 +223,9 @@ class Memory:
         joining.join(weighing)
         joining.difference(weighing)
         for gathered in weighing.here:
-            found.setdefault(gathered.code, gathered)
+            # What somebody holds alone is not said to be put together with others'.
+            if gathered.code.removesuffix("-group") not in found:
+                found.setdefault(gathered.code, gathered)
 
     def _weigh_place(
         self,
@@ -251,6 +253,18 @@ class Memory:
             repeating.enumeration(weighing)
         for gathered in weighing.here if learner.turns else weighing.here[:always]:
             found.setdefault(gathered.code, gathered)
+
+
+def _teaches(facts: Facts) -> bool:
+    """Whether a statement that reveals nothing by itself is worth remembering."""
+    return bool(
+        facts.parts
+        or facts.written
+        or facts.written_unseen
+        or facts.unit_rows
+        or facts.finer_roles
+        or facts.list_roles
+    )
 
 
 def _session_key(learner: Learner) -> str:
