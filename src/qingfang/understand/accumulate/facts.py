@@ -18,7 +18,6 @@ from qingfang.events import Disclosure, Fixed, Grain, Meaning, Pin, Yield
 from qingfang.understand.accumulate.knowledge import DAY, Key, Learner, Limits, Part, digest
 from qingfang.understand.pins import ROW
 
-
 KEY_ORDER = ("patient_id", "visit_id", "prescription_id")
 """Key roles, from the one that holds most to the one that holds least."""
 _KEY_ROLES = frozenset(KEY_ORDER)
@@ -30,8 +29,9 @@ _DATE = re.compile(r"\s*(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})")
 _EPOCH_ORDINAL = 719_163
 
 
-class Facts(Struct):
-    """What one statement brings, computed once for all who learn."""
+class Facts(Struct, omit_defaults=True):
+    """What one statement brings, computed once for all who learn. Kept in the judge's journal: a
+    field may be added with a default, none may change its meaning."""
 
     at_us: int
     day: int
