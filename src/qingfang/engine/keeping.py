@@ -14,13 +14,16 @@ Rules this module keeps:
    when it is whole and on disk; only then the journals it contains are removed.
 3. At the start the image is read, then the journals that go on from it, in order. A journal counts
    up to its first frame that is not whole; a record is taken in whole or not at all.
-4. Disk trouble stops no judging: what could not be written is reported, and the next image has it.
+4. What is known makes no reference cycles and stays: the collector looks at it once, so that it
+   stops no judging (`gc.freeze`).
+5. Disk trouble stops no judging: what could not be written is reported, and the next image has it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import struct
@@ -75,6 +78,16 @@ class Keeper:
     def load(self) -> str | None:
         """Read what was kept. The text says what of it could not be used, None when all was."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return self._load()
+        finally:
+            gc.freeze()
+            if collecting:
+                gc.enable()
+
+    def _load(self) -> str | None:
         refused = None
         first = 0
         try:
@@ -229,6 +242,7 @@ class Keeper:
                     await asyncio.to_thread(os.fsync, file.fileno())
             finally:
                 image.drop()
+                gc.freeze()
             fresh.replace(self._image)
             await asyncio.to_thread(_sync_folder, self._folder)
             for number in self._journals():

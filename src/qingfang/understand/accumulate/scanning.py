@@ -8,7 +8,7 @@ Rules this module keeps:
 2. A role shows in what somebody does, not in what they are called. Whose writes are seen is
    explained by them alone. For the others (a window, a round, a cashier whose writes go another way)
    every call of their own queue explains the few keys opened next, up to the pace of a busy window:
-   `called_hour`, `called_day`. What was explained yesterday explains nothing today.
+   `called_hour`, `called_day`. Lists of yesterday explain nothing today.
 3. Numbers that one patient's own list gives (this patient's prescriptions) may be opened: the
    patient is counted in their place.
 4. Patients, visits and prescriptions are counted apart, for opening a visit opens all three;
