@@ -125,6 +125,7 @@ class Memory:
             table: OrderedDict() for table in TABLES
         }
         self._image: Image | None = None
+        self._last: tuple[Meaning, Learner, int, bytes, int | None, Facts] | None = None
 
     # -------------------------------------------------------------- the front door
 
@@ -270,7 +271,17 @@ class Memory:
     def _facts(
         self, meaning: Meaning, learner: Learner, at_us: int, template: bytes, rows: int | None
     ) -> Facts:
-        return facts_of(meaning, learner, at_us, template, rows, self._limits, self._offset_us)
+        """What the statement brings; what was considered just now is mostly learned next."""
+        last = self._last
+        if (
+            last is not None
+            and (last[0] is meaning and last[1] is learner)
+            and last[2:5] == (at_us, template, rows)
+        ):
+            return last[5]
+        facts = facts_of(meaning, learner, at_us, template, rows, self._limits, self._offset_us)
+        self._last = (meaning, learner, at_us, template, rows, facts)
+        return facts
 
     def _weigh(
         self,

@@ -90,23 +90,24 @@ def scan(w: Weighing) -> None:
     ranges = known.ranges if keep else dict(known.ranges)
     for key in fresh:
         run = max(run, _advance(runs, ranges, key, at))
+    # Below the least of the limits nothing has to be counted.
+    most = len(fresh) + sum(len(held) for held in known.unexplained.values())
     hour = day = after = hour_of_all = day_of_all = 0
     for role in KEY_ORDER:
         new = {k.digest for k in fresh if k.role == role}
         held = known.unexplained.get(role) or {}
-        list_us = known.lists.get(role, -1) if new else -1
-        if list_us < max(0, at - DAY):
-            list_us = at + 1  # nothing was listed
-        in_hour, in_day, since_list = len(new), len(new), len(new)
-        if list_us > at:
-            since_list = 0
-        for digest, last in held.items():
-            if digest not in new:
-                in_hour += last >= at - HOUR
-                in_day += last >= at - DAY
-                since_list += last >= list_us
-        hour_of_all, day_of_all = hour_of_all + in_hour, day_of_all + in_day
-        hour, day, after = max(hour, in_hour), max(day, in_day), max(after, since_list)
+        if most >= limits.listed_keys and (new or most > 2 * limits.hourly_keys):
+            list_us = known.lists.get(role, -1)
+            listed_now = bool(new) and list_us >= max(0, at - DAY)
+            in_hour = in_day = since_list = len(new)
+            for digest, last in held.items():
+                if digest not in new:
+                    in_hour += last >= at - HOUR
+                    in_day += last >= at - DAY
+                    since_list += last >= list_us
+            hour_of_all, day_of_all = hour_of_all + in_hour, day_of_all + in_day
+            hour, day = max(hour, in_hour), max(day, in_day)
+            after = max(after, since_list) if listed_now else after
         if keep and new:
             if len(held) >= limits.cap:
                 held = {d: t for d, t in held.items() if t >= at - DAY}
