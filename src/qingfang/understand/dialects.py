@@ -239,23 +239,79 @@ def _deepest(tokens: list[Token]) -> int:
     return deepest
 
 
+def _disguises(strings: str, comments: str) -> re.Pattern[str]:
+    """What may hide or look like something else: strings and quoted names (left alone), comments,
+    and PostgreSQL's `$1`."""
+    return re.compile(rf"(?P<quoted>{strings})|(?P<comment>{comments})", re.DOTALL)
+
+
+_PLAIN = r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
+_LINE = r"--[^\n]*"
+_DISGUISES = {
+    "mysql": _disguises(
+        r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`",
+        r"/\*M?!\d*|/\*|\*/|#[^\n]*|--(?=[ \t\r\n]|\Z)[^\n]*",
+    ),
+    "oracle": _disguises(
+        r"[nN]?[qQ]'(?:\[.*?\]'|\{.*?\}'|\(.*?\)'|<.*?>'|([^\s\[{(<]).*?\2')|" + _PLAIN,
+        r"/\*|" + _LINE,
+    ),
+    "postgres": _disguises(
+        r"(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$|" + _PLAIN,
+        r"/\*|" + _LINE,
+    ),
+    "tsql": _disguises(_PLAIN + r"|\[[^\]]*\]", r"/\*|" + _LINE),
+    "sqlite": _disguises(_PLAIN + r"|`[^`]*`|\[[^\]]*\]", r"/\*|" + _LINE),
+}
+# Comments inside comments count in these.
+_NESTED = frozenset({"postgres", "tsql"})
+_POSITION = re.compile(r"(?<![\w$])\$(?=\d)")
+
+
 def _without_disguise(sql: str, dialect: str) -> str:
-    """MySQL runs what stands in `/*! … */` (and MariaDB `/*M! … */`): blank only the brackets."""
-    if dialect != "mysql" or ("/*!" not in sql and "/*M!" not in sql):
+    """The text with every comment blank, however it splits words (`GROUP/**/BY`), and what MySQL runs
+    in `/*! … */` (MariaDB: `/*M! … */`) in the open. PostgreSQL's `$1` becomes `?1`: the tokenizer
+    takes `$1,$2` for a quoted text."""
+    if "/*" not in sql and "--" not in sql and "#" not in sql and "$" not in sql:
         return sql
-    pattern = re.compile(
-        r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|/\*M?!\d*|/\*(?!M?!).*?\*/"
-        r"|#[^\n]*|--[ \t][^\n]*|\*/",
-        re.DOTALL,
-    )
+    out: list[str] = []
+    pattern, at, opened, depth = _DISGUISES[dialect], 0, 0, 0
 
-    def blank(found: re.Match[str]) -> str:
+    def keep(text: str) -> None:
+        out.append(_POSITION.sub("?", text) if dialect == "postgres" else text)
+
+    while True:
+        if depth:
+            # Inside a comment only its end, or one more beginning, counts.
+            end = sql.find("*/", at)
+            begin = sql.find("/*", at) if dialect in _NESTED else -1
+            if end < 0:
+                return "".join(out) + sql[opened:]  # the tokenizer says so
+            if 0 <= begin < end:
+                depth, at = depth + 1, begin + 2
+                continue
+            depth, at = depth - 1, end + 2
+            if not depth:
+                out.append(_blank(sql[opened:at]))
+            continue
+        found = pattern.search(sql, at)
+        if found is None:
+            break
         text = found[0]
-        if text.startswith(("/*!", "/*M!")) or text == "*/":
-            return " " * len(text)
-        return text
+        keep(sql[at : found.start()])
+        at = found.end()
+        if found["quoted"] is not None:
+            out.append(text)
+        elif text == "/*":
+            opened, depth = found.start(), 1
+        else:
+            out.append(_blank(text))
+    keep(sql[at:])
+    return "".join(out)
 
-    return pattern.sub(blank, sql)
+
+def _blank(text: str) -> str:
+    return "".join("\n" if char == "\n" else " " for char in text)
 
 
 def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
@@ -269,6 +325,13 @@ def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
         after = tokens[at + 1] if at + 1 < len(tokens) else None
         touching = after is not None and after.start == token.end + 1
         kind = token.token_type
+        if kind is TokenType.QDCOLON:
+            # `?::text`: a bind and its cast.
+            out.extend(_bind(marks, token, token))
+            out.append(_token(TokenType.DCOLON, "::", token, token))
+            marks += 1
+            at += 1
+            continue
         if (
             kind is TokenType.VAR
             and token.text in {"U", "u"}

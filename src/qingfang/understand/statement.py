@@ -391,6 +391,7 @@ class Statement:
         (`cfh IN (SELECT cfh …)`) are work."""
         rows = self._changed_rows(node)
         if rows is None:
+            self._free_where(node, scope)
             return
         where = node.args.get("where")
         worked_out = where is not None and any(_works_out(q) for q in where.find_all(exp.Query))
@@ -475,6 +476,15 @@ class Statement:
             value = part.expression if isinstance(part, exp.EQ) else None
             if isinstance(value, exp.Literal) and scope.own and "start" in value.meta:
                 self.reading.free.add(value.meta["start"])
+
+    def _free_where(self, node: exp.Expr, scope: Scope) -> None:
+        """Which rows of a harmless table are changed says nothing, whatever the constants."""
+        where = node.args.get("where")
+        if where is None or not scope.own or where.find(exp.Query) is not None:
+            return
+        for literal in where.find_all(exp.Literal):
+            if "start" in literal.meta:
+                self.reading.free.add(literal.meta["start"])
 
     def _known_objects(self, node: exp.Expr, scope: Scope) -> None:
         """A change of a clinical table that calls something unknown is not harmless."""
