@@ -108,11 +108,11 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if node is None or depth > 40:
         return None
     if isinstance(node, (exp.Literal, exp.National)):
-        return Const(str(node.this), _offset(node, own))
+        return Const(str(node.this), offset(node, own))
     if isinstance(node, (exp.RawString, exp.ByteString, exp.UnicodeString)):
-        return _fixed(Const(_decoded(node), _offset(node, own)), reading)
+        return _fixed(Const(_decoded(node), offset(node, own)), reading)
     if isinstance(node, exp.HexString):
-        return _fixed(Const(_from_hex(str(node.this)), _offset(node, own)), reading)
+        return _fixed(Const(_from_hex(str(node.this)), offset(node, own)), reading)
     if isinstance(node, exp.Null):
         return Const(null=True)
     if isinstance(node, exp.Boolean):
@@ -138,7 +138,7 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if isinstance(node, _CASTS) and isinstance(node.this, exp.Literal):
         named = _NAMED_DAYS.get(str(node.this.this).strip().lower())
         if named is not None:
-            reading.bind(Const(literals=_offset(node.this, own)))
+            reading.bind(Const(literals=offset(node.this, own)))
             return Const(clock=named, whole=str(node.this.this).strip().lower() != "now")
     if isinstance(node, _PASS_FIRST):
         return fold(node.this, reading, own, depth + 1)
@@ -269,7 +269,10 @@ def _fixed(const: Const, reading: Reading) -> Const:
     return const
 
 
-def _offset(node: exp.Expr, own: bool) -> tuple[int, ...]:
+def offset(node: exp.Expr, own: bool) -> tuple[int, ...]:
+    """Where a literal stands in the statement; `given` tells it of one that was put into a body."""
+    if "given" in node.meta:
+        return (node.meta["given"],)
     return (node.meta["start"],) if own and "start" in node.meta else ()
 
 
@@ -331,8 +334,7 @@ def _days(node: exp.Expr, reading: Reading, own: bool, depth: int) -> float | No
         return _days(node.this, reading, own, depth + 1) if depth < 40 else None
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
         # '1 day'::interval
-        if own:
-            reading.fixed.update(_offset(node.this, own))
+        reading.fixed.update(offset(node.this, own))
         found = re.fullmatch(r"\s*(-?[\d.]+)\s*([A-Za-z]+)\s*", str(node.this.this))
         return number(found[1], _UNIT_DAYS.get(found[2].upper())) if found else None
     if isinstance(node, exp.Interval):
