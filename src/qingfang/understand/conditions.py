@@ -519,7 +519,14 @@ def _columns(
             if a.instance in own and b.instance not in own:
                 a, b = b, a
             sink.edges.append(Edge(a, b))
+            if (a.instance.table is None) is not (b.instance.table is None):
+                # Rows that the sender brought along: VALUES, JSON, a SELECT of constants.
+                sink.fact(a if b.instance.table is None else b, "given", node=node)
         return
+    for given, source in ((other, one.exact), (one, other.exact)):
+        if kind is exp.EQ and source is not None and not given.sources():
+            sink.fact(source, "given", node=node)
+            return
     both = one | other
     if both.measured:
         sink.mention(node, both)
