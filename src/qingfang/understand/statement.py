@@ -27,7 +27,7 @@ from qingfang.understand.procedures import Texts, queries_of
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
 from qingfang.understand.state import frozen as frozen_tree
-from qingfang.understand.supplied import supplied
+from qingfang.understand.supplied import supplied, with_functions
 from qingfang.understand.walker import Walker
 
 if TYPE_CHECKING:
@@ -142,7 +142,9 @@ class Statement:
         if self.dialect == "tsql" and verb in _SETTING and self.texts:
             # What the batch's variables hold is read on the way, for a later EXEC.
             queries_of(self.text(), self.dialect, 0, self.texts)
-        if verb in _QUERIES or verb in _CHANGES:
+        if verb == "WITH" and words[1:2] in (["FUNCTION"], ["PROCEDURE"]):
+            with_functions(self)
+        elif verb in _QUERIES or verb in _CHANGES:
             self._tree()
         elif supplied(self):
             return

@@ -54,6 +54,8 @@ class Walker:
         self._groups = 0
         self.bodies: list[str] = []
         self.world: Mapping[str, Made] | None = None
+        # Functions that the statement itself brings along.
+        self.local: dict[str, str] = {}
 
     def spend(self, steps: int = 1) -> None:
         self._steps += steps
@@ -472,6 +474,9 @@ class Walker:
     # -------------------------------------------------------------- stored bodies
 
     def state_function(self, name: str) -> str | None:
+        own = self.local.get(name)
+        if own is not None:
+            return own
         return self.state.function(name) if self.state is not None else None
 
     def body_flow(self, name: str, body: str, node: exp.Expr, scope: Scope) -> Flow:
