@@ -132,8 +132,12 @@ class Evaluator(Binder, ABC):
             while isinstance(inner, exp.Paren):
                 inner = inner.this
             exact = False
+            column: int | None = 0
             if isinstance(inner, exp.Subquery) and isinstance(inner.this, exp.Query):
-                query, exact = inner.this, True
+                query = inner.this
+                # FOR XML, FOR JSON: all rows and columns in one value.
+                exact = query.args.get("for_") is None
+                column = 0 if exact else None
             elif not own_rows and len(values) == 1 and isinstance(inner, exp.Cast):
                 return Value(
                     texts,
@@ -144,7 +148,7 @@ class Evaluator(Binder, ABC):
                     frozenset(literals),
                     frozenset(binds),
                 )
-            leaves = (Leaf(query, 0, (id(select), *bases(query)), exact),)
+            leaves = (Leaf(query, column, (id(select), *bases(query)), exact),)
         elif sum(1 for _part in tree.expressions[0].walk()) <= MAX_GIVEN:
             given = given_constant(tree.expressions[0], frame.own)
             for place in given.find_all(exp.Placeholder):

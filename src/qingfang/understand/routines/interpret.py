@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from qingfang.understand.builtin import PROCEDURES_ABOUT_OBJECTS
 from qingfang.understand.routines.evaluate import Evaluator
 from qingfang.understand.routines.frames import Frame, Sink, Table
 from qingfang.understand.routines.source import read
@@ -87,6 +88,7 @@ MAX_CALLS = 12
 MAX_TURNS = 6
 _WIDEN_AFTER = 2
 
+_JOBS = frozenset({"sp_add_jobstep", "sp_update_jobstep"})
 # Routines of the server's own that run no SQL of ours and hand nothing of a table on.
 _HARMLESS = frozenset(
     {
@@ -137,7 +139,7 @@ class Interpreter(Evaluator):
         frame.tables = dict(caller.tables)
         frame.caught = caller.caught
         frame.guards = list(caller.guards)
-        frame.plain = routine.plain
+        frame.plain, frame.stored = routine.plain, caller.stored
         self._parameters(routine, given, frame)
         self.stack.append(key)
         try:
@@ -177,6 +179,7 @@ class Interpreter(Evaluator):
 
     def show(self, tree: exp.Expr, frame: Frame, stored: bool = False) -> None:
         """Rows handed on, and what decided that they are."""
+        stored = stored or frame.stored
         for guard in frame.guards:
             self._show(guard, frame, stored)
         if frame.caught is not None and not stored:
@@ -192,12 +195,16 @@ class Interpreter(Evaluator):
             self._seen.add(seen)
         self.sink.shown(tree, frame.span, frame.anchor, stored)
 
-    def show_value(self, value: Value, frame: Frame) -> None:
+    def show_value(self, value: Value, frame: Frame, stored: bool = False) -> None:
         """A value handed on: nothing, unless it came from rows."""
-        self.show_select(None, frame, value)
+        self.show_select(None, frame, value, stored)
 
     def show_select(
-        self, select: exp.Select | None, frame: Frame, value: Value | None = None
+        self,
+        select: exp.Select | None,
+        frame: Frame,
+        value: Value | None = None,
+        stored: bool = False,
     ) -> None:
         if value is None:
             assert select is not None
@@ -212,11 +219,11 @@ class Interpreter(Evaluator):
                 aliases: dict[str, str] = {}
                 place.replace(self._stand_in(value, tree, aliases))
         if self._reads(tree):
-            self.show(tree, frame)
+            self.show(tree, frame, stored)
         elif frame.guards:
-            self.show(exp.Select(expressions=[exp.Literal.number(1)]), frame)
+            self.show(exp.Select(expressions=[exp.Literal.number(1)]), frame, stored)
         for condition in control:
-            self._show(condition, frame, False)
+            self._show(condition, frame, stored)
 
     # ------------------------------------------------------------ statements
 
@@ -343,7 +350,7 @@ class Interpreter(Evaluator):
         if target.startswith("@") and self.dialect == "mysql" and frame.own:
             self.sink.learn("variable", target, value.texts)
             if value.leaves:
-                self.show_value(value, frame)
+                self.show_value(value, frame, True)  # the session keeps it
 
     # ------------------------------------------------------------ names
 
@@ -870,7 +877,7 @@ class Interpreter(Evaluator):
         inner = Frame(False, frame.anchor or frame.span, frame.span)
         inner.tables = frame.tables if self.dialect != "tsql" else dict(frame.tables)
         inner.guards, inner.loops = list(frame.guards), frame.loops
-        inner.caught = frame.caught
+        inner.caught, inner.stored = frame.caught, frame.stored
         inner.inner = {**frame.inner, **found.inner}
         inner.package = frame.package
         inner.positional = using
@@ -900,7 +907,12 @@ class Interpreter(Evaluator):
             names = [text.lower().strip() for text in held.texts]
         given = [(name, self.value(value, frame)) for name, value, _out in step.given]
         for name in names:
-            if name.rpartition(".")[2] in _HARMLESS:
+            last = name.rpartition(".")[2]
+            if last in _JOBS:
+                self._job(given, frame)
+                continue
+            about_objects = self.dialect == "tsql" and last in PROCEDURES_ABOUT_OBJECTS
+            if (last in _HARMLESS or about_objects) and self._source(name) is None:
                 continue
             inner = self.invoke(name, given, frame)
             if inner is None:
@@ -915,6 +927,21 @@ class Interpreter(Evaluator):
             elif result is not None and result.leaves and frame.own:
                 self.show_value(result, frame)
 
+    def _job(self, given: list[tuple[str, Value]], frame: Frame) -> None:
+        """A step of an agent job: its text is stored, to be run later. One for another subsystem than
+        T-SQL is a program."""
+        named = dict(given)
+        command, subsystem = named.get("command"), named.get("subsystem", Value(("TSQL",)))
+        texts = command.texts if command is not None else None
+        if command is None or not texts or [t.upper() for t in subsystem.texts or ()] != ["TSQL"]:
+            self.problem("opaque_body", "", frame)
+            return
+        self._executed(command)
+        outside, frame.stored = frame.stored, True
+        for text in texts:
+            self.run_text(text, [], frame)
+        frame.stored = outside
+
     def _outputs(self, step: Call, name: str, inner: Frame, frame: Frame) -> None:
         """What comes back by OUT parameters: to the caller's variables, else to the client."""
         found = self._routine(name, frame)
@@ -927,7 +954,7 @@ class Interpreter(Evaluator):
             target = by_name.get(parameter.name, by_place[at] if at < len(by_place) else "")
             value = inner.env.get(parameter.name, UNKNOWN)
             known = target in frame.env
-            if target and (known or not frame.own):
+            if (target and (known or not frame.own)) or (frame.own and target.startswith("@")):
                 self.put(target, value, frame)
             elif frame.own and (target or self.dialect != "tsql"):
                 self.show_value(value, frame)
