@@ -34,6 +34,7 @@ from qingfang.understand.routines.trees import (
 )
 from qingfang.understand.routines.values import (
     MAX_GIVEN,
+    MAX_LENGTH,
     MAX_TEXTS,
     UNKNOWN,
     Leaf,
@@ -201,7 +202,9 @@ class Evaluator(Binder, ABC):
             second = new.texts if new.texts is not None else (self.hole(new, new.plain),)
             both = [a + b for a in first or ("",) for b in second]
             texts = tuple(dict.fromkeys(both))
-            if len(texts) > MAX_TEXTS:
+            if any(len(text) > MAX_LENGTH for text in texts):
+                texts = (self.hole(None, False),)
+            elif len(texts) > MAX_TEXTS:
                 texts = (common_ends(texts, self.hole(None, False)),)
         mixed = join(old, new).derived()
         return Value(texts, mixed.leaves, None, False, mixed.control, mixed.literals, mixed.binds)
