@@ -1,5 +1,5 @@
 """Statements of one database alone that are about its objects, or read a table in their own words:
-MySQL's HANDLER, DO and SET, SQL Server's DBCC, sp_help and agent jobs.
+MySQL's HANDLER, DO and SET, SQL Server's DBCC.
 
 Rules this module keeps:
 
@@ -20,7 +20,6 @@ from qingfang.understand.builtin import HARMLESS_DBCC, PROCEDURES_ABOUT_OBJECTS
 if TYPE_CHECKING:
     from qingfang.understand.statement import Statement
 
-_TEXTS = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING})
 _OTHERS_TEXTS = frozenset({"PROCESSLIST", "BINLOG", "RELAYLOG", "ENGINE"})
 
 
