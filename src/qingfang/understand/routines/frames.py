@@ -38,6 +38,28 @@ class Sink(Protocol):
         """What the session's own batch gives such a name."""
 
 
+class Stored:
+    """Hears for another, for whom all of it is stored."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+
+    def shown(self, tree: exp.Expr, span: Span, anchor: Span | None, stored: bool) -> None:
+        self.sink.shown(tree, span, anchor, True)
+
+    def did(self, tree: exp.Expr, span: Span, anchor: Span | None) -> None:
+        self.sink.did(tree, span, anchor)
+
+    def problem(self, kind: str, name: str, span: Span) -> None:
+        self.sink.problem(kind, name, span)
+
+    def text(self, kind: str, name: str) -> tuple[str, ...] | None:
+        return self.sink.text(kind, name)
+
+    def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
+        self.sink.learn(kind, name, texts)
+
+
 class Table:
     """A table that the body alone sees: what was put into it, by the statement that did."""
 
@@ -53,7 +75,7 @@ class Frame:
 
     __slots__ = (
         *("anchor", "caught", "env", "guards", "inner", "loops", "own", "package", "plain"),
-        *("jumps", "positional", "result", "rows", "span", "stored", "tables"),
+        *("jumps", "positional", "result", "rows", "span", "tables"),
     )
 
     def __init__(self, own: bool, anchor: Span | None, span: Span) -> None:
@@ -72,5 +94,3 @@ class Frame:
         # A GOTO may go anywhere: nothing is decided, no assignment replaces another.
         self.jumps = False
         self.plain = False
-        # What it shows stays on the server (a job's text).
-        self.stored = False

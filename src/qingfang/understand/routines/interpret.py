@@ -24,7 +24,7 @@ from sqlglot import exp
 
 from qingfang.understand.builtin import PROCEDURES_ABOUT_OBJECTS
 from qingfang.understand.routines.evaluate import Evaluator
-from qingfang.understand.routines.frames import Frame, Sink, Table
+from qingfang.understand.routines.frames import Frame, Sink, Stored, Table
 from qingfang.understand.routines.source import read
 from qingfang.understand.routines.tree import (
     Assign,
@@ -88,21 +88,20 @@ MAX_CALLS = 12
 MAX_TURNS = 6
 _WIDEN_AFTER = 2
 
-_JOBS = frozenset({"sp_add_jobstep", "sp_update_jobstep"})
 # Routines of the server's own that run no SQL of ours and hand nothing of a table on.
-_HARMLESS = frozenset(
-    {
-        *(
-            "sp_recompile",
-            "sp_updatestats",
-            "sp_getapplock",
-            "sp_releaseapplock",
-            "sp_reset_connection",
-        ),
-        *("sp_set_session_context", "sp_xml_preparedocument", "sp_xml_removedocument"),
-        *("raise_application_error", "commit", "rollback"),
-    }
-)
+_HARMLESS = PROCEDURES_ABOUT_OBJECTS | {
+    *("sp_xml_preparedocument", "sp_xml_removedocument"),
+    *("raise_application_error", "commit", "rollback"),
+}
+# Routines that have a text run later, and the argument it stands in: by name, by place.
+_JOBS = {
+    "sp_add_jobstep": ("command", 99),
+    "sp_update_jobstep": ("command", 99),
+    "dbms_scheduler.create_job": ("job_action", 2),
+    "dbms_job.submit": ("what", 1),
+}
+# Kinds of job that the database itself runs, as its arguments call them.
+_JOB_KINDS = frozenset({"tsql", "plsql_block", "stored_procedure", "sql_script"})
 
 
 class Interpreter(Evaluator):
@@ -139,7 +138,7 @@ class Interpreter(Evaluator):
         frame.tables = dict(caller.tables)
         frame.caught = caller.caught
         frame.guards = list(caller.guards)
-        frame.plain, frame.stored = routine.plain, caller.stored
+        frame.plain = routine.plain
         self._parameters(routine, given, frame)
         self.stack.append(key)
         try:
@@ -179,7 +178,6 @@ class Interpreter(Evaluator):
 
     def show(self, tree: exp.Expr, frame: Frame, stored: bool = False) -> None:
         """Rows handed on, and what decided that they are."""
-        stored = stored or frame.stored
         for guard in frame.guards:
             self._show(guard, frame, stored)
         if frame.caught is not None and not stored:
@@ -877,7 +875,7 @@ class Interpreter(Evaluator):
         inner = Frame(False, frame.anchor or frame.span, frame.span)
         inner.tables = frame.tables if self.dialect != "tsql" else dict(frame.tables)
         inner.guards, inner.loops = list(frame.guards), frame.loops
-        inner.caught, inner.stored = frame.caught, frame.stored
+        inner.caught = frame.caught
         inner.inner = {**frame.inner, **found.inner}
         inner.package = frame.package
         inner.positional = using
@@ -907,12 +905,11 @@ class Interpreter(Evaluator):
             names = [text.lower().strip() for text in held.texts]
         given = [(name, self.value(value, frame)) for name, value, _out in step.given]
         for name in names:
-            last = name.rpartition(".")[2]
-            if last in _JOBS:
-                self._job(given, frame)
+            if name.rpartition(".")[2] in _HARMLESS and self._routine(name, frame) is None:
                 continue
-            about_objects = self.dialect == "tsql" and last in PROCEDURES_ABOUT_OBJECTS
-            if (last in _HARMLESS or about_objects) and self._source(name) is None:
+            job = _JOBS.get(name.rpartition(".")[2]) or _JOBS.get(name)
+            if job is not None:
+                self._later(given, *job, frame)
                 continue
             inner = self.invoke(name, given, frame)
             if inner is None:
@@ -927,20 +924,29 @@ class Interpreter(Evaluator):
             elif result is not None and result.leaves and frame.own:
                 self.show_value(result, frame)
 
-    def _job(self, given: list[tuple[str, Value]], frame: Frame) -> None:
-        """A step of an agent job: its text is stored, to be run later. One for another subsystem than
-        T-SQL is a program."""
-        named = dict(given)
-        command, subsystem = named.get("command"), named.get("subsystem", Value(("TSQL",)))
+    def _later(
+        self, given: Sequence[tuple[str, Value]], argument: str, place: int, frame: Frame
+    ) -> None:
+        """A job: its text is kept, and run some time with whatever it hands out staying there. A
+        program that runs outside the database is not read."""
+        named = {name.rpartition("@")[2]: value for name, value in given if name}
+        listed = [value for name, value in given if not name]
+        command = named.get(argument) or (listed[place] if place < len(listed) else None)
+        kind = named.get("subsystem") or named.get("job_type")
+        kinds = kind.texts if kind is not None else ("tsql",)
         texts = command.texts if command is not None else None
-        if command is None or not texts or [t.upper() for t in subsystem.texts or ()] != ["TSQL"]:
+        if not texts or not kinds or not _JOB_KINDS.issuperset(k.lower().strip() for k in kinds):
             self.problem("opaque_body", "", frame)
             return
-        self._executed(command)
-        outside, frame.stored = frame.stored, True
-        for text in texts:
-            self.run_text(text, [], frame)
-        frame.stored = outside
+        if command is not None:
+            self._executed(command)
+        heard, self.sink = self.sink, Stored(self.sink)
+        try:
+            for text in texts:
+                called = [k for k in kinds if k.lower().strip() == "stored_procedure"]
+                self.run_text(f"BEGIN {text}; END;" if called else text, [], frame)
+        finally:
+            self.sink = heard
 
     def _outputs(self, step: Call, name: str, inner: Frame, frame: Frame) -> None:
         """What comes back by OUT parameters: to the caller's variables, else to the client."""

@@ -722,8 +722,8 @@ def _holds_rows(tokens: list[Token], at: int, before: list[Token], tables: set[s
     """Whether a variable stands where a table does: it is a table variable. (The names that FETCH
     goes INTO are plain variables.)"""
     following = word(tokens[at + 2]) if at + 2 < len(tokens) else ""
-    if following in {"TABLE", "."}:  # its declaration; a method of an XML value
-        return False
+    if following in {"TABLE", "."}:
+        return False  # `@x.nodes(…)` is a method of a value
     last = word(before[-1])
     if last == "INTO" and any(word(token) == "FETCH" for token in before[-6:]):
         return False
