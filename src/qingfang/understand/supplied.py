@@ -1,5 +1,5 @@
 """Statements of one database alone that are about its objects, or read a table in their own words:
-MySQL's HANDLER, DO and SET, SQL Server's DBCC.
+MySQL's HANDLER, DO and SET, SQL Server's DBCC, sp_help and agent jobs.
 
 Rules this module keeps:
 

@@ -53,7 +53,7 @@ class Frame:
 
     __slots__ = (
         *("anchor", "caught", "env", "guards", "inner", "loops", "own", "package", "plain"),
-        *("jumps", "positional", "result", "rows", "span", "stored", "tables"),
+        *("jumps", "positional", "result", "rows", "span", "tables"),
     )
 
     def __init__(self, own: bool, anchor: Span | None, span: Span) -> None:
@@ -72,5 +72,3 @@ class Frame:
         # A GOTO may go anywhere: nothing is decided, no assignment replaces another.
         self.jumps = False
         self.plain = False
-        # What it shows stays on the server (a job's text).
-        self.stored = False

@@ -138,7 +138,7 @@ class Interpreter(Evaluator):
         frame.tables = dict(caller.tables)
         frame.caught = caller.caught
         frame.guards = list(caller.guards)
-        frame.plain, frame.stored = routine.plain, caller.stored
+        frame.plain = routine.plain
         self._parameters(routine, given, frame)
         self.stack.append(key)
         try:
@@ -178,7 +178,6 @@ class Interpreter(Evaluator):
 
     def show(self, tree: exp.Expr, frame: Frame, stored: bool = False) -> None:
         """Rows handed on, and what decided that they are."""
-        stored = stored or frame.stored
         for guard in frame.guards:
             self._show(guard, frame, stored)
         if frame.caught is not None and not stored:
@@ -876,7 +875,7 @@ class Interpreter(Evaluator):
         inner = Frame(False, frame.anchor or frame.span, frame.span)
         inner.tables = frame.tables if self.dialect != "tsql" else dict(frame.tables)
         inner.guards, inner.loops = list(frame.guards), frame.loops
-        inner.caught, inner.stored = frame.caught, frame.stored
+        inner.caught = frame.caught
         inner.inner = {**frame.inner, **found.inner}
         inner.package = frame.package
         inner.positional = using
