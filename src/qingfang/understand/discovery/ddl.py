@@ -223,6 +223,12 @@ def read(text: str, dialect: str, name: str = "") -> Schema:
     return schema
 
 
+def view_body(text: str) -> str:
+    """The query of a view, whether the database gives it with its CREATE VIEW or without."""
+    found = _VIEW.match(_strip(text))
+    return _view(found).rstrip().rstrip(";") if found is not None else text.strip().rstrip(";")
+
+
 def _view(found: re.Match[str]) -> str:
     columns = found["columns"]
     body = re.sub(r"\s+WITH\s+(NO\s+)?DATA\s*$", "", found["body"].strip(), flags=re.IGNORECASE)
