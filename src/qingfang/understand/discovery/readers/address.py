@@ -62,13 +62,13 @@ def parse(url: str) -> Address | None:
     return Address(dialect, parts.hostname, port, unquote(parts.username), password, database)
 
 
-def read(url: str, *, progress: live.Progress | None = None) -> Schema:
-    """The facts of the database at an address. Raises `live.Unreachable`."""
+def read(url: str, *, progress: live.Progress | None = None, samples: bool = True) -> Schema:
+    """The facts of the database at an address, with or without a look at its rows. Raises `live.Unreachable`."""
     address = parse(url)
     if address is None:
         from qingfang.understand.discovery.readers import postgres
 
-        return postgres.read(url, progress=progress)
+        return postgres.read(url, progress=progress, samples=samples)
     try:
         if address.dialect == "mysql":
             from qingfang.understand.discovery.readers import mysql as reader
@@ -82,4 +82,4 @@ def read(url: str, *, progress: live.Progress | None = None) -> Schema:
             missing.name, extra
         )
         raise live.Unreachable(told) from None
-    return reader.read(address, progress=progress)
+    return reader.read(address, progress=progress, samples=samples)

@@ -65,8 +65,15 @@ class Dialect(Protocol):
         ...
 
 
-def read(cursor: Cursor, dialect: Dialect, name: str, progress: Progress | None = None) -> Schema:
-    """The facts of the database behind an open cursor. Raises Unreachable when its columns cannot
+def read(
+    cursor: Cursor,
+    dialect: Dialect,
+    name: str,
+    progress: Progress | None = None,
+    *,
+    samples: bool = True,
+) -> Schema:
+    """The facts of the database behind an open cursor; without `samples` no table is read. Raises Unreachable when its columns cannot
     be read."""
     results: dict[str, Sequence[Sequence[Any]]] = {}
     unread: list[str] = []
@@ -83,6 +90,8 @@ def read(cursor: Cursor, dialect: Dialect, name: str, progress: Progress | None 
     schema = dictionary.build(results, dialect.name, name)
     if unread:
         schema.notes.append(_("读不了字典：{}").format("、".join(unread)))
+    if not samples:
+        return schema
     owners = {tuple(map(str, row[:2])) for row in results["columns"]}
     where = {}
     for owner, table in owners:

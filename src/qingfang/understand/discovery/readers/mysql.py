@@ -34,7 +34,9 @@ _LIMITS: Final = (
 )
 
 
-def read(address: Address, *, progress: live.Progress | None = None) -> Schema:
+def read(
+    address: Address, *, progress: live.Progress | None = None, samples: bool = True
+) -> Schema:
     """The facts of the database that an address names. Raises `live.Unreachable`."""
     try:
         connection = pymysql.connect(
@@ -57,7 +59,7 @@ def read(address: Address, *, progress: live.Progress | None = None) -> Schema:
             for limit in _LIMITS:
                 with contextlib.suppress(pymysql.MySQLError):
                     cursor.execute(limit)
-            return live.read(cursor, DIALECT, address.database, progress)
+            return live.read(cursor, DIALECT, address.database, progress, samples=samples)
     except pymysql.MySQLError as error:
         raise live.Unreachable(live.why(error)) from None
     finally:

@@ -30,7 +30,9 @@ class _Oracle:
 DIALECT: Final[live.Dialect] = _Oracle()
 
 
-def read(address: Address, *, progress: live.Progress | None = None) -> Schema:
+def read(
+    address: Address, *, progress: live.Progress | None = None, samples: bool = True
+) -> Schema:
     """The facts of what the account of an address may see; its database is a service name. Raises
     `live.Unreachable`."""
     # LONG and CLOB texts as strings, not as locators.
@@ -48,7 +50,9 @@ def read(address: Address, *, progress: live.Progress | None = None) -> Schema:
         connection.call_timeout = live.PATIENCE_S * 1000
         cursor = connection.cursor()
         cursor.execute("SET TRANSACTION READ ONLY")
-        return live.read(_Timed(connection, cursor), DIALECT, address.database, progress)
+        return live.read(
+            _Timed(connection, cursor), DIALECT, address.database, progress, samples=samples
+        )
     except oracledb.Error as error:
         raise live.Unreachable(live.why(error)) from None
     finally:

@@ -27,7 +27,7 @@ class _PostgreSQL:
 DIALECT: Final[live.Dialect] = _PostgreSQL()
 
 
-def read(dsn: str, *, progress: live.Progress | None = None) -> Schema:
+def read(dsn: str, *, progress: live.Progress | None = None, samples: bool = True) -> Schema:
     """The facts of the database at `dsn` (a libpq connection string or URL). Raises `live.Unreachable`."""
     try:
         with psycopg.connect(dsn, connect_timeout=10, autocommit=True) as connection:
@@ -36,7 +36,7 @@ def read(dsn: str, *, progress: live.Progress | None = None) -> Schema:
             connection.execute("SET default_transaction_read_only = on")
             connection.execute("SET application_name = 'qingfang discover'")
             cursor: Any = psycopg.ClientCursor(connection)  # its texts are not literals
-            return live.read(cursor, DIALECT, connection.info.dbname, progress)
+            return live.read(cursor, DIALECT, connection.info.dbname, progress, samples=samples)
     except psycopg.Error as error:
         # psycopg's message names host, port and role, never the password.
         raise live.Unreachable(live.why(error)) from None

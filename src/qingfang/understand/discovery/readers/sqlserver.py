@@ -29,7 +29,9 @@ class _SQLServer:
 DIALECT: Final[live.Dialect] = _SQLServer()
 
 
-def read(address: Address, *, progress: live.Progress | None = None) -> Schema:
+def read(
+    address: Address, *, progress: live.Progress | None = None, samples: bool = True
+) -> Schema:
     """The facts of the database that an address names. Raises `live.Unreachable`."""
     connection: Any = None
     try:
@@ -47,7 +49,7 @@ def read(address: Address, *, progress: live.Progress | None = None) -> Schema:
         )
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCK_TIMEOUT {live.LIMIT_S * 1000}")
-            return live.read(cursor, DIALECT, address.database, progress)
+            return live.read(cursor, DIALECT, address.database, progress, samples=samples)
     except (pytds.Error, OSError) as error:
         raise live.Unreachable(live.why(error)) from None
     finally:
