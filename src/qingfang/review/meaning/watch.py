@@ -25,7 +25,6 @@ from typing import Final
 from qingfang.config import Config, Database
 from qingfang.engine import catalogues, happening
 from qingfang.events import Event
-from qingfang.language import _
 from qingfang.people import acts
 from qingfang.people.models import Act
 from qingfang.review.meaning import files
@@ -76,9 +75,7 @@ def _look(
     if said and said[:KEPT] != before:
         names = [change.name for change in found]
         shown = "、".join(names[:NAMED]) + ("……" if len(names) > NAMED else "")
-        text = _(
-            "数据库 {} 有 {} 处结构与确认过的目录不同（{}），要有人确认；在此之前，涉及新对象的语句读不懂"
-        ).format(database.name, len(found), shown)
+        text = catalogues.changed(database.name, len(found), shown)
         at_us = int(now.timestamp() * 1_000_000)
         record(
             happening.blindness(

@@ -361,7 +361,7 @@ def _own_key(proposal: Proposal, table: Table) -> bool:
     owner = next((role for role in KEYS if role in sure), None)
     if owner is None:
         return False
-    reason = f"{table.name} 的主键：一行只属于一个 {owner}"
+    reason = f"{table.name} 的主键：一行只属于一个{_OWNER_ZH[owner]}"
     proposal.roles[table.name][table.key[0]] = Reading(owner, 0.55, reason)
     return True
 
@@ -382,6 +382,7 @@ def _line_key(proposal: Proposal, table: Table, said: frozenset[str]) -> None:
 
 
 _ITEMS: Final = frozenset({"item_id", "item_name"})
+_OWNER_ZH: Final = {"prescription_id": "处方或医嘱", "visit_id": "就诊", "patient_id": "病人"}
 _NOT_OWNED: Final = frozenset({lexicon.ITEM, lexicon.DEPARTMENT, lexicon.PRESCRIBER, lexicon.UNIT})
 
 
