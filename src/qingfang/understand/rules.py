@@ -34,7 +34,7 @@ from qingfang.understand.catalogue import (
 )
 from qingfang.understand.flows import Block, Flow, Instance, Source, Span
 from qingfang.understand.folding import Const, Reading
-from qingfang.understand.holding import day_before, is_midnight
+from qingfang.understand.holding import day_before, is_midnight, moment
 from qingfang.understand.pins import ROW, carries_unit, is_pin, keyed, listed, pinned, spread
 from qingfang.understand.predicates import Fact, day_test, truth
 from qingfang.understand.reasons import reason
@@ -205,7 +205,18 @@ def _item_known(evidence: _Evidence) -> bool:
 def _class_known(evidence: _Evidence) -> bool:
     if not evidence.use:
         return False
-    return bool(evidence.seen_with(CLASS_ROLES) or evidence.facts_on(CLASS_ROLES))
+    return bool(evidence.seen_with(CLASS_ROLES) or _class_facts(evidence))
+
+
+def _class_facts(evidence: _Evidence) -> list[Fact]:
+    """Predicates that pick by class. Leaving one class out, or all without one, picks too:
+    `antibiotic_level <> '0'`, `antibiotic_level IS NOT NULL`."""
+    return [
+        fact
+        for fact in evidence.block.facts
+        if not _is_usage_when(fact)
+        and (fact.source.role == "item_class" or (fact.source.role in CLASS_ROLES and fact.selects))
+    ]
 
 
 def _is_threshold(evidence: _Evidence, fact: Fact) -> bool:
@@ -287,9 +298,27 @@ def _fixed(evidence: _Evidence, roles: frozenset[str]) -> list[Fact]:
 
 
 def _subtype(evidence: _Evidence) -> Subtype:
-    if _item_known(evidence):
+    """What a use table says of the kind of its lines (drug, consumable, or another fee: rule 6) makes
+    no class: it is all of them together. A kind picked in a dictionary, such as high value, does;
+    so do items that a sub-select chose by their class."""
+    seen = [s for s in evidence.seen_with(CLASS_ROLES) if s.role == "item_class"]
+    told = [*seen, *(f.source for f in _class_facts(evidence))]
+    classes = any(not _is_kind(s) for s in told)
+    if _item_known(evidence) and not (classes and _only_chosen(evidence)):
         return "item"
-    return "class" if _class_known(evidence) else "total"
+    return "class" if classes else "total"
+
+
+def _only_chosen(evidence: _Evidence) -> bool:
+    facts = evidence.facts_on(ITEM_ROLES)
+    return not evidence.seen_with(ITEM_ROLES) and all(fact.op == "chosen" for fact in facts)
+
+
+def _is_kind(source: Source) -> bool:
+    table = source.instance.table
+    if table is None or table.kind != "usage":
+        return False
+    return source.role == "item_kind" or source.column in table.telling
 
 
 # ------------------------------------------------------------------ rule 3: pins
@@ -382,24 +411,38 @@ def _current(evidence: _Evidence) -> frozenset[Instance]:
             found.add(instance)
             continue
         for column in {f.source.column for f in times if f.op == "range"}:
-            low, high, high_open = _range([f for f in times if f.source.column == column])
+            same = [f for f in times if f.source.column == column]
+            low, high, high_open = _range(same, evidence.reading)
             if day_test(low, high, high_open, evidence.reading):
                 found.add(instance)
     return spread(block, found, carries_unit)
 
 
-def _range(facts: list[Fact]) -> tuple[Const | None, Const | None, bool]:
+def _range(facts: list[Fact], reading: Reading) -> tuple[Const | None, Const | None, bool]:
+    """What several bounds leave: of two known ones the narrower."""
     low: Const | None = None
     high: Const | None = None
     high_open = False
     for fact in facts:
         if fact.op != "range":
             continue
-        if fact.low is not None:
+        if fact.low is not None and not _wider(fact.low, low, reading, below=True):
             low = fact.low
-        if fact.high is not None:
+        if fact.high is not None and not _wider(fact.high, high, reading, below=False):
             high, high_open = fact.high, fact.high_open
     return low, high, high_open
+
+
+def _wider(bound: Const, known: Const | None, reading: Reading, *, below: bool) -> bool:
+    """Whether a bound leaves more than one that is known already."""
+    if known is None or bound.text is None or known.text is None:
+        return False
+    times = (moment(bound.text), moment(known.text))
+    if times[0] is None or times[1] is None:
+        return False
+    reading.bind(bound)
+    reading.bind(known)
+    return times[0][0] < times[1][0] if below else times[0][0] > times[1][0]
 
 
 def _span_of_unit(block: Block) -> Span | None:
@@ -414,7 +457,7 @@ def _span_of_unit(block: Block) -> Span | None:
 
 def _scope(evidence: _Evidence) -> Scope:
     items = _selection(evidence, ITEM_ROLES)
-    if items is None or items.kind == "all":
+    if items is None or items.kind == "all" or _only_chosen(evidence):
         classes = _selection(evidence, CLASS_ROLES)
         if classes is not None and classes.kind != "all":
             items = Selection("class", classes.values)
@@ -428,6 +471,9 @@ def _scope(evidence: _Evidence) -> Scope:
 
 def _selection(evidence: _Evidence, roles: frozenset[str]) -> Selection | None:
     facts = evidence.facts_on(roles)
+    # A sub-select that chose them by a name, a code: this tells which.
+    told = [fact for fact in facts if fact.op in {"eq", "like"}]
+    facts = told or facts
     values: list[Value] = []
     for fact in facts:
         if fact.op in {"eq", "like"}:
@@ -439,17 +485,10 @@ def _selection(evidence: _Evidence, roles: frozenset[str]) -> Selection | None:
 
 
 def _period(evidence: _Evidence) -> Period | None:
-    low: Const | None = None
-    high: Const | None = None
-    high_open = False
-    for fact in evidence.block.facts:
-        if fact.source.role != "time" or fact.negated:
-            continue
-        if fact.op == "range":
-            low = fact.low or low
-            if fact.high is not None:
-                high, high_open = fact.high, fact.high_open
-        elif fact.op in {"eq", "day"} and len(fact.values) == 1:
+    times = [f for f in evidence.block.facts if f.source.role == "time" and not f.negated]
+    low, high, high_open = _range(times, evidence.reading)
+    for fact in times:
+        if fact.op in {"eq", "day"} and len(fact.values) == 1:
             low = high = fact.values[0]
             high_open = False
     if low is None and high is None:
@@ -483,8 +522,10 @@ def _usage_reasons(evidence: _Evidence, finding: Finding) -> list[Reason]:
             reasons.append(reason(f"shows.{code}", _first(shown)))
         elif _fixed(evidence, roles):
             reasons.append(reason(f"fixes.{code}", _fixed(evidence, roles)[0].span))
-    for code, roles in (("item", ITEM_ROLES), ("class", CLASS_ROLES)):
-        facts = evidence.facts_on(roles)
+    for code, facts in (
+        ("item", evidence.facts_on(ITEM_ROLES)),
+        ("class", _class_facts(evidence)),
+    ):
         if facts:
             reasons.append(reason(f"fixes.{code}", facts[0].span))
     return reasons
