@@ -399,6 +399,11 @@ def head(name: str, comment: str = "") -> str | None:
     return None
 
 
+def lists_drugs(name: str, comment: str) -> bool:
+    """Whether a table lists drugs or consumables, and not all that can be charged."""
+    return head(name, comment) == ITEM and "项目" not in table_text(name, comment)
+
+
 def _last_unknown(name: str) -> bool:
     said = gloss(name.rsplit(".", 1)[-1])
     shorter = gloss(name[:-1]) if name[-1:] in "kK" else None
@@ -422,6 +427,12 @@ def name_role(subject: str) -> str | None:
 TELLING_COLUMN: Final = re.compile(
     r"type|kind|class|categ|cat\d?_|lb$|lx$|dl$|fl$|类|kindcode|origin|source|biz", re.IGNORECASE
 )
+TELLING_COMMENT: Final = re.compile("类型|类别|大类|分类|种类|方式")
+DRUG_MEANING: Final = re.compile(
+    "^(西药|中药|中成药|草药|中草药|药品|耗材|卫材|材料|卫生材料|高值)"
+)
+USE_OF_STOCK: Final = re.compile("发药|领用|领药|消耗|使用|处方|医嘱|摆药|病区|科室领|退药")
+WAITING: Final = re.compile("^(未|待|新开|新|等待|申请|排队|已收费未)")
 _DRUG_VALUE: Final = re.compile(
     r"^(PHA.*|DRUG.*|MED(ICINE|ICATION)?|RX|W?CM?_?DRUG|西药.*|中药.*|中成药.*|中草药.*|草药.*|药品.*|.*药费"
     r"|HERB.*|CONSUM.*|MATERIAL.*|SUPPLY|耗材.*|卫材.*|.*材料费?|HC|YP|XY|ZCY|ZY|CY|WC)$",

@@ -24,7 +24,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from qingfang.understand.discovery import lexicon, sources
+from qingfang.understand.discovery import lexicon, sources, values
 from qingfang.understand.discovery.facts import Column, Schema, Table
 from qingfang.understand.discovery.lexicon import Reading
 
@@ -133,6 +133,7 @@ def propose(schema: Schema) -> Proposal:
                 reason = f"{source} 里称作「{alias}」"
                 said_so = fitted._replace(confidence=fitted.confidence * 0.9, reason=reason)
                 _add(proposal, column.table, column.name, said_so)
+    _refer(proposal)
     for _ in range(_ROUNDS):
         learned = _carry(proposal)
         for one, other, source in told.joined:
@@ -141,6 +142,7 @@ def propose(schema: Schema) -> Proposal:
         if not learned:
             break
     for name, table in schema.tables.items():
+        _stand_for(proposal, table)
         _line_key(proposal, table, said[name])
         _money(proposal, table)
         proposal.kinds[name] = _kind(proposal, table, said[name])
@@ -345,6 +347,45 @@ def _joined(proposal: Proposal, known: sources.Column, new: sources.Column, sour
     return True
 
 
+def _refer(proposal: Proposal) -> None:
+    """A column whose values are all codes of one kind of list holds such codes."""
+    lists: list[tuple[str, str, str, frozenset[str]]] = []
+    for name, table in proposal.schema.tables.items():
+        for column, members in table.members.items():
+            role = proposal.role(name, column)
+            if role in _LISTED_ROLES and _head(table) is not None:
+                lists.append((role, name, column, members))
+    for name, table in proposal.schema.tables.items():
+        for column in table.sampled:
+            old = proposal.roles[name].get(column)
+            if old is not None and old.confidence >= _CARRIED:
+                continue
+            found = values.telling(values.column(table, column))
+            of = [one for one in lists if one[1] != name and values.is_from(found, one[3])]
+            if len({role for role, *_ in of}) == 1:
+                role, target, code, _members = of[0]
+                reason = f"取样的值都是 {target}.{code} 里的代码"
+                _add(proposal, name, column, Reading(role, _SUGGESTED, reason))
+
+
+_LISTED_ROLES: Final = frozenset({"item_id", "prescriber_id", "department_id", "unit_id"})
+_SUGGESTED: Final = 0.85
+
+
+def _stand_for(proposal: Proposal, table: Table) -> None:
+    """A column that goes one to one with the prescriber tells who it is: a room, a telephone."""
+    doctors = [c for c in table.sampled if proposal.role(table.name, c) == "prescriber_id"]
+    for column in table.sampled:
+        old = proposal.roles[table.name].get(column)
+        if column in table.key or column in doctors[:1]:
+            continue
+        if old is not None and old.confidence >= TAKEN and old.role != "prescriber_id":
+            continue
+        if doctors and values.stands_for(table, column, doctors[0]):
+            reason = f"取样里与 {doctors[0]} 一一对应"
+            _add(proposal, table.name, column, Reading("prescriber_id", 0.7, reason))
+
+
 def _owner(proposal: Proposal, table: Table) -> str | None:
     """What who names a line with an item names: its prescription, visit or patient."""
     roles = proposal.taken(table.name)
@@ -510,6 +551,8 @@ def _ask(proposal: Proposal, table: Table, said: frozenset[str]) -> None:
     roles = proposal.taken(table.name)
     if kind in {"usage", "stock"} and roles & {"item_id", "item_name"}:
         _ask_usage_when(proposal, table, kind)
+    if kind == "usage":
+        _ask_open_when(proposal, table)
     if "signin" in said:
         for column in table.columns:
             words = set(lexicon.words(column))
@@ -537,17 +580,61 @@ def _ask(proposal: Proposal, table: Table, said: frozenset[str]) -> None:
 
 
 def _ask_usage_when(proposal: Proposal, table: Table, kind: str) -> None:
+    """Which rows are use of drugs or consumables, from what the categories say of themselves, from
+    the legend in their comment, or from the lists their items are in."""
+    item = next((c for c in table.columns if proposal.role(table.name, c) == "item_id"), None)
+    drugs = _drugs(proposal)
     found = False
     for column in table.columns.values():
-        if not lexicon.TELLING_COLUMN.search(column.name) or len(set(column.samples)) < 2:
+        said = proposal.role(table.name, column.name) == "item_kind"
+        if not said and not lexicon.TELLING_COLUMN.search(column.name):
+            said = bool(lexicon.TELLING_COMMENT.search(column.comment))
+            if not said:
+                continue
+        meant = values.legend(column.comment)
+        use = lexicon.USE_OF_STOCK if kind == "stock" else lexicon.DRUG_MEANING
+        legend = tuple(sorted(value for value, word in meant.items() if use.search(word)))
+        shown = set(column.samples)
+        if legend and len(legend) < len(meant):
+            chosen, reason = legend, "注释写明这些取值是药品耗材的使用"
+        elif (own := lexicon.drug_values(column.samples)) and len(own) < len(shown):
+            chosen, reason = own, "表里混有药品耗材以外的内容，这些取值像药品或耗材"
+        elif kind == "usage" and item is not None and column.name in table.sampled:
+            chosen = values.drug_categories(table, column.name, item, drugs)
+            reason = "取样里这些取值的品种都在药品、耗材字典里，别的都不在"
+        else:
             continue
-        drugs = lexicon.drug_values(column.samples)
-        if drugs and len(drugs) < len(set(column.samples)):
-            values = ", ".join("'" + value.replace("'", "''") + "'" for value in drugs)
-            reason = "表里混有药品耗材以外的内容，这些取值像药品或耗材"
-            text = f"{column.name} IN ({values})"
+        if chosen:
+            text = f"{column.name} IN ({_literals(chosen, column)})"
             proposal.hints.append(Hint(table.name, "usage_when", text, 0.7, reason))
             found = True
     if kind == "stock" and not found:
         reason = "库存台账混有采购、盘点与领用，请写出哪些行是领用"
         proposal.hints.append(Hint(table.name, "usage_when", "", 0.3, reason))
+
+
+def _drugs(proposal: Proposal) -> frozenset[str]:
+    """All codes in the lists of drugs and consumables. A list of charge items holds more."""
+    found: set[str] = set()
+    for name, table in proposal.schema.tables.items():
+        if lexicon.lists_drugs(name, table.comment):
+            for column, members in table.members.items():
+                if proposal.role(name, column) == "item_id":
+                    found |= members
+    return frozenset(found)
+
+
+def _ask_open_when(proposal: Proposal, table: Table) -> None:
+    """Which rows still wait to be worked on, where a comment tells what the states mean."""
+    for column in table.columns.values():
+        meant = values.legend(column.comment)
+        waiting = tuple(sorted(v for v, word in meant.items() if lexicon.WAITING.search(word)))
+        if waiting and len(waiting) < len(meant):
+            reason = f"注释写明这些取值是{'、'.join(meant[v] for v in waiting)}"
+            text = f"{column.name} IN ({_literals(waiting, column)})"
+            proposal.hints.append(Hint(table.name, "open_when", text, 0.6, reason))
+
+
+def _literals(chosen: tuple[str, ...], column: Column) -> str:
+    numbers = shape(column.type) in {"integer", "decimal"} and all(v.isdigit() for v in chosen)
+    return ", ".join(v if numbers else "'" + v.replace("'", "''") + "'" for v in chosen)
