@@ -238,3 +238,39 @@ def test_drugs_among_other_charges_are_asked_about_and_never_taken_unasked():
 )
 def test_pinyin_is_cut_without_a_rest(name, cut):
     assert lexicon.pinyin(name) == cut
+
+
+@pytest.mark.parametrize(
+    ("comment", "role"),
+    [
+        ("就诊/住院科室id", "department_id"),
+        ("门诊号/流水号", "visit_id"),
+        ("创建/录入时间", "time"),
+        ("第一执行人姓名", None),
+        ("第一执行人ID", "operator_id"),
+        ("中草药脚注代码（煎法）", None),
+        ("业务类型：021 病区发药", None),
+        ("发生日期", "time"),
+        ("出生日期", None),
+        ("drug code", "item_id"),
+    ],
+)
+def test_what_a_comment_says(comment, role):
+    assert [r.role for r in lexicon.read_comment(comment)] == ([role] if role else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("KDYSDM", "开单医生代码"),
+        ("DoctorInCharge", "医生主治医生"),
+        ("yaopin_bianma", "药品编码"),
+        ("ks_id", "科室标识"),
+        ("charge_code", "费用代码"),
+        ("date_of_birth", "时间出生日期"),
+        ("zzqq", None),
+    ],
+)
+def test_a_name_is_put_into_chinese(name, text):
+    found = lexicon.gloss(name)
+    assert (found.text if found else None) == text

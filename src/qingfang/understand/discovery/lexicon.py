@@ -79,13 +79,14 @@ _COLUMN: Final[tuple[tuple[re.Pattern[str], str, float], ...]] = tuple(
     for pattern, role, confidence in (
         # --- no role, whatever else the phrase holds
         (r"处方权|诊断|密码|摘要|电话|手机|地址|性别|年龄|备注|说明|频次|频率|用法|途径|剂型|职称|岗位|专业|排序", "", 0.9),
-        (r"拼音|五笔|输入码|助记|首字母|批号|批次|供应商|供货|位置|有效期|失效|效期|出生|(?<!发)生日|生产日期", "", 0.9),
+        (r"脚注|不良|医技|危急|拼音|五笔|输入码|助记|首字母|批号|批次|供应商|供货|位置|有效期|失效|效期|出生|(?<!发)生日|生产日期", "", 0.9),
         (r"单位$|单位(代码|编码|名称)|单价|价格|零售价|进价|批发价|税率|比率|发票|收据|单据|皮试|天数|帖数|付数|次数|人数", "", 0.9),
         (r"(日期|时间|年月|月份)(时间)?$", "time", 0.92),
         (r"护士|护理级别|执业证|注册证|(医院|机构)" + _ID + r"$|机构名称|子号|费用审核|支付", "", 0.9),
         (r"(处方|医嘱)明细" + _ID + "$", "prescription_id", 0.6),
         (r"(明细(主)?|发药|发药单|摆药单)" + _ID + r"$", "", 0.9),
         (r"(病人|患者|操作员|操作人|录入人|收费员|用户|病区|护理单元|药房|药库|库房|仓库|库位|窗口|发药人).{0,3}" + _NAME + "$", "", 0.9),
+        (r"(执行|录入|创建|修改|审核|核对|打印|取消|停止|收费|发药|配药|退药)(人|员|者|护士).{0,2}" + _NAME + "$", "", 0.9),
         (r"高值.*(标志|标识)$|是否高值|高值$", "item_kind", 0.85),
         (r"(麻精|精麻|毒麻|麻醉精神|基本药物|抗菌药?物?|抗生素|药理|毒理|管制).{0,3}(标志|级别|分类|类别|代码|类型|属性)?", "item_class", 0.88),
         (r"厂家|厂商|生产企业|制造商", "item_class", 0.8),
@@ -147,7 +148,7 @@ _COLUMN: Final[tuple[tuple[re.Pattern[str], str, float], ...]] = tuple(
 )  # fmt: skip
 
 # What follows explains the values: 业务类型：021 病区发药.
-_EXPLANATION: Final = re.compile(r"[：:（(，,；;/]|\s-\s")
+_EXPLANATION: Final = re.compile(r"[：:（(，,；;]|\s-\s")
 _CJK: Final = re.compile(r"[\u4e00-\u9fff]")
 _CAMEL: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[\u4e00-\u9fff]+")
 _PHRASES: Final = (
@@ -280,6 +281,8 @@ def read_comment(text: str) -> list[Reading]:
     text = text.strip()
     shown = f"注释为「{text[:30]}」"
     text = _EXPLANATION.split(text, maxsplit=1)[0].strip() or text
+    # Of 就诊/住院科室id the longest part has the attribute.
+    text = max(text.split("/"), key=len)
     if _CJK.search(text):
         return _read(text.replace(" ", ""), shown, 1.0)
     said = gloss(text)
