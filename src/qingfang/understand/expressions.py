@@ -108,8 +108,10 @@ def _children(node: exp.Expr, scope: Scope, skip: str = "") -> Flow:
     """The parts together. Long chains of operators are left-deep trees: walked down, not in."""
     total = NOTHING
     while isinstance(node, exp.Binary) and not isinstance(node, (exp.Dot, exp.Func)) and not skip:
-        total = total | flow(node.right, scope)
-        left = node.left
+        right, left = node.args.get("expression"), node.args.get("this")
+        if not isinstance(right, exp.Expr) or not isinstance(left, exp.Expr):
+            break  # a text cut short can leave an operator with one side
+        total = total | flow(right, scope)
         if type(left) is not type(node):
             return (total | flow(left, scope)).derived()
         node = left
@@ -223,9 +225,8 @@ def function(node: exp.Expr, name: str, scope: Scope) -> Flow:
     """A call of a function the parser does not know."""
     walker = scope.walker
     arguments = union(flow(part, scope) for part in node.expressions)
-    body = walker.catalogue.procedure(name) or walker.state_function(name)
-    if body is not None:
-        return arguments.derived() | walker.body_flow(name, body, node, scope)
+    if walker.has_body(name):
+        return arguments.derived() | walker.body_flow(name, node, scope)
     last = name.rsplit(".", maxsplit=1)[-1]
     if last in REMOTE:
         return arguments.derived() | walker.remote_flow(node, scope)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qingfang.understand.statement import Statement
 
 _TEXTS = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING})
-_OTHERS_TEXTS = frozenset({"PROCESSLIST", "BINLOG", "RELAYLOG"})
+_OTHERS_TEXTS = frozenset({"PROCESSLIST", "BINLOG", "RELAYLOG", "ENGINE"})
 
 
 def supplied(statement: Statement) -> bool:
@@ -34,6 +34,32 @@ def supplied(statement: Statement) -> bool:
     return False
 
 
+# ------------------------------------------------------------------ Oracle
+
+
+def with_functions(statement: Statement) -> None:
+    """`WITH FUNCTION f … END; SELECT f(x) …`: a query that brings its functions along."""
+    tokens = statement.piece.tokens
+    ends = [n for n, token in enumerate(tokens) if token.token_type is TokenType.SEMICOLON]
+    if not ends:
+        statement.problem("unparsed")
+        return
+    heads = [
+        n
+        for n in range(1, ends[-1])
+        if tokens[n].text.upper() in {"FUNCTION", "PROCEDURE"} and (n == 1 or n - 1 in ends)
+    ]
+    for head, following in zip(heads, [*heads[1:], ends[-1] + 1], strict=True):
+        start, end = tokens[head].start, tokens[following - 1].end + 1
+        name = tokens[head + 1].text.lower()
+        statement.walker.local[name] = f"CREATE {statement.sql[start:end]}"
+    query = dialects.parse(tokens[ends[-1] + 1 :], statement.sql, statement.dialect)
+    if isinstance(query, exp.Query):
+        statement.query(query, statement.scope())
+    else:
+        statement.problem("unparsed")
+
+
 # ------------------------------------------------------------------ MySQL
 
 
@@ -42,6 +68,8 @@ def _mysql(statement: Statement, verb: str, words: list[str]) -> bool:
         _handler(statement, words)
     elif verb == "DO":
         _values(statement, [statement.piece.tokens[1:]])
+    elif verb == "SET" and words[1:2] == ["PASSWORD"]:
+        statement.problem("grant")
     elif verb == "SET" and _asks(statement.piece.tokens):
         _values(statement, _assigned(statement.piece.tokens[1:]))
         statement.result.delivery = "stored"
@@ -118,57 +146,10 @@ def _values(statement: Statement, values: list[list[Token]]) -> None:
 
 
 def _tsql(statement: Statement, verb: str, words: list[str]) -> bool:
-    tokens = statement.piece.tokens
     if verb == "DBCC":
         if words[1:2] and words[1].lower() in HARMLESS_DBCC:
             return True
         statement.problem("server")
         return True
-    if verb in {"EXEC", "EXECUTE"}:
-        tokens = tokens[1:]
-    elif not verb.lower().startswith(("sp_", "xp_")):
-        return False
-    name, rest = _called(tokens)
-    if name in PROCEDURES_ABOUT_OBJECTS and statement.catalogue.procedure(name) is None:
-        return True
-    if name in {"sp_add_jobstep", "sp_update_jobstep"}:
-        _job(statement, rest)
-        return True
-    return False
-
-
-def _called(tokens: list[Token]) -> tuple[str, list[Token]]:
-    """The procedure's own name, and what is handed to it."""
-    name, at = "", 0
-    while at < len(tokens):
-        name = tokens[at].text.lower()
-        at += 1
-        dots = 0
-        while at < len(tokens) and tokens[at].token_type is TokenType.DOT:
-            dots, at = dots + 1, at + 1
-        if not dots:
-            break
-    return name, tokens[at:]
-
-
-def _job(statement: Statement, arguments: list[Token]) -> None:
-    """A step of an agent job: its text is stored, to be run later. One for another subsystem than
-    T-SQL is a program."""
-    given: dict[str, Token] = {}
-    for at in range(len(arguments) - 2):
-        if arguments[at + 1].token_type is TokenType.EQ:
-            given[arguments[at].text.lower()] = arguments[at + 2]
-        elif (
-            arguments[at].token_type is TokenType.COLON
-            and arguments[at + 2].token_type is TokenType.EQ
-            and at + 3 < len(arguments)
-        ):
-            name = arguments[at + 1].text.lower().removeprefix(dialects.BIND)
-            given[name.split("_", 1)[-1]] = arguments[at + 3]
-    command, subsystem = given.get("command"), given.get("subsystem")
-    foreign = subsystem is not None and subsystem.text.upper() != "TSQL"
-    if command is None or command.token_type not in _TEXTS or foreign:
-        statement.problem("opaque_body")
-        return
-    statement.again(command.text, None)
-    statement.result.delivery = "stored"
+    # EXEC may be left out before the first of a batch.
+    return verb.lower() in PROCEDURES_ABOUT_OBJECTS

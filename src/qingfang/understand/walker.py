@@ -53,7 +53,12 @@ class Walker:
         self.depth = 0
         self._groups = 0
         self.bodies: list[str] = []
+        # Nodes of trees copied for bodies, and arguments of their calls that stand outside them.
+        self.copied = 0
+        self.outside = 0
         self.world: Mapping[str, Made] | None = None
+        # Functions that the statement itself brings along.
+        self.local: dict[str, str] = {}
 
     def spend(self, steps: int = 1) -> None:
         self._steps += steps
@@ -472,11 +477,18 @@ class Walker:
     # -------------------------------------------------------------- stored bodies
 
     def state_function(self, name: str) -> str | None:
+        own = self.local.get(name)
+        if own is not None:
+            return own
         return self.state.function(name) if self.state is not None else None
 
-    def body_flow(self, name: str, body: str, node: exp.Expr, scope: Scope) -> Flow:
-        """What a function's value shows: all that its body reads."""
-        return bodies.body_flow(self, name, body, node, scope)
+    def has_body(self, name: str) -> bool:
+        """Whether the source of a function is known."""
+        return bodies.source_of(self, name) is not None
+
+    def body_flow(self, name: str, node: exp.Expr, scope: Scope) -> Flow:
+        """What a function's value shows: all that its body hands on."""
+        return bodies.body_flow(self, name, node, scope)
 
     def remote_flow(self, node: exp.Expr, scope: Scope) -> Flow:
         """What the rows show of a SQL text handed to a function that runs it."""
