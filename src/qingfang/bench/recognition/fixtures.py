@@ -12,11 +12,12 @@ A file holds techniques:
 The first text is for all dialects unless `@text` names some; each further `@text [dialects]` is a
 variant. Placeholders are those of `schema`. Directives before a text's first statement:
 
-`@expect WORDS` the strongest meaning a statement must have: disclosure, grain, subtype, `stored`;
+`@expect WORDS` the meaning of the last statement: disclosure, grain, subtype, `stored`;
 before the first text it holds for all, inside a text for this one · `@session WORDS` what the
 session (or the person) must have learned by the end · `@label REASON` it cannot be executed here:
 the truth is this label · `@procedure NAME`, `@view NAME` (the text up to the next directive or `;;`
-goes into the catalogue) · `@synonym NAME TARGET` ·
+goes into the catalogue) · `@hex NAME` (the text after it, rendered, as hexadecimal digits where the
+statements say `{NAME}`) · `@synonym NAME TARGET` ·
 `@only KIND : REASON` (for all texts before the first, for this text inside one) · before the first
 text also `@not DIALECT… : REASON` (makes no sense there) and `@context WHY` a look-alike is allowed.
 
@@ -99,6 +100,7 @@ class _Text:
     kinds: tuple[Kind, ...] = KINDS
     procedures: list[tuple[str, str]] = field(default_factory=list)
     views: list[tuple[str, str]] = field(default_factory=list)
+    hexes: list[tuple[str, str]] = field(default_factory=list)
     synonyms: list[tuple[str, str]] = field(default_factory=list)
     statements: list[_Statement] = field(default_factory=list)
 
@@ -138,7 +140,7 @@ class Technique:
                 number,
                 of.dialect,
                 kind,
-                tuple(_steps(text.statements, of, kind)),
+                tuple(_steps(text, of, kind)),
                 text.expect or self.expect,
                 text.session,
                 text.label,
@@ -150,16 +152,20 @@ class Technique:
             raise FixtureError(f"{self.file}:{text.line}: {error}") from None
 
 
-def _steps(statements: list[_Statement], of: Schema, kind: Kind) -> Iterator[Step]:
+def _steps(text: _Text, of: Schema, kind: Kind) -> Iterator[Step]:
     after, given = 0, {"session": "s", "operator": ""}
-    for statement in statements:
-        after = int(statement.given.pop("at")) if "at" in statement.given else after
+    hexes = {name: render(body, of, kind).strip().encode().hex() for name, body in text.hexes}
+    for statement in text.statements:
         given |= statement.given
+        after = int(statement.given.get("at", after))
+        whole = statement.sql
+        for name, digits in hexes.items():
+            whole = whole.replace(f"{{{name}}}", digits.upper())
         for n in range(1, statement.each + 1) if statement.each else (0,):
             binds = None
             if statement.binds:
                 binds = tuple(json.loads(render(_numbered(statement.binds, n), of, kind)))
-            sql = render(_numbered(statement.sql, n), of, kind)
+            sql = render(_numbered(whole, n), of, kind)
             yield Step(sql, after, given["session"], given["operator"], binds)
             after += statement.gap
 
@@ -270,9 +276,9 @@ class _Reader:
             technique.expect = rest
         elif word in {"expect", "session", "label"}:
             setattr(self.text(number), word, rest)
-        elif word in {"procedure", "view"}:
+        elif word in {"procedure", "view", "hex"}:
             text = self.text(number)
-            self.into = text.procedures if word == "procedure" else text.views
+            self.into = {"procedure": text.procedures, "view": text.views, "hex": text.hexes}[word]
             self.into.append((rest, ""))
         elif word == "synonym":
             name, target = rest.split()

@@ -15,7 +15,7 @@ Placeholders: `{rx}` a table · `{rx.doctor}` a column · `{all}` the union view
 lines · `{order.is:y}` the predicate on alias y that the row is this kind of item · `{rx.open:c}`
 still to be worked on · `{item1}` `{doctor2}` `{dept1}` `{patient3}` `{rx5#}` … a quoted code ·
 `{item1!}` the code bare · `{name1}` the item's name · `{class1}` a class of items ·
-`{day:2026-01-31}` a date.
+`{day:2026-01-31}` a date · `{padding}` 64 KiB of text for a comment.
 """
 
 from __future__ import annotations
@@ -230,6 +230,8 @@ def _filled(token: str, of: Schema, kind: Kind) -> str:
         return list(of.histories)[KINDS.index(kind)]
     if re.fullmatch(r"name\d+", word):
         return literal(item_name(kind, int(word[4:])))
+    if word == "padding":
+        return "填充 " * 22_000
     if word == "class1":
         return literal(of.class_name)
     name, dot, column = word.partition(".")

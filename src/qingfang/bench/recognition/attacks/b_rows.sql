@@ -19,7 +19,7 @@ JOIN {drug} d ON d.{drug.item} = m.{line.item}
 WHERE d.{drug.name} = {name1}
 
 == T20 只取代码，字典另查 | codes only, dictionaries fetched separately
-@expect usage detail item
+@expect none
 @session usage detail
 SELECT c.{rx.doctor}, m.{line.item}, m.{line.qty}
 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
