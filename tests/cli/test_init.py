@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from qingfang import config as configuration
 from qingfang.cli.init import command
+from qingfang.cli.reset_password import command as reset_password
 from qingfang.postgres import Server, free_port
 from qingfang.understand.catalogue import load
 from tests.support.servers import Http, Smtp
@@ -230,3 +231,31 @@ def test_an_edited_review_is_applied(place: Place) -> None:
     wrong = place.init("--dsn", place.dsn, "--apply", str(kept), "--yes")
     assert wrong.exit_code == 2
     assert "his.review.txt:1" in wrong.stderr
+
+
+def test_a_security_administrator_who_is_locked_out_gets_in_from_the_terminal(place: Place) -> None:
+    made = place.init(*place.options(), *accounts(*ACCOUNTS), "--yes", "--json")
+    first = {a["staff_number"]: a["password"] for a in json.loads(made.stdout)["accounts"]}
+    with psycopg.connect(place.own) as own:
+        before = dict(own.execute("SELECT staff_number, password FROM people_person").fetchall())
+
+    def reset(*arguments: str) -> Result:
+        return CliRunner().invoke(reset_password, ["--config", str(place.file), *arguments])
+
+    told = reset("X001", "--json")
+    assert told.exit_code == 0, told.output
+    password = json.loads(told.stdout)["password"]
+    assert password not in first.values()
+    with psycopg.connect(place.own) as own:
+        after = dict(own.execute("SELECT staff_number, password FROM people_person").fetchall())
+        (act,) = own.execute(
+            "SELECT actor, target, facts FROM people_act WHERE kind = 'password.reset'"
+        ).fetchall()
+    assert {n for n in after if after[n] != before[n]} == {"X001"}
+    assert act == ("", "X001", {"asked_at": "terminal"})
+    # Nobody else's: whoever runs the machine must not become the discipline office.
+    for other in ("J001", "J002", "nobody"):
+        refused = reset(other)
+        assert refused.exit_code == 2
+        assert other in refused.output
+    assert reset("X001", "--config", str(place.folder / "missing.toml")).exit_code == 2

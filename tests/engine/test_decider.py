@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from qingfang.engine.supervisor import Supervisor
 from qingfang.events import Connection, Event, Verdict
 from qingfang.judge import snapshot as snapshots
 from qingfang.judge.snapshot import RouteMode, Snapshot
-from qingfang.record.client import now_us
+from qingfang.record.client import Recordable, now_us
 from qingfang.record.entries import Act
 from qingfang.record.reading import records
 from qingfang.record.recorder import Recorder
@@ -224,3 +225,85 @@ def test_what_is_too_much_to_read_is_alerted_and_denied_to_strangers(
     assert observed.reasons
     # It answered every time, and is still the one that was started: within time and memory.
     assert len({pid for _verdict, pid in answers.values()}) == 1
+
+
+class Hooked(Recorder):
+    """Does something after an event has been recorded and before whoever asked knows it."""
+
+    then: Callable[[], None] | None = None
+
+    async def record(self, event: Recordable) -> int:
+        seq = await super().record(event)
+        if self.then is not None:
+            self.then()
+        return seq
+
+
+def late(folder: Path, orders: list[list[str]]) -> list[Event]:
+    """Play, for each order, one statement whose verdict comes late; the events of the ledger.
+    Steps: `given up` (or so `while recording`), `outcome` (with how it ended after a colon),
+    `verdict` (awaited to its end)."""
+    file = folder / "qingfang.toml"
+    file.write_text(CONFIG.format(state=folder, run=folder), encoding="utf-8")
+    (folder / "catalogue.json").write_text(json.dumps(CATALOGUE), encoding="utf-8")
+    config = configuration.read(file)
+    closed.close(config)
+
+    async def work() -> None:
+        boss = Supervisor()
+        try:
+            for service in house.services(config, file, console=False)[:3]:
+                await boss.start(service)
+            recorder = Hooked(folder / "ledger.sock", "gateway/his")
+            await recorder.start()
+            decider = Decider(config, config.route[0], recorder)
+            for number, steps in enumerate(orders, 1):
+                connection = Connection(
+                    *(f"c{number}", "site", "node-1", "gateway", "pg", "127.0.0.1:5432"),
+                    "10.0.0.1:999",
+                    opened_us=AT_US,
+                    account="app",
+                )
+                decider.opened(connection, Leg("127.0.0.1:1", 1))
+                statement = Statement(1, AT_US + number, "query", FIGURES)
+                coming = decider.decide(connection, statement)
+                assert isinstance(coming, Awaitable)
+                task = asyncio.ensure_future(coming)
+                for step in steps:
+                    if step == "verdict":
+                        await task
+                    elif step == "given up":
+                        decider.given_up(connection, statement)
+                    elif step == "given up while recording":
+                        recorder.then = partial(decider.given_up, connection, statement)
+                    else:
+                        end = step.partition(":")[2]
+                        outcome = Outcome(1, AT_US + number, number, 0, end)
+                        decider.completed(connection, statement, None, outcome)
+                decider.closed(connection)
+            await decider.close()
+            await recorder.close()
+        finally:
+            await boss.stop()
+
+    asyncio.run(work())
+    entries = [entry.value for entry in records(folder / "ledger")]
+    return [e for e in entries if isinstance(e, Event)]
+
+
+def test_a_verdict_that_comes_late_is_recorded_once_with_what_was_done(tmp_path: Path) -> None:
+    orders = [
+        ["given up", "outcome:complete", "verdict"],
+        ["given up", "verdict", "outcome:complete"],
+        ["given up", "outcome:denied", "verdict"],
+        # The verdict was being recorded when the budget was over.
+        ["given up while recording", "verdict", "outcome:complete"],
+    ]
+    events = late(tmp_path, orders)
+    assert [(e.connection, e.answered_as, e.rows) for e in sorted(events, key=lambda e: e.at)] == [
+        ("c1", "forwarded", 1),
+        ("c2", "forwarded", 2),
+        ("c3", "denied", 3),
+        ("c4", "forwarded", 4),
+    ]
+    assert {e.verdict for e in events} == {"alert"}

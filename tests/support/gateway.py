@@ -32,6 +32,7 @@ class Notes(Decider):
         self.refusals: list[tuple[str, str]] = []
         self.intervals: list[Unjudged] = []
         self.gone: set[str] = set()
+        self.late: list[str] = []
         self.changed = threading.Condition()
 
     def opened(self, connection: Connection, leg: Leg) -> None:
@@ -45,6 +46,9 @@ class Notes(Decider):
 
     def decide(self, connection: Connection, statement: Statement) -> Verdict | Awaitable[Verdict]:
         return self.rule(statement)
+
+    def given_up(self, connection: Connection, statement: Statement) -> None:
+        self.late.append(statement.sql)
 
     def completed(
         self,

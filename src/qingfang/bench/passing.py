@@ -25,6 +25,9 @@ class PassAll(Decider):
     def decide(self, connection: Connection, statement: Statement) -> Verdict:
         return _PASS
 
+    def given_up(self, connection: Connection, statement: Statement) -> None:
+        pass
+
     def completed(
         self,
         connection: Connection,

@@ -64,9 +64,21 @@ class _Pending:
         self.seq: int = 0
 
 
+class _Late:
+    """A statement that was answered by the failure policy while its verdict was awaited: whichever
+    of judgement and outcome comes first waits here for the other."""
+
+    __slots__ = ("outcome", "pending")
+
+    def __init__(self) -> None:
+        self.pending: _Pending | None = None
+        self.outcome: Outcome | None = None
+
+
 class _Session:
     __slots__ = (
-        *("connection", "leg", "one", "operator", "own", "others", "signed_in", "signed_name"),
+        *("connection", "late", "leg", "one", "operator", "own", "others", "signed_in"),
+        "signed_name",
         *("transaction", "written_name"),
     )
 
@@ -85,6 +97,7 @@ class _Session:
         # Statements under way: mostly it is one at a time, which needs no dictionary.
         self.one: _Pending | None = None
         self.others: dict[int, _Pending] = {}
+        self.late: dict[int, _Late] = {}
 
     def begin(self, pending: _Pending) -> None:
         if self.one is None:
@@ -268,24 +281,47 @@ class Decider(contract.Decider):
         statement: Statement,
         found: Found | None,
     ) -> Verdict:
+        try:
+            pending = await self._judged(session, connection, statement, found)
+        except BaseException:
+            late = session.late.pop(statement.number, None)
+            if late is not None and late.outcome is not None:
+                self._go(self._late(session, connection, statement, late.outcome))
+            raise
+        late = session.late.get(statement.number)
+        if late is None:
+            session.begin(pending)
+        elif late.outcome is None:
+            late.pending = pending
+        else:
+            del session.late[statement.number]
+            self._belated(connection, statement, pending, late.outcome)
+        return PASS if pending.told is None else pending.told.verdict
+
+    async def _judged(
+        self,
+        session: _Session,
+        connection: Connection,
+        statement: Statement,
+        found: Found | None,
+    ) -> _Pending:
         statement = happening.written(statement)
         if found is None:
             found = await self._analysed(session, connection, statement)
             if found.quiet and not statement.doubt:
-                session.begin(_Pending(statement.number, found, None, session.operator))
-                return PASS
+                return _Pending(statement.number, found, None, session.operator)
             if _only_work(found.meaning) and not statement.doubt:
-                return await self._work(session, connection, statement, found)
+                await self._learn(session, connection, statement, found)
+                return _Pending(statement.number, found, None, session.operator)
         told = await self._asked(session, connection, statement, found)
         pending = _Pending(statement.number, found, told, session.operator)
-        session.begin(pending)
-        if told.verdict.decision in _DURABLE:
+        if told.verdict.decision in _DURABLE and statement.number not in session.late:
             answered: Answered = "denied" if told.verdict.decision == "deny" else "forwarded"
             event = happening.event_of(
                 connection, statement, told, found.template.digest.hex(), answered=answered
             )
             pending.seq = await self._recorder.record(event)
-        return told.verdict
+        return pending
 
     async def _analysed(
         self, session: _Session, connection: Connection, statement: Statement
@@ -328,6 +364,11 @@ class Decider(contract.Decider):
         except (ipc.Unavailable, ipc.Refusal) as error:
             log.warning("work could not be told to the judge: %s", error)
 
+    def given_up(self, connection: Connection, statement: Statement) -> None:
+        session = self._sessions.get(connection.id)
+        if session is not None:
+            session.late[statement.number] = _Late()
+
     def completed(
         self,
         connection: Connection,
@@ -336,6 +377,14 @@ class Decider(contract.Decider):
         outcome: Outcome,
     ) -> None:
         session = self._sessions.get(connection.id)
+        late = session.late.get(statement.number) if session is not None and session.late else None
+        if session is not None and late is not None:
+            if late.pending is None:
+                late.outcome = outcome
+            else:
+                del session.late[statement.number]
+                self._belated(connection, statement, late.pending, outcome)
+            return
         pending = session.end(statement.number) if session is not None else None
         if session is None or pending is None or verdict is None:
             self._go(self._late(session or _Session(connection), connection, statement, outcome))
@@ -358,6 +407,34 @@ class Decider(contract.Decider):
             self._recorder.later(happening.event_of(connection, statement, told, digest, outcome))
         else:
             self._note(connection, statement, pending, outcome)
+
+    def _belated(
+        self, connection: Connection, statement: Statement, pending: _Pending, outcome: Outcome
+    ) -> None:
+        """Record what was judged after the failure policy had answered: what was done with the
+        statement is what the policy did, whatever the verdict."""
+        told = pending.told
+        if told is None or told.verdict.decision == "pass":
+            self._note(connection, statement, pending, outcome)
+            return
+        answered: Answered = "denied" if outcome.end == "denied" else "forwarded"
+        if pending.seq:
+            self._recorder.later(
+                Completed(
+                    pending.seq,
+                    outcome.rows if outcome.rows >= 0 else None,
+                    outcome.bytes if outcome.bytes >= 0 else None,
+                    happening.error_of(outcome),
+                    happening.took_ms(statement, outcome),
+                    answered,
+                )
+            )
+            return
+        digest = pending.found.template.digest.hex()
+        statement = happening.written(statement)
+        self._recorder.later(
+            happening.event_of(connection, statement, told, digest, outcome, answered)
+        )
 
     def _note(
         self,
@@ -398,16 +475,8 @@ class Decider(contract.Decider):
         else:
             self._recorder.report_loss("event", 1, _("分析或判断进程长时间不可用"))
             return
-        if told.verdict.decision == "pass":
-            number = statement.number
-            pending = _Pending(number, found, told, session.operator)
-            self._note(connection, statement, pending, outcome)
-            return
-        digest = found.template.digest.hex()
-        answered: Answered = "denied" if outcome.end == "denied" else "forwarded"
-        self._recorder.later(
-            happening.event_of(connection, statement, told, digest, outcome, answered)
-        )
+        pending = _Pending(statement.number, found, told, session.operator)
+        self._belated(connection, statement, pending, outcome)
 
     # -------------------------------------------------------------- blindness
 

@@ -183,9 +183,13 @@ class Judge:
                     known,
                 )
             )
-            decided = rule.enforce if mode == "enforce" else rule.observe
+            enforced = rule.enforce
+            if not itself and self._mingled(who) and _RANK[enforced] > _RANK["alert"]:
+                enforced = "alert"
+                ground = Ground(ground.basis, (*ground.said, say("mingled")), ground.grant)
+            decided = enforced if mode == "enforce" else rule.observe
             decision = max(decision, decided, key=_RANK.__getitem__)
-            would = max(would, rule.enforce, key=_RANK.__getitem__)
+            would = max(would, enforced, key=_RANK.__getitem__)
             severity = max(severity, rule.severity)
             if itself:
                 grant = ground.grant
@@ -241,6 +245,14 @@ class Judge:
             at_us=at_us,
             calendar=self.directory.snapshot.calendar,
         )
+
+    def _mingled(self, who: Who) -> bool:
+        """Whether what adds up here may be the work of several people: it is not known who sends,
+        nor from which seat. Then it is told, and nobody's work is stopped for another's."""
+        if who.operator is not None and who.operator.confidence >= grants.SURE:
+            return False
+        terminal = self.directory.terminals.get(who.terminal.value) if who.terminal else None
+        return terminal is None or terminal.role == "server"
 
     def _mode(self, connection: Connection) -> Mode:
         if connection.source != "gateway":

@@ -70,6 +70,7 @@ REASONS: dict[str, str] = {
     "unknown-program": "程序没有登记（{program}）",
     "retry-after-denial": "刚被拦截不久，又换了写法来查",
     "bulk-rows": "返回了 {rows} 行",
+    "mingled": "说不准是一个人还是几个人凑到一起的：不知道操作人，也不知道是哪台终端，所以只告警、不拦截",
     # mode
     "observed": "本线路只观察：若已启用拦截，这条语句会被{would}",
 }

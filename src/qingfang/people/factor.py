@@ -145,10 +145,15 @@ def reset(person: Person, *, by: Person, request: HttpRequest | None = None) -> 
     if by.pk == person.pk:
         raise NotAllowed(_("自己的动态码须由另一位安全管理员重置。"))
     with transaction.atomic():
-        person.totp_secret, person.totp_step = b"", 0
-        person.save(update_fields=["totp_secret", "totp_step"])
-        RecoveryCode.objects.filter(person=person).delete()
+        forget(person)
         acts.record("factor.reset", request=request, person=by, target=person.staff_number)
+
+
+def forget(person: Person) -> None:
+    """Take the second factor away; recording it is the caller's, in the same transaction."""
+    person.totp_secret, person.totp_step = b"", 0
+    person.save(update_fields=["totp_secret", "totp_step"])
+    RecoveryCode.objects.filter(person=person).delete()
 
 
 def required_roles() -> frozenset[str]:

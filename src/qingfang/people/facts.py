@@ -29,6 +29,7 @@ LABELS: dict[str, Any] = {
     "address": _("IP 地址"),
     "after": _("改为"),
     "after_minutes": _("几分钟无人应答后通知"),
+    "asked_at": _("在哪里办理"),
     "before": _("原为"),
     "body": _("登记内容"),
     "change": _("登记变更编号"),
@@ -128,6 +129,7 @@ def changed(value: Any) -> object:
 
 declare("role", _role)
 declare("factor", {"totp": _("动态码"), "recovery": _("恢复码")})
+declare("asked_at", {"terminal": _("服务器的终端")})
 declare("since", _moment)
 declare("until", _moment)
 declare("fields", _fields)

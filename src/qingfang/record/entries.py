@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from qingfang.events import Brief, Connection, Event, Template
+from qingfang.events import Answered, Brief, Connection, Event, Template
 
 
 class Completed(Struct, frozen=True):
     """How a statement ended whose event was recorded before its answer. `seq` is the event's;
-    unknown counts are None."""
+    unknown counts are None. `answered` is what was done with it when that is not what the event
+    says: its verdict came too late."""
 
     seq: int
     rows: int | None = None
     bytes: int | None = None
     error: str | None = None
     took_ms: float | None = None
+    answered: Answered | None = None
 
 
 class Loss(Struct, frozen=True):

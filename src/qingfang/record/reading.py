@@ -39,7 +39,12 @@ def records(folder: Path, first: int = 1, *, briefs: bool = True) -> Iterator[En
 
 def complete(event: Event, end: Completed) -> Event:
     return msgspec.structs.replace(
-        event, rows=end.rows, bytes=end.bytes, error=end.error, took_ms=end.took_ms
+        event,
+        rows=end.rows,
+        bytes=end.bytes,
+        error=end.error,
+        took_ms=end.took_ms,
+        answered_as=end.answered or event.answered_as,
     )
 
 

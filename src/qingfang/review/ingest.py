@@ -140,7 +140,9 @@ class Ingest:
                         "error": _clean(end.error) if end.error else None,
                         "took_ms": end.took_ms,
                     }
-                    alert.save(update_fields=["rows", "bytes", "event"])
+                    if end.answered is not None:
+                        alert.answered_as = alert.event["answered_as"] = end.answered
+                    alert.save(update_fields=["rows", "bytes", "event", "answered_as"])
                     ended += 1
             Position.objects.update_or_create(
                 log=self.log, defaults={"seq": self.position, "at": dt.datetime.now(dt.UTC)}

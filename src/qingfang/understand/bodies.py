@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from qingfang.understand import dialects
-from qingfang.understand.builtin import WHOLE_TABLES
+from qingfang.understand.builtin import LINKED, WHOLE_TABLES
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Flow, Span
 from qingfang.understand.folding import fold
@@ -70,7 +70,11 @@ def remote_blocks(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
     blocks: list[Block] = []
     name = call_name(node).rsplit(".", maxsplit=1)[-1]
     unknown = False
-    for argument in _arguments(node):
+    arguments = _arguments(node)
+    if name in LINKED:
+        # The server's name, or how to reach it, is no text to run.
+        arguments = arguments[-1:]
+    for argument in arguments:
         value = fold(argument, walker.reading, scope.own)
         if value is None or (value.text is None and not value.null):
             unknown = True
@@ -97,16 +101,36 @@ def text_blocks(walker: Walker, text: str, anchor: Span) -> list[Block] | None:
     """The blocks of a SQL text found inside a statement; empty when it is none, None when it is
     SQL that cannot be read as a query."""
     blocks: list[Block] = []
-    for piece in dialects.pieces(text, walker.dialect):
+    home = walker.dialect
+    for dialect in dict.fromkeys((home, "oracle", "mysql", "postgres", "tsql")):
+        # Another server may speak another dialect: the first that reads the text whole.
+        trees = _trees(text, dialect)
+        if trees is not None:
+            break
+    else:
+        return None
+    walker.dialect = dialect
+    try:
+        for node in trees:
+            blocks.extend(walker.query(node, Scope(walker, None, {}, anchor)))
+    finally:
+        walker.dialect = home
+    return blocks
+
+
+def _trees(text: str, dialect: str) -> list[exp.Expr] | None:
+    """The queries of a text; None when it is SQL that cannot be read as queries."""
+    found: list[exp.Expr] = []
+    for piece in dialects.pieces(text, dialect):
         if piece.problem or piece.verb in _CHANGES:
             return None
         if piece.verb not in _QUERIES:
             continue
-        node = dialects.tree(piece, text, walker.dialect)
+        node = dialects.tree(piece, text, dialect)
         if node is None:
             return None
-        blocks.extend(walker.query(node, Scope(walker, None, {}, anchor)))
-    return blocks
+        found.append(node)
+    return found
 
 
 def body_flow(walker: Walker, name: str, body: str, node: exp.Expr, scope: Scope) -> Flow:

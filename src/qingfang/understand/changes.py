@@ -30,27 +30,41 @@ def returning(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
         return _merged(walker, node, output, scope)
     if clause is None:
         return [Block()]
-    target = node.this
+    select = returned_rows(node)
+    if select is None:
+        walker.problem("unparsed", "", node, scope)
+        return [Block()]
+    return walker.select(select, scope)
+
+
+def returned_rows(node: exp.Expr) -> exp.Select | None:
+    """The SELECT that RETURNING or OUTPUT of an UPDATE or DELETE stands for."""
+    target, clause = node.this, node.args.get("returning")
     tables = node.args.get("tables") or []
     if not isinstance(target, exp.Table) and len(tables) == 1:
         target = tables[0]  # T-SQL's DELETE t OUTPUT …
-    froms: list[exp.Expr] = []
-    extra = node.args.get("from_")
-    if extra is not None:
-        froms.append(extra.this)
-        froms.extend(join.this for join in extra.this.args.get("joins") or [])
-    froms.extend(node.args.get("using") or [])
-    if not isinstance(target, exp.Table):
-        walker.problem("unparsed", "", node, scope)
-        return [Block()]
+    if not isinstance(target, exp.Table) or clause is None:
+        return None
+    origin = node.args.get("from_")
+    froms: list[exp.Expr] = [origin.this.copy()] if origin is not None else []
+    froms.extend(part.copy() for part in node.args.get("using") or [])
+    output = [part.copy() for part in clause.expressions]
     _of_target(output, target)
-    select = exp.Select(
+    # T-SQL's `UPDATE a … FROM t a JOIN …`: the target is one of the tables of FROM.
+    if not any(_is_named(part, target.name) for part in froms):
+        froms.insert(0, target.copy())
+    where = node.args.get("where")
+    return exp.Select(
         expressions=output,
-        from_=exp.From(this=target),
-        joins=[exp.Join(this=part) for part in froms],
-        where=node.args.get("where"),
+        from_=exp.From(this=froms[0]),
+        joins=[exp.Join(this=part) for part in froms[1:]],
+        where=where.copy() if where is not None else None,
     )
-    return walker.select(select, scope)
+
+
+def _is_named(item: exp.Expr, name: str) -> bool:
+    joined = [join.this for join in item.args.get("joins") or []]
+    return any(part.alias_or_name.lower() == name.lower() for part in [item, *joined])
 
 
 def _merged(walker: Walker, node: exp.Merge, output: list[exp.Expr], scope: Scope) -> list[Block]:

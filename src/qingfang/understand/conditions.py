@@ -25,7 +25,7 @@ from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, mome
 from qingfang.understand.predicates import Fact, same_value
 
 if TYPE_CHECKING:
-    from qingfang.understand.scope import Scope
+    from qingfang.understand.scope import Name, Scope
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
 _FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {
@@ -98,6 +98,55 @@ def apply(node: exp.Expr, scope: Scope) -> None:
     _all(node, sink)
     scope.draft.facts.extend(sink.facts)
     scope.draft.edges.extend(sink.edges)
+
+
+def apply_where(node: exp.Expr, scope: Scope) -> None:
+    """WHERE, where the old outer joins stand among the rest: Oracle's `a.x = b.x(+)`, which keeps
+    the rows of a, and `(+)` at everything else that is asked of b; T-SQL's `a.x *= b.x`."""
+    if scope.walker.dialect not in _OLD_OUTER_JOINS:
+        apply(node, scope)
+        return
+    losers: dict[str, tuple[Name, list[exp.Expr]]] = {}
+    rest: list[exp.Expr] = []
+    for part in _flat(node, exp.And):
+        loser = _loser(part, scope)
+        if loser is None:
+            rest.append(part)
+            continue
+        bare = part
+        if isinstance(part, exp.NullSafeEQ) and scope.walker.dialect == "tsql":
+            bare = exp.EQ(this=part.left, expression=part.right)
+        losers.setdefault(loser.alias, (loser, []))[1].append(bare)
+    if not losers:
+        apply(node, scope)
+        return
+    for loser, asked in losers.values():
+        group = scope.walker.group()
+        losing = set(loser.instances)
+        scope.draft.lose(losing, group)
+        for part in asked:
+            apply_outer(part, scope, losing, group)
+    for part in rest:
+        apply(part, scope)
+
+
+_OLD_OUTER_JOINS = frozenset({"oracle", "postgres", "tsql"})
+
+
+def _loser(part: exp.Expr, scope: Scope) -> Name | None:
+    """The name whose rows may be missing by this condition, None when it is no outer join's."""
+    if scope.walker.dialect == "tsql":
+        if not isinstance(part, exp.NullSafeEQ):
+            return None
+        marked = [c for c in (part.right,) if isinstance(c, exp.Column)]
+    else:
+        marked = [c for c in part.find_all(exp.Column) if c.args.get("join_mark")]
+    for column in marked:
+        for name in scope.names:
+            alias = column.table.lower()
+            if name.alias == alias if alias else column.name.lower() in name.columns:
+                return name
+    return None
 
 
 def apply_outer(node: exp.Expr, scope: Scope, losing: set[Instance], group: int) -> None:

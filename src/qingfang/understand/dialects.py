@@ -21,6 +21,8 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from qingfang.understand.repairs import oracle_mode, repaired
+
 # The parser's warnings quote the statement, and a statement can hold a person's name.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL + 1)
 
@@ -42,7 +44,7 @@ _OPERANDS = frozenset(
 _COMMANDS = frozenset(
     {
         *(TokenType.COMMAND, TokenType.EXECUTE, TokenType.FETCH, TokenType.SHOW),
-        *(TokenType.RENAME,),
+        *(TokenType.RENAME, TokenType.REPLACE),
     }
 )
 # Objects whose body is a block of statements: their `;` do not end the statement.
@@ -134,6 +136,23 @@ def without_file(piece: Piece) -> list[Token] | None:
 
 def parse(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     """The one tree of these tokens; None when there is none or more than one."""
+    node = _parsed(tokens, sql, dialect)
+    if isinstance(node, exp.MultitableInserts):
+        node = None
+    if node is None and tokens:
+        again = repaired(tokens, dialect)
+        if again is not None:
+            node = _parsed(again, sql, dialect)
+    if node is None and dialect == "postgres":
+        again = oracle_mode(tokens)
+        if again is not None:
+            node = _parsed(again, sql, "oracle")
+    if node is not None and _calls_methods(tokens):
+        _restore_columns(node)
+    return node
+
+
+def _parsed(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     try:
         parsed = Dialect.get_or_raise(dialect).parser().parse(tokens, sql)
     except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, KeyError):
@@ -143,6 +162,45 @@ def parse(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     if len(parsed) != 1 or parsed[0] is None or isinstance(parsed[0], exp.Command):
         return None
     return parsed[0]
+
+
+def _calls_methods(tokens: list[Token]) -> bool:
+    """Whether a method of a value is called: `f(x).g(y)`."""
+    before: TokenType | None = None
+    for token in tokens:
+        if token.token_type is TokenType.DOT and before is TokenType.R_PAREN:
+            return True
+        before = token.token_type
+    return False
+
+
+# Where a bare name is a name, not a column.
+_NAMING = (
+    *(exp.Column, exp.Dot, exp.Table, exp.Alias, exp.TableAlias, exp.CTE, exp.DataType),
+    *(exp.Schema, exp.Window, exp.Cast, exp.ColumnDef, exp.Kwarg, exp.PropertyEQ),
+)
+
+
+def _restore_columns(node: exp.Expr) -> None:
+    """Left of a method's dot the parser takes all columns for parts of one name, those in the
+    arguments of `f(t.x).g()` too: they are columns again."""
+    for dot in list(node.find_all(exp.Dot)):
+        if not isinstance(dot.expression, exp.Func) or dot.this.find(exp.Func, exp.Query) is None:
+            continue
+        for part in list(dot.this.find_all(exp.Dot, exp.Identifier)):
+            parent = part.parent
+            if isinstance(part, exp.Dot):
+                names = list(part.flatten())
+                whole = all(isinstance(name, (exp.Identifier, exp.Star)) for name in names)
+                if whole and not isinstance(parent, exp.Dot):
+                    column = exp.Column(this=names.pop())
+                    for key in ("table", "db", "catalog")[: len(names)]:
+                        column.set(key, names.pop())
+                    part.replace(column)
+            elif parent is not None and not isinstance(parent, _NAMING):
+                if isinstance(parent, exp.XMLElement) and part.arg_key == "this":
+                    continue
+                part.replace(exp.Column(this=part.copy()))
 
 
 def span(node: exp.Expr) -> tuple[int, int] | None:
@@ -181,23 +239,79 @@ def _deepest(tokens: list[Token]) -> int:
     return deepest
 
 
+def _disguises(strings: str, comments: str) -> re.Pattern[str]:
+    """What may hide or look like something else: strings and quoted names (left alone), comments,
+    and PostgreSQL's `$1`."""
+    return re.compile(rf"(?P<quoted>{strings})|(?P<comment>{comments})", re.DOTALL)
+
+
+_PLAIN = r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
+_LINE = r"--[^\n]*"
+_DISGUISES = {
+    "mysql": _disguises(
+        r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`",
+        r"/\*M?!\d*|/\*|\*/|#[^\n]*|--(?=[ \t\r\n]|\Z)[^\n]*",
+    ),
+    "oracle": _disguises(
+        r"[nN]?[qQ]'(?:\[.*?\]'|\{.*?\}'|\(.*?\)'|<.*?>'|([^\s\[{(<]).*?\2')|" + _PLAIN,
+        r"/\*|" + _LINE,
+    ),
+    "postgres": _disguises(
+        r"(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$|" + _PLAIN,
+        r"/\*|" + _LINE,
+    ),
+    "tsql": _disguises(_PLAIN + r"|\[[^\]]*\]", r"/\*|" + _LINE),
+    "sqlite": _disguises(_PLAIN + r"|`[^`]*`|\[[^\]]*\]", r"/\*|" + _LINE),
+}
+# Comments inside comments count in these.
+_NESTED = frozenset({"postgres", "tsql"})
+_POSITION = re.compile(r"(?<![\w$])\$(?=\d)")
+
+
 def _without_disguise(sql: str, dialect: str) -> str:
-    """MySQL runs what stands in `/*! … */` (and MariaDB `/*M! … */`): blank only the brackets."""
-    if dialect != "mysql" or ("/*!" not in sql and "/*M!" not in sql):
+    """The text with every comment blank, however it splits words (`GROUP/**/BY`), and what MySQL runs
+    in `/*! … */` (MariaDB: `/*M! … */`) in the open. PostgreSQL's `$1` becomes `?1`: the tokenizer
+    takes `$1,$2` for a quoted text."""
+    if "/*" not in sql and "--" not in sql and "#" not in sql and "$" not in sql:
         return sql
-    pattern = re.compile(
-        r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|/\*M?!\d*|/\*(?!M?!).*?\*/"
-        r"|#[^\n]*|--[ \t][^\n]*|\*/",
-        re.DOTALL,
-    )
+    out: list[str] = []
+    pattern, at, opened, depth = _DISGUISES[dialect], 0, 0, 0
 
-    def blank(found: re.Match[str]) -> str:
+    def keep(text: str) -> None:
+        out.append(_POSITION.sub("?", text) if dialect == "postgres" else text)
+
+    while True:
+        if depth:
+            # Inside a comment only its end, or one more beginning, counts.
+            end = sql.find("*/", at)
+            begin = sql.find("/*", at) if dialect in _NESTED else -1
+            if end < 0:
+                return "".join(out) + sql[opened:]  # the tokenizer says so
+            if 0 <= begin < end:
+                depth, at = depth + 1, begin + 2
+                continue
+            depth, at = depth - 1, end + 2
+            if not depth:
+                out.append(_blank(sql[opened:at]))
+            continue
+        found = pattern.search(sql, at)
+        if found is None:
+            break
         text = found[0]
-        if text.startswith(("/*!", "/*M!")) or text == "*/":
-            return " " * len(text)
-        return text
+        keep(sql[at : found.start()])
+        at = found.end()
+        if found["quoted"] is not None:
+            out.append(text)
+        elif text == "/*":
+            opened, depth = found.start(), 1
+        else:
+            out.append(_blank(text))
+    keep(sql[at:])
+    return "".join(out)
 
-    return pattern.sub(blank, sql)
+
+def _blank(text: str) -> str:
+    return "".join("\n" if char == "\n" else " " for char in text)
 
 
 def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
@@ -211,6 +325,13 @@ def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
         after = tokens[at + 1] if at + 1 < len(tokens) else None
         touching = after is not None and after.start == token.end + 1
         kind = token.token_type
+        if kind is TokenType.QDCOLON:
+            # `?::text`: a bind and its cast.
+            out.extend(_bind(marks, token, token))
+            out.append(_token(TokenType.DCOLON, "::", token, token))
+            marks += 1
+            at += 1
+            continue
         if (
             kind is TokenType.VAR
             and token.text in {"U", "u"}

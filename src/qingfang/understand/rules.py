@@ -205,7 +205,18 @@ def _item_known(evidence: _Evidence) -> bool:
 def _class_known(evidence: _Evidence) -> bool:
     if not evidence.use:
         return False
-    return bool(evidence.seen_with(CLASS_ROLES) or evidence.facts_on(CLASS_ROLES))
+    return bool(evidence.seen_with(CLASS_ROLES) or _class_facts(evidence))
+
+
+def _class_facts(evidence: _Evidence) -> list[Fact]:
+    """Predicates that pick by class. Leaving one class out, or all without one, picks too:
+    `antibiotic_level <> '0'`, `antibiotic_level IS NOT NULL`."""
+    return [
+        fact
+        for fact in evidence.block.facts
+        if not _is_usage_when(fact)
+        and (fact.source.role == "item_class" or (fact.source.role in CLASS_ROLES and fact.selects))
+    ]
 
 
 def _is_threshold(evidence: _Evidence, fact: Fact) -> bool:
@@ -287,9 +298,20 @@ def _fixed(evidence: _Evidence, roles: frozenset[str]) -> list[Fact]:
 
 
 def _subtype(evidence: _Evidence) -> Subtype:
+    """What a use table says of the kind of its lines (drug, consumable, or another fee: rule 6) makes
+    no class: it is all of them together. A kind picked in a dictionary, such as high value, does."""
     if _item_known(evidence):
         return "item"
-    return "class" if _class_known(evidence) else "total"
+    seen = [s for s in evidence.seen_with(CLASS_ROLES) if s.role == "item_class"]
+    told = [*seen, *(f.source for f in _class_facts(evidence))]
+    return "class" if any(not _is_kind(s) for s in told) else "total"
+
+
+def _is_kind(source: Source) -> bool:
+    table = source.instance.table
+    if table is None or table.kind != "usage":
+        return False
+    return source.role == "item_kind" or source.column in table.telling
 
 
 # ------------------------------------------------------------------ rule 3: pins
@@ -483,8 +505,10 @@ def _usage_reasons(evidence: _Evidence, finding: Finding) -> list[Reason]:
             reasons.append(reason(f"shows.{code}", _first(shown)))
         elif _fixed(evidence, roles):
             reasons.append(reason(f"fixes.{code}", _fixed(evidence, roles)[0].span))
-    for code, roles in (("item", ITEM_ROLES), ("class", CLASS_ROLES)):
-        facts = evidence.facts_on(roles)
+    for code, facts in (
+        ("item", evidence.facts_on(ITEM_ROLES)),
+        ("class", _class_facts(evidence)),
+    ):
         if facts:
             reasons.append(reason(f"fixes.{code}", facts[0].span))
     return reasons

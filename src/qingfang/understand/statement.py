@@ -17,7 +17,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from qingfang.events import Delivery, Pin, Reason, Value
 from qingfang.understand import copying, creating, dialects, rules, running
-from qingfang.understand.changes import returning
+from qingfang.understand.changes import returned_rows, returning
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
 from qingfang.understand.folding import Reading
@@ -27,6 +27,7 @@ from qingfang.understand.procedures import Texts, queries_of
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
 from qingfang.understand.state import frozen as frozen_tree
+from qingfang.understand.supplied import supplied
 from qingfang.understand.walker import Walker
 
 if TYPE_CHECKING:
@@ -39,7 +40,19 @@ _HARMLESS = frozenset(
     {
         *("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "SET"),
         *("RESET", "SHOW", "DISCARD", "DEALLOCATE", "CLOSE", "MOVE", "LISTEN", "UNLISTEN"),
-        *("NOTIFY", "LOCK", "ANALYZE", "ANALYSE", "VACUUM", "REINDEX", "CLUSTER", "CHECKPOINT"),
+        *(
+            "NOTIFY",
+            "LOCK",
+            "LOCK TABLES",
+            "UNLOCK TABLES",
+            "XA",
+            "ANALYZE",
+            "ANALYSE",
+            "VACUUM",
+            "REINDEX",
+            "CLUSTER",
+            "CHECKPOINT",
+        ),
         *("COMMENT", "TRUNCATE", "DROP", "ALTER", "USE", "DESC", "DESCRIBE", "PRAGMA", "PRINT"),
         *("UNLOCK", "OPTIMIZE", "CHECK", "REFRESH", "REASSIGN", "RENAME", "PURGE", "SAVE"),
         *("ATTACH_NONE", "UPDATE_STATISTICS", "DISCONNECT", "CONNECT_NONE", "WAITFOR"),
@@ -52,7 +65,7 @@ _KNOWN_SERVER = frozenset(
     {
         *("BACKUP", "RESTORE", "LOAD", "IMPORT", "SECURITY", "KILL", "FLUSH", "CHANGE", "INSTALL"),
         *("START_REPLICATION", "IDENTIFY_SYSTEM", "BASE_BACKUP", "CREATE_REPLICATION_SLOT"),
-        *("HANDLER", "ATTACH", "DETACH", "BULK", "DBCC", "SHUTDOWN", "RECONFIGURE", "XA"),
+        *("HANDLER", "ATTACH", "DETACH", "BULK", "DBCC", "SHUTDOWN", "RECONFIGURE"),
     }
 )
 
@@ -130,6 +143,8 @@ class Statement:
             queries_of(self.text(), self.dialect, 0, self.texts)
         if verb in _QUERIES or verb in _CHANGES:
             self._tree()
+        elif supplied(self):
+            return
         elif verb == "CREATE":
             creating.create(self, words)
         elif verb == "EXPLAIN":
@@ -150,6 +165,8 @@ class Statement:
             running.declare(self)
         elif verb in _RIGHTS or (verb in {"ALTER", "DROP"} and words[1:2] and words[1] in ACCOUNTS):
             self.problem("grant")
+        elif verb == "ALTER" and "VIEW" in words:
+            creating.altered(self, words)
         elif verb == "ALTER" and len(words) > 1 and words[1] in SERVER_OBJECTS:
             self.problem("server")
         elif (verb in {"DECLARE", "BEGIN", "IF", "WHILE"} and self._is_block(words)) or (
@@ -337,8 +354,11 @@ class Statement:
     def _change(self, node: exp.Expr, scope: Scope) -> None:
         """UPDATE, DELETE, MERGE: RETURNING as SELECT; figures written elsewhere are stored."""
         note_operator(self, node)
-        if node.args.get("returning") is not None:
+        clause = node.args.get("returning")
+        if clause is not None:
             self.result.blocks(returning(self.walker, node, scope), self.reading)
+            if self.dialect == "tsql" and clause.args.get("into"):
+                self._output_into(node, clause.args["into"])
             return
         self._free_assignments(node, scope)
         target = node.this
@@ -356,6 +376,14 @@ class Statement:
             self.result.blocks(self.walker.query(select, self.scope()), self.reading)
             self.result.delivery = "stored"
 
+    def _output_into(self, node: exp.Expr, target: exp.Expr) -> None:
+        """T-SQL's `OUTPUT … INTO t`: the rows are put there."""
+        self.result.delivery = "stored"
+        rows = returned_rows(node)
+        if self.state is not None and rows is not None and isinstance(target, exp.Identifier):
+            name = f"#{target.name}" if target.args.get("temporary") else target.name
+            self.state.add(name, self.frozen(rows), [])
+
     def _probed(self, node: exp.Expr, scope: Scope) -> None:
         """What the number of rows changed tells, or the text of an error (`CAST(… AS int)`): as a
         SELECT with this WHERE. A figure worked out there always tells; how many rows there are, when
@@ -363,6 +391,7 @@ class Statement:
         (`cfh IN (SELECT cfh …)`) are work."""
         rows = self._changed_rows(node)
         if rows is None:
+            self._free_where(node, scope)
             return
         where = node.args.get("where")
         worked_out = where is not None and any(_works_out(q) for q in where.find_all(exp.Query))
@@ -447,6 +476,15 @@ class Statement:
             value = part.expression if isinstance(part, exp.EQ) else None
             if isinstance(value, exp.Literal) and scope.own and "start" in value.meta:
                 self.reading.free.add(value.meta["start"])
+
+    def _free_where(self, node: exp.Expr, scope: Scope) -> None:
+        """Which rows of a harmless table are changed says nothing, whatever the constants."""
+        where = node.args.get("where")
+        if where is None or not scope.own or where.find(exp.Query) is not None:
+            return
+        for literal in where.find_all(exp.Literal):
+            if "start" in literal.meta:
+                self.reading.free.add(literal.meta["start"])
 
     def _known_objects(self, node: exp.Expr, scope: Scope) -> None:
         """A change of a clinical table that calls something unknown is not harmless."""

@@ -366,6 +366,7 @@ def test_without_a_verdict_the_routes_policy_answers(
         assert ended.until_us is not None
         assert (ended.forwarded, ended.refused, ended.route) == (2, 0, "his")
         assert gate.notes.of("SELECT 1")[1] is None
+        assert gate.notes.late == (["SELECT 1", "SELECT 2"] if how == "never answers" else [])
 
     with (
         running(backend, rule, budget_ms=20, kind="statistics") as gate,

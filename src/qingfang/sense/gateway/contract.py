@@ -64,6 +64,11 @@ class Decider(ABC):
     ) -> Verdict | Awaitable[Verdict]: ...
 
     @abstractmethod
+    def given_up(self, connection: Connection, statement: Statement) -> None:
+        """The awaited verdict did not come within the budget: the failure policy has answered.
+        `completed` follows with no verdict."""
+
+    @abstractmethod
     def completed(
         self,
         connection: Connection,

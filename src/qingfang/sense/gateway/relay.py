@@ -285,6 +285,8 @@ class Relay:
         if not task.done():
             cause = "timeout"
             task.add_done_callback(_look_away)
+            assert self._connection is not None
+            self._decider.given_up(self._connection, statement)
         elif task.cancelled():
             cause = "cancelled"
         elif (error := task.exception()) is not None:

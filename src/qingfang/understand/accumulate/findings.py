@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FINDINGS: dict[str, str] = {
-    "scan-listed": "先取了一份清单，再逐个打开其中的病人或处方，已有 {count} 个",
+    "scan-listed": "先取了一份清单，随后逐个打开病人或处方，已有 {count} 个",
     "scan-hour": "一小时内逐个打开了 {count} 个病人或处方，超出本人工作所能解释的范围",
     "scan-unseen": "一小时内 {count} 次逐个查病人或处方，查的是哪些看不到，次数远多于工作所需",
     "scan-day": "一天内逐个打开了 {count} 个病人或处方，超出本人工作所能解释的范围",

@@ -36,10 +36,12 @@ class Calendar(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True):
-    """`accounts` are `accounts.Asked` as JSON objects."""
+    """`accounts` are `accounts.Asked` as JSON objects; `rescue` is the number of a security
+    administrator who needs a new password."""
 
     calendar: Calendar | None = None
     accounts: list[dict[str, str]] = []
+    rescue: str = ""
 
 
 class Answer(Struct, frozen=True):
@@ -47,6 +49,7 @@ class Answer(Struct, frozen=True):
 
     problem: str = ""
     made: list[dict[str, str]] = []
+    password: str = ""
 
 
 class State(Struct, frozen=True):
@@ -79,7 +82,7 @@ def _serve(config: Config) -> None:
 
     from qingfang.access import calendar
     from qingfang.access.days import Unreadable, read_days
-    from qingfang.people import services
+    from qingfang.people import rescue, services
     from qingfang.people.services import NotAllowed
     from qingfang.web.setup import accounts, code
 
@@ -89,7 +92,7 @@ def _serve(config: Config) -> None:
         request = msgspec.json.decode(line, type=Request)
         try:
             with transaction.atomic():
-                made = []
+                made, password = [], ""
                 if request.calendar is not None:
                     asked = request.calendar
                     days = read_days(asked.days)
@@ -97,12 +100,14 @@ def _serve(config: Config) -> None:
                 if request.accounts:
                     asked_for = msgspec.convert(request.accounts, list[accounts.Asked])
                     made = accounts.create(asked_for, config)
+                if request.rescue:
+                    password = rescue.rescue(request.rescue)
         except (NotAllowed, Unreadable) as no:
             _say(Answer(problem=calendar.sentence(no) if isinstance(no, Unreadable) else str(no)))
             continue
         if made:
             code.forget(config)
-        _say(Answer(made=[msgspec.to_builtins(one) for one in made]))
+        _say(Answer(made=[msgspec.to_builtins(one) for one in made], password=password))
 
 
 def main() -> None:

@@ -1,0 +1,174 @@
+"""Statements of one database alone that are about its objects, or read a table in their own words:
+MySQL's HANDLER, DO and SET, SQL Server's DBCC, sp_help and agent jobs.
+
+Rules this module keeps:
+
+1. What reads rows is read as the SELECT it stands for; what tells about objects, not about rows,
+   is harmless; all else is a problem, which makes the statement opaque.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+from qingfang.understand import dialects
+from qingfang.understand.builtin import HARMLESS_DBCC, PROCEDURES_ABOUT_OBJECTS
+
+if TYPE_CHECKING:
+    from qingfang.understand.statement import Statement
+
+_TEXTS = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING})
+_OTHERS_TEXTS = frozenset({"PROCESSLIST", "BINLOG", "RELAYLOG"})
+
+
+def supplied(statement: Statement) -> bool:
+    """Read the statement if it is one of these; whether it was."""
+    verb, words = statement.piece.verb, statement.piece.words(4)
+    if statement.dialect == "mysql":
+        return _mysql(statement, verb, words)
+    if statement.dialect == "tsql":
+        return _tsql(statement, verb, words)
+    return False
+
+
+# ------------------------------------------------------------------ MySQL
+
+
+def _mysql(statement: Statement, verb: str, words: list[str]) -> bool:
+    if verb == "HANDLER":
+        _handler(statement, words)
+    elif verb == "DO":
+        _values(statement, [statement.piece.tokens[1:]])
+    elif verb == "SET" and _asks(statement.piece.tokens):
+        _values(statement, _assigned(statement.piece.tokens[1:]))
+        statement.result.delivery = "stored"
+    elif verb == "SHOW":
+        # What others have sent, word by word.
+        if _OTHERS_TEXTS & set(words):
+            statement.problem("system_values")
+    else:
+        return False
+    return True
+
+
+def _asks(tokens: list[Token]) -> bool:
+    return any(token.token_type is TokenType.SELECT for token in tokens)
+
+
+def _handler(statement: Statement, words: list[str]) -> None:
+    """`HANDLER t READ … [WHERE …]` walks through the table's rows; an index picks none of them."""
+    tokens = statement.piece.tokens
+    texts = [token.text.upper() for token in tokens]
+    if "READ" not in texts:
+        if texts[-1] == "CLOSE" or "OPEN" in texts:
+            return
+        statement.problem("unparsed")
+        return
+    at = texts.index("READ")
+    rest = next((n for n in range(at, len(texts)) if texts[n] in {"WHERE", "LIMIT"}), len(texts))
+    like = tokens[0]
+    head = [
+        Token(TokenType.SELECT, "SELECT", start=like.start, end=like.end),
+        Token(TokenType.STAR, "*", start=like.start, end=like.end),
+        Token(TokenType.FROM, "FROM", start=like.start, end=like.end),
+    ]
+    node = dialects.parse([*head, *tokens[1:at], *tokens[rest:]], statement.sql, "mysql")
+    if isinstance(node, exp.Query):
+        statement.query(node, statement.scope())
+    else:
+        statement.problem("unparsed")
+
+
+def _assigned(tokens: list[Token]) -> list[list[Token]]:
+    """The values of `SET @a = x, b := y`."""
+    parts: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        if token.token_type is TokenType.COMMA and not depth:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    values: list[list[Token]] = []
+    for part in parts:
+        sign = next((n for n, t in enumerate(part) if t.text in {"=", ":="}), -1)
+        values.append(part[sign + 1 :])
+    return values
+
+
+def _values(statement: Statement, values: list[list[Token]]) -> None:
+    """Expressions that are worked out: as the output of a SELECT."""
+    like = statement.piece.tokens[0]
+    tokens = [Token(TokenType.SELECT, "SELECT", start=like.start, end=like.end)]
+    for value in values:
+        if len(tokens) > 1:
+            tokens.append(Token(TokenType.COMMA, ",", start=like.start, end=like.end))
+        tokens.extend(value)
+    node = dialects.parse(tokens, statement.sql, statement.dialect)
+    if isinstance(node, exp.Query):
+        statement.query(node, statement.scope())
+    else:
+        statement.problem("unparsed")
+
+
+# ------------------------------------------------------------------ SQL Server
+
+
+def _tsql(statement: Statement, verb: str, words: list[str]) -> bool:
+    tokens = statement.piece.tokens
+    if verb == "DBCC":
+        if words[1:2] and words[1].lower() in HARMLESS_DBCC:
+            return True
+        statement.problem("server")
+        return True
+    if verb in {"EXEC", "EXECUTE"}:
+        tokens = tokens[1:]
+    elif not verb.lower().startswith(("sp_", "xp_")):
+        return False
+    name, rest = _called(tokens)
+    if name in PROCEDURES_ABOUT_OBJECTS and statement.catalogue.procedure(name) is None:
+        return True
+    if name in {"sp_add_jobstep", "sp_update_jobstep"}:
+        _job(statement, rest)
+        return True
+    return False
+
+
+def _called(tokens: list[Token]) -> tuple[str, list[Token]]:
+    """The procedure's own name, and what is handed to it."""
+    name, at = "", 0
+    while at < len(tokens):
+        name = tokens[at].text.lower()
+        at += 1
+        dots = 0
+        while at < len(tokens) and tokens[at].token_type is TokenType.DOT:
+            dots, at = dots + 1, at + 1
+        if not dots:
+            break
+    return name, tokens[at:]
+
+
+def _job(statement: Statement, arguments: list[Token]) -> None:
+    """A step of an agent job: its text is stored, to be run later. One for another subsystem than
+    T-SQL is a program."""
+    given: dict[str, Token] = {}
+    for at in range(len(arguments) - 2):
+        if arguments[at + 1].token_type is TokenType.EQ:
+            given[arguments[at].text.lower()] = arguments[at + 2]
+        elif (
+            arguments[at].token_type is TokenType.COLON
+            and arguments[at + 2].token_type is TokenType.EQ
+            and at + 3 < len(arguments)
+        ):
+            name = arguments[at + 1].text.lower().removeprefix(dialects.BIND)
+            given[name.split("_", 1)[-1]] = arguments[at + 3]
+    command, subsystem = given.get("command"), given.get("subsystem")
+    foreign = subsystem is not None and subsystem.text.upper() != "TSQL"
+    if command is None or command.token_type not in _TEXTS or foreign:
+        statement.problem("opaque_body")
+        return
+    statement.again(command.text, None)
+    statement.result.delivery = "stored"
