@@ -80,6 +80,11 @@ class Case(Struct, frozen=True):
     def name(self) -> str:
         return f"{self.technique}.{self.number} {self.dialect} {self.kind}"
 
+    @property
+    def binds(self) -> bool:
+        """Whether its statements come with bound values."""
+        return any(step.binds is not None for step in self.steps)
+
 
 @dataclass
 class _Statement:

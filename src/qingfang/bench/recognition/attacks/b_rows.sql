@@ -59,7 +59,7 @@ WHERE c.{rx.doctor} = {doctor*} AND m.{line.item} = {item1}
 @expect clinical pinned
 @session usage detail
 @as operator=1002
-@each 200 gap=10s
+@each 80 gap=10s
 SELECT c.{rx.doctor}, m.{line.item}, m.{line.qty}
 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} WHERE c.{rx.patient} = {patient*}
 

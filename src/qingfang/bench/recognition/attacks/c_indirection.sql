@@ -224,6 +224,7 @@ SELECT a.* FROM OPENROWSET('SQLNCLI', 'Server=HIS2;Trusted_Connection=yes;', 'SE
 @label 要有另一台服务器；引号里的文本就是 T01
 EXEC ('SELECT c.{rx.doctor}, m.{line.item}, SUM(m.{line.qty}) q FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} GROUP BY c.{rx.doctor}, m.{line.item}') AT HIS2
 @text postgres
+@label 内置 PostgreSQL 没有 XML；引号里的文本就是 T01
 SELECT query_to_xml('SELECT c.{rx.doctor}, m.{line.item}, SUM(m.{line.qty}) AS q FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} GROUP BY c.{rx.doctor}, m.{line.item}', true, true, '')
 
 == T46 中性名存储过程 | a stored procedure with a neutral name

@@ -68,7 +68,6 @@ WHERE m.{line.item} = REPLACE('~{item1!}', CHAR(126), '') GROUP BY c.{rx.doctor}
 SELECT c.{rx.doctor}, SUM(m.{line.qty}) AS total FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
 WHERE m.{line.item} = CONCAT(LEFT('{item1!}', 2), SUBSTRING('{item1!}', 3)) GROUP BY c.{rx.doctor}
 @text mysql
-@label SQLite 把十六进制当数字；解出来就是品种编码
 @hex ITEM
 {item1!}
 ;;
