@@ -42,9 +42,8 @@ SELECT "c"."{rx.doctor}", "m"."{line.item}", SUM("m"."{line.qty}") AS "n"
 FROM "{rx}" AS "c" JOIN "{line}" AS "m" ON "m"."{line.rx}" = "c"."{rx.id}"
 GROUP BY "c"."{rx.doctor}", "m"."{line.item}"
 @text postgres
-@only drug : 转义的是药品列名里的字符
 @label SQLite 不认 U& 标识符；去掉转义就是 T01
-SELECT c.{rx.doctor}, m.U&"\0064rug_code", SUM(m.U&"q\0075antity") AS n
+SELECT c.{rx.doctor}, m.{escaped:line.item}, SUM(m.{escaped:line.qty}) AS n
 FROM {rx} c, {line} m WHERE m.{line.rx} = c.{rx.id} GROUP BY c.{rx.doctor}, m.{line.item}
 
 == T62 序号分组、逗号连接、不写别名 | ordinals, comma join, no aliases
