@@ -334,7 +334,6 @@ def said(last: str, *gathered: str, until: int = 0) -> Said:
     return Said(
         last,
         gathered,
-        any(w.startswith("usage") for w in words),
         any(w.startswith("opaque") for w in words),
         until,
     )

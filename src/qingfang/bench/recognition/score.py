@@ -38,13 +38,12 @@ _GRAINS = ("detail", "prescriber", "department", "institution")
 
 class Said(Struct, frozen=True):
     """What the product said of one case. `last` is the meaning of the last statement, in the words of
-    the fixtures, `gathered` what session or person added up to. `usage` and `opaque` tell whether
+    the fixtures, `gathered` what session or person added up to. `opaque` tells whether
     any of it was; `until` is after how many statements usage finer than the institution's was
     said, 0 for never."""
 
     last: str
     gathered: tuple[str, ...]
-    usage: bool
     opaque: bool
     until: int
 
@@ -123,7 +122,7 @@ def ask(case: Case, of: Schema | None = None) -> Said:
     """What the product says of a case, statement after statement, with the catalogue of `of` (the
     dialect's schema)."""
     explainer = Explainer(_catalogue_of(case, of), case.dialect)
-    last, gathered, usage, opaque, until = "", (), False, False, 0
+    last, gathered, opaque, until = "", (), False, 0
     for number, step in enumerate(case.steps, 1):
         line = {"id": number, "sql": step.sql, "session": step.session, "binds": step.binds}
         line["at"] = (_START + timedelta(seconds=step.after)).isoformat()
@@ -138,11 +137,10 @@ def ask(case: Case, of: Schema | None = None) -> Said:
             if said[f"{over}_disclosure"] is not None
         )
         for words in (last, *gathered):
-            usage = usage or words.startswith("usage")
             opaque = opaque or words.startswith("opaque")
             if words.startswith("usage") and "institution" not in words:
                 until = until or number
-    return Said(last, gathered, usage, opaque, until)
+    return Said(last, gathered, opaque, until)
 
 
 def _words(*words: str | None) -> str:
@@ -186,7 +184,7 @@ def attack(
     """Count one rewrite of an attack."""
     case = rewritten.case
     wanted = case.session or case.expect
-    caught = said.until > 0 or (wanted == "opaque" and (said.opaque or said.usage))
+    caught = said.until > 0 or (wanted == "opaque" and said.opaque)
     grain = _grain(wanted)
     right: bool | None = None
     if caught and grain is not None:
