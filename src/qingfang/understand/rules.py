@@ -302,16 +302,18 @@ def _subtype(evidence: _Evidence) -> Subtype:
     no class: it is all of them together. A kind picked in a dictionary, such as high value, does;
     and so do items that are picked by their class alone."""
     known = _item_known(evidence)
-    if known and (
-        evidence.seen_with(ITEM_ROLES)
-        or any(fact.op != "chosen" for fact in evidence.facts_on(ITEM_ROLES))
-    ):
+    if known and not _only_chosen(evidence):
         return "item"
     seen = [s for s in evidence.seen_with(CLASS_ROLES) if s.role == "item_class"]
     told = [*seen, *(f.source for f in _class_facts(evidence))]
     if any(not _is_kind(s) for s in told):
         return "class"
     return "item" if known else "total"
+
+
+def _only_chosen(evidence: _Evidence) -> bool:
+    facts = evidence.facts_on(ITEM_ROLES)
+    return not evidence.seen_with(ITEM_ROLES) and all(fact.op == "chosen" for fact in facts)
 
 
 def _is_kind(source: Source) -> bool:
