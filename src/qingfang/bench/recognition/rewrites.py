@@ -17,6 +17,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 import sqlglot
 from msgspec import Struct
@@ -52,12 +53,13 @@ def rewrite(case: Case, seed: int, *, alike: bool = False) -> Rewritten:
     the delivery (a view first, arms split by an item) would make it another statement."""
     chance = random.Random(f"{case.name}/{seed}")
     of = schema(case.dialect)
-    trees = None if case.label else _trees(case)
-    if trees is None:
+    parsed = None if case.label else _trees(case)
+    if parsed is None:
         noise = _Noise(chance, case.dialect)
         steps = tuple(replace(s, sql=noise.on(s.sql, random.Random(seed))) for s in case.steps)
         changed = replace(case, steps=steps)
         return Rewritten(noise.names, changed, _executed(changed), seed)
+    trees = list(parsed)
     names: list[str] = []
     wanted = chance.choice((1, 2, 2, 3, 3, 4))
     turn = chance.random()
@@ -117,8 +119,10 @@ def _before(case: Case) -> list[str]:
     return [*views, *(text for _name, text in case.procedures)]
 
 
-def _trees(case: Case) -> list[exp.Expr] | None:
-    """The statements as trees, None if one of them is nothing that sqlglot prints faithfully."""
+@lru_cache(maxsize=2)
+def _trees(case: Case) -> tuple[exp.Expr, ...] | None:
+    """The statements as trees, None if one of them is nothing that sqlglot prints faithfully. The
+    trees are shared: they are copied before they are changed."""
     trees: list[exp.Expr] = []
     for step in case.steps:
         try:
@@ -134,7 +138,7 @@ def _trees(case: Case) -> list[exp.Expr] | None:
         if tree.find(exp.Pivot, exp.MatchRecognize, exp.Lateral, exp.TableSample) is not None:
             return None
         trees.append(tree)
-    return trees
+    return tuple(trees)
 
 
 def _changed(tree: exp.Expr, change: Change, chance: random.Random, of: Schema) -> exp.Expr | None:
