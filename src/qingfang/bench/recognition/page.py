@@ -104,7 +104,7 @@ def rows(scored: Scored) -> list[Row]:
                     _("{}：精确率").format(name),
                     precision(counted, told),
                     PRECISION_BAR,
-                    _keyword_precision(scored, counted, dialect),
+                    _keyword_precision(scored, counted, dialect) if counted.cases else None,
                 ),
                 _most(
                     _("{}：无害语句存疑").format(name),
