@@ -608,6 +608,8 @@ def _has_body(part: list[Token], dialect: str) -> bool:
     if words[0] in {"CREATE", "ALTER"} and words[-1] in _BODIED:
         return dialect != "postgres"
     if dialect == "oracle":
+        if words[:2] in (["WITH", "FUNCTION"], ["WITH", "PROCEDURE"]):
+            return True
         return words[0] in {"DECLARE", "BEGIN", "<"} and len(words) > 1
     if dialect == "tsql":
         return words[0] in {"IF", "WHILE"} or (
