@@ -120,6 +120,10 @@ ALLOWED: dict[str, object] = {
     "alert-note": {"application_manager", "auditor", "verifier"},
     "alert-rule": {"application_manager", "auditor"},
     "alert-assign": {"application_manager"},
+    "catalogues": {"application_manager", "auditor"},
+    "catalogue": {"application_manager", "auditor"},
+    "catalogue-confirm": {"application_manager"},
+    "catalogue-undo": {"application_manager"},
     "coverage": {"application_manager", "auditor", "system_administrator"},
 }
 

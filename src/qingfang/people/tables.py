@@ -66,6 +66,9 @@ KINDS = {
     "setup.refused": _("首次设置码不对"),
     "snapshot.made": _("下发策略快照"),
     "names.read": _("读取名称字典"),
+    "catalogue.confirmed": _("确认表的含义"),
+    "catalogue.undone": _("撤销对表的确认"),
+    "catalogue.compared": _("核对数据库结构"),
 }
 
 
