@@ -74,7 +74,9 @@ class Image:
 
     def __init__(self, tables: dict[Table, OrderedDict[str, Knowledge]], turn: int) -> None:
         self._tables, self._turn = tables, turn
-        self._rest = [(table, list(reversed(held))) for table, held in tables.items()]
+        self._rest: list[tuple[Table, list[str]]] = [
+            (table, list(reversed(held))) for table, held in tables.items()
+        ]
         self._taken: dict[Table, set[str]] = {table: set() for table in tables}
         self._kept: list[Entry] = []
         self._over = False
