@@ -108,6 +108,9 @@ ALLOWED: dict[str, object] = {
     "changes": {"application_manager", "auditor"},
     "change": {"application_manager", "auditor"},
     "change-decide": {"application_manager"},
+    "settled": {"application_manager", "auditor", "filer"},
+    "settlement": {"application_manager", "auditor", "filer"},
+    "settlement-decide": {"application_manager", "filer"},
     "policy": {"application_manager", "auditor"},
     "routes": {"application_manager", "auditor", "system_administrator"},
     "route-switch": {"application_manager"},
@@ -120,6 +123,11 @@ ALLOWED: dict[str, object] = {
     "alert-note": {"application_manager", "auditor", "verifier"},
     "alert-rule": {"application_manager", "auditor"},
     "alert-assign": {"application_manager"},
+    "opaque": {"application_manager", "auditor", "filer"},
+    "opaque-template": {"application_manager", "auditor", "filer"},
+    "opaque-again": {"application_manager"},
+    "opaque-source": {"application_manager"},
+    "opaque-no-usage": {"application_manager"},
     "coverage": {"application_manager", "auditor", "system_administrator"},
 }
 

@@ -13,5 +13,10 @@ urlpatterns = [
     path("alerts/<int:pk>/notes", views.alert_note, name="alert-note"),
     path("alerts/<int:pk>/disposition", views.alert_rule, name="alert-rule"),
     path("alerts/<int:pk>/verifier", views.alert_assign, name="alert-assign"),
+    path("opaque/", views.opaque, name="opaque"),
+    path("opaque/<int:pk>", views.opaque_template, name="opaque-template"),
+    path("opaque/<int:pk>/again", views.opaque_again, name="opaque-again"),
+    path("opaque/<int:pk>/source", views.opaque_source, name="opaque-source"),
+    path("opaque/<int:pk>/no-usage", views.opaque_no_usage, name="opaque-no-usage"),
     path("coverage/", views.coverage_page, name="coverage"),
 ]
