@@ -276,8 +276,9 @@ def test_a_text_that_does_not_say_what_runs_cannot_be_found_harmless(
 ) -> None:
     fed(sent(1, meaning=meaning))
     row = OpaqueTemplate.objects.get()
-    assert "不能按模板认定" in office.get(f"/opaque/{row.pk}").content.decode()
-    office.post(f"/opaque/{row.pk}/no-usage", {"reason": "看着没事"})
+    assert 'id="no-usage"' not in office.get(f"/opaque/{row.pk}").content.decode()
+    answer = office.post(f"/opaque/{row.pk}/no-usage", {"reason": "看着没事"})
+    assert answer.status_code == 422
     assert not Settlement.objects.exists()
 
 

@@ -366,7 +366,12 @@ def _registered(
         }
         if row
         else None,
-        shown={"label": _("语句原文"), "text": statement.sql} if statement else None,
+        shown={
+            "label": _("语句模板") if statement.opaque else _("语句原文"),
+            "text": statement.sql,
+        }
+        if statement
+        else None,
     )
 
 

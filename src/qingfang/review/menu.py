@@ -212,7 +212,7 @@ def register() -> None:
         Entry(
             12,
             "opaque",
-            _("读不懂的语句"),
+            _("读不懂的"),
             "search",
             lambda r: people.may(r.user, policy.SEE_QUEUE),
             _unread,

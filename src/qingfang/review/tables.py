@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from qingfang.access.models import Settlement
 from qingfang.config import Config
 from qingfang.people.models import Person
 from qingfang.people.tables import day_start
@@ -288,6 +289,25 @@ def why(row: OpaqueTemplate) -> str:
     return _now("；").join(told)
 
 
+SETTLES = {
+    "source": _("补充过程的源代码"),
+    "table": _("补充目录"),
+    "person": _("登记或认定"),
+    "register": _("登记为报表或程序"),
+}
+
+
+def settles(row: OpaqueTemplate) -> str:
+    """What would settle it, one of `SETTLES`: what is missing, else a person's word, which does for
+    a text that tells what runs."""
+    codes = {cause["code"] for cause in row.causes}
+    if codes & queue.SOURCES:
+        return "source"
+    if codes & queue.TABLES:
+        return "table"
+    return "person" if row.fixed else "register"
+
+
 def touched(row: OpaqueTemplate) -> list[tuple[str, str]]:
     """The tables it seems to touch, and what of them, in words."""
     found = []
@@ -341,14 +361,17 @@ class OpaqueTable(Table):
             "terminals", _("终端"), lambda t: _now("、").join(t.terminals), hidden=True, css="wrap"
         ),
         Column("accounts", _("数据库账号"), lambda t: _now("、").join(t.accounts), hidden=True),
-        Column("first", _("首次"), lambda t: t.first_at, order="first_at", render=moment),
+        Column("next", _("怎样办结"), lambda t: t.next),
+        Column(
+            "first", _("首次"), lambda t: t.first_at, order="first_at", render=moment, hidden=True
+        ),
         Column("last", _("最近"), lambda t: t.last_at, order="last_at", render=moment),
         Column("dialect", _("方言"), lambda t: t.dialect, hidden=True),
     )
     filters = (
         Filter(
             "q",
-            forms.CharField(label=_("语句里的字、表名或过程名")),
+            forms.CharField(label=_("语句里的字")),
             lambda qs, v: qs.filter(text__icontains=v),
         ),
         Filter(
@@ -376,6 +399,16 @@ class OpaqueTable(Table):
             return queryset
         waiting = queue.waiting().values("pk")
         return queryset.exclude(pk__in=waiting) if asked else queryset.filter(pk__in=waiting)
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        asked = set(
+            Settlement.objects.filter(
+                state=Settlement.State.PENDING, digest__in=[row.digest for row in rows]
+            ).values_list("server", "digest")
+        )
+        for row in rows:
+            waits = (row.server, row.digest) in asked
+            row.next = Settlement.State.PENDING.label if waits else SETTLES[settles(row)]
 
     def row_url(self, row: Any) -> str:
         return reverse("opaque-template", args=[row.pk])

@@ -39,7 +39,7 @@ from qingfang.review import (
 )
 from qingfang.review.forms import NoteForm, NoUsageForm, RulingForm, SourceForm
 from qingfang.review.models import Acknowledgement, Alert, OpaqueTemplate, Reading, Statement
-from qingfang.review.tables import AlertTable, OpaqueTable, together, told, touched, why
+from qingfang.review.tables import AlertTable, OpaqueTable, settles, together, told, touched, why
 from qingfang.ui import charts
 
 TIMELINE = 200
@@ -251,14 +251,6 @@ def opaque(request: HttpRequest) -> HttpResponseBase:
     )
 
 
-def _settles(row: OpaqueTemplate) -> str:
-    """The first thing that would settle it: `source`, `table` or `person`."""
-    codes = {cause["code"] for cause in row.causes}
-    if codes & queue.SOURCES:
-        return "source"
-    return "table" if codes & queue.TABLES else "person"
-
-
 def _opaque_page(
     request: HttpRequest,
     row: OpaqueTemplate,
@@ -281,7 +273,7 @@ def _opaque_page(
             "touched": touched(row),
             "waiting": queue.waiting().filter(pk=row.pk).exists(),
             "alert": policy.access_alerts(person).filter(pk__in=found).first(),
-            "settles": _settles(row),
+            "settles": settles(row),
             "names": names,
             "settlements": Settlement.objects.filter(
                 server=row.server, digest=row.digest
@@ -290,7 +282,7 @@ def _opaque_page(
             "can_register": people.may(person, access.MANAGE_REGISTERED),
             "menus": Registered.objects.filter(kind="report", active=True).order_by("code")[:MENUS],
             "source_form": (source or SourceForm(initial={"name": names[0] if names else ""}))
-            if can_settle
+            if can_settle and settles(row) == "source"
             else None,
             "no_usage_form": (no_usage or NoUsageForm()) if can_settle and row.fixed else None,
             "meaning": meaning,
