@@ -6,8 +6,10 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from qingfang import cli
-from qingfang.engine.explain import Explainer
+from qingfang.engine.explain import Explainer, shown
+from qingfang.understand.analysis import Analyser, SessionState
 from qingfang.understand.catalogue import load
+from qingfang.understand.state import Shared
 
 FIXTURES = Path(__file__).parents[1] / "understand" / "fixtures"
 SMALL = FIXTURES / "small.json"
@@ -84,6 +86,56 @@ def test_a_session_carries_temp_tables_and_what_it_revealed() -> None:
     assert (second["session_disclosure"], second["session_grain"]) == ("usage", "prescriber")
     assert second["person_disclosure"] == "usage"
     assert stranger["disclosure"] == "opaque" and stranger["person_disclosure"] is None
+
+
+def test_a_statement_of_no_session_stands_for_itself() -> None:
+    """What somebody stored somewhere changes nothing for a text that is asked about alone."""
+    store = (
+        "INSERT INTO gh_mx (ysdm) SELECT c.ysdm FROM mz_cf c JOIN mz_cfmx m ON m.cf_id = c.cf_id"
+    )
+    read = "SELECT ysdm FROM gh_mx"
+    stored, alone, first, second = explain(
+        {"id": 1, "sql": f"{store} GROUP BY c.ysdm HAVING SUM(m.sl) > 5"},
+        {"id": 2, "sql": read},
+        {"id": 3, "sql": f"{store} GROUP BY c.ysdm HAVING SUM(m.sl) > 5", "session": "a"},
+        {"id": 4, "sql": read, "session": "b"},
+    )
+    assert [x["disclosure"] for x in (stored, alone, first, second)] == [
+        *("usage", "none", "usage", "usage"),
+    ]
+
+
+def test_the_cache_changes_no_answer() -> None:
+    """Each line again and again with other constants, in a session that builds things meanwhile."""
+    forms = (
+        "SELECT m.ypdm, m.sl FROM mz_cf c JOIN mz_cfmx m ON m.cf_id = c.cf_id WHERE c.brid = 'P{n}'",
+        "SELECT c.ysdm, SUM(m.sl) FROM mz_cf c JOIN mz_cfmx m ON m.cf_id = c.cf_id"
+        " WHERE m.ypdm = 'YP{n}' GROUP BY c.ysdm",
+        "UPDATE yk_ypzd SET lsj = {n} WHERE ypdm = 'YP{n}'",
+        "SELECT * FROM t{n}",
+        "CREATE TEMP TABLE t{n} AS SELECT ysdm FROM mz_cf",
+        "SELECT * FROM t{n}",
+        "CREATE TABLE k{n} AS SELECT ysdm FROM gh_mx",
+        "SELECT * FROM k{n}",
+        "DROP TABLE k{n}",
+        "SELECT * FROM k{n}",
+    )
+    lines = [
+        {"id": n, "sql": form.format(n=n), **({"session": session} if session else {})}
+        for n in range(4)
+        for session in (None, "a", "b")
+        for form in forms
+    ]
+    together = explain(*lines)
+    state, fresh = Shared(), []
+    analyser = Analyser(load(json.loads(SMALL.read_text(encoding="utf-8"))))
+    sessions = {name: SessionState(state) for name in ("a", "b")}
+    for line in lines:
+        session = sessions.get(str(line.get("session")), SessionState())
+        fresh.append(shown(analyser.analyse(str(line["sql"]), "postgres", state=session).meaning))
+    keys = ("disclosure", "grain", "subtype", "delivery", "scope", "reasons", "touches")
+    for line, ours, theirs in zip(lines, together, fresh, strict=True):
+        assert {k: ours[k] for k in keys} == {k: theirs[k] for k in keys}, line
 
 
 def test_two_harmless_halves_make_a_whole() -> None:

@@ -97,6 +97,9 @@ SELECT CASE WHEN item = 'C1' THEN 'x' ELSE doctor END, qty FROM rx JOIN rx_line 
 SELECT -5, qty - 1 FROM rx_line WHERE rx_no = -5
 SELECT * FROM rx WHERE at = date '2026-11-01' + 1
 SELECT * FROM rx_line WHERE rx_no = 'R' || '1'
+UPDATE drug SET name = 'N1' WHERE item = 'Y1' AND class > 3
+UPDATE rx SET state = '1' WHERE rx_no = 'R1'
+DELETE FROM drug WHERE item = 'Y1'
 """.strip().splitlines()
 
 STRINGS = ["'R1'", "'R2'", "''", "'01'", "'02'", "'05'", "'0'", "'1'", "'it''s'", "'%x%'"]

@@ -9,9 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import msgspec
 import sqlglot
 
 from qingfang.bench import Progress, Row, absolute
+from qingfang.engine.explain import Explainer
 from qingfang.language import _
 from qingfang.understand.analysis import Analyser
 from qingfang.understand.catalogue import Catalogue, load
@@ -61,6 +63,8 @@ def run(progress: Progress) -> list[Row]:
     for name, template in _KNOWN:
         progress(_("已知模板：{}").format(name))
         rows += _known(catalogue, name, template, name != "long")
+    progress(_("逐行答复"))
+    rows.append(_lines(catalogue))
     progress(_("新模板"))
     rows += _new(catalogue)
     return rows
@@ -99,6 +103,26 @@ def _known(catalogue: Catalogue, name: str, template: str, goal: bool) -> list[R
         Row(_("{}：同一文本，µs").format(name), round(same, 3)),
         Row(_("{}：只取指纹，µs").format(name), round(scanned, 3)),
     ]
+
+
+def _lines(catalogue: Catalogue) -> Row:
+    """Lines of `qingfang explain` a second, JSON in and out, every other one in a session."""
+    explainer = Explainer(catalogue)
+    texts = [
+        msgspec.json.encode(
+            {
+                "id": n,
+                "sql": _KNOWN[n % 3][1].format(n=n),
+                **({"session": f"s{n % 40}", "operator": f"Y{n % 40}"} if n % 2 else {}),
+            }
+        )
+        for n in range(20_000)
+    ]
+    begun = time.process_time()
+    for _answer in explainer.answers(texts):
+        pass
+    each = len(texts) / (time.process_time() - begun)
+    return absolute(_("explain 逐行答复，已知模板，条／秒"), each, at_least=20_000)
 
 
 def _new(catalogue: Catalogue) -> list[Row]:

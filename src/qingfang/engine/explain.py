@@ -7,6 +7,9 @@ Rules this module keeps:
 3. Statements with the same `session` share temp tables, prepared statements and what they have
    revealed; so do statements of the same `operator` (else `terminal`) over 31 days.
 4. Sessions are forgotten, the longest idle first, beyond `MAX_SESSIONS`.
+5. A statement whose template was analysed before is answered from the cache, as in the gateway;
+   never one of a session that has built something, and never across a change of what sessions
+   share.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ from qingfang.events import Meaning, Scope, Selection, Value
 from qingfang.understand.accumulate import Learner, Memory
 from qingfang.understand.analysis import Analyser, SessionState
 from qingfang.understand.catalogue import DIALECTS, Catalogue, Service
-from qingfang.understand.fingerprint import fingerprint
 from qingfang.understand.state import Shared
+from qingfang.understand.templates import Found, Templates
 
 MAX_SESSIONS = 10_000
 
@@ -53,6 +56,9 @@ class Explainer:
         self._analyser = Analyser(catalogue)
         self._memory = Memory()
         self._shared = Shared()
+        self._world = self._shared.mark()
+        # For statements of no session, which nothing that sessions share can change; and for theirs.
+        self._alone, self._together = Templates(), Templates()
         self._sessions: OrderedDict[str, SessionState] = OrderedDict()
         self._decoder = msgspec.json.Decoder(Asked)
         self._now_us = 0
@@ -76,23 +82,39 @@ class Explainer:
         return msgspec.json.encode({"id": asked.id, **shown(meaning)}) + b"\n"
 
     def _meaning(self, asked: Asked, at_us: int | None) -> Meaning:
-        dialect = asked.dialect or self._dialect
         binds = None if asked.binds is None else [_text(value) for value in asked.binds]
-        state = self._state(asked.session)
-        found = self._analyser.analyse(
-            asked.sql, dialect, binds=binds, state=state, rows=asked.rows
-        )
+        found = self._found(asked, asked.dialect or self._dialect, binds)
+        meaning = found.meaning
         if asked.session is None and asked.operator is None and asked.terminal is None:
-            return found.meaning
+            return meaning
         self._now_us = at_us if at_us is not None else self._now_us + 1_000_000
-        digest = fingerprint(asked.sql, dialect).digest
-        learner = self._learner(asked, found.meaning)
-        return self._memory.take(found.meaning, learner, self._now_us, digest, asked.rows)
+        learner = self._learner(asked, meaning)
+        digest = found.template.digest
+        return self._memory.take(meaning, learner, self._now_us, digest, asked.rows)
 
-    def _state(self, session: str | None) -> SessionState | None:
-        if session is None:
+    def _found(self, asked: Asked, dialect: str, binds: list[str | None] | None) -> Found:
+        if asked.session is None:
             # A statement of no session stands for itself, whatever others have stored.
-            return SessionState()
+            found = self._alone.look(asked.sql, dialect, binds)
+            if found is None:
+                analysis = self._analyser.analyse(
+                    asked.sql, dialect, binds=binds, state=SessionState(), rows=asked.rows
+                )
+                found = self._alone.learn(asked.sql, dialect, analysis, binds)
+            return found
+        state = self._state(asked.session)
+        found = None if state.has_own else self._together.look(asked.sql, dialect, binds)
+        if found is None:
+            analysis = self._analyser.analyse(
+                asked.sql, dialect, binds=binds, state=state, rows=asked.rows
+            )
+            world = self._shared.mark()
+            if world != self._world:
+                self._together, self._world = Templates(), world
+            found = self._together.learn(asked.sql, dialect, analysis, binds)
+        return found
+
+    def _state(self, session: str) -> SessionState:
         state = self._sessions.get(session)
         if state is None:
             state = self._sessions[session] = SessionState(self._shared)

@@ -46,7 +46,8 @@ _POSTGRES: frozenset[str] = _words(
     has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege
     has_language_privilege has_parameter_privilege has_schema_privilege
     has_sequence_privilege has_server_privilege has_table_privilege has_tablespace_privilege
-    has_type_privilege hashtext host hostmask icu_unicode_version in_range initcap int2 int4
+    has_type_privilege hashtext host hostmask icu_unicode_version in_range
+    inet_client_addr inet_client_port inet_server_addr inet_server_port initcap int2 int4
     int4range int8 int8range interval isfinite json_agg json_agg_strict json_array_elements
     json_array_elements_text json_array_length json_build_array json_build_object json_each
     json_each_text json_extract_path json_extract_path_text json_object json_object_agg
@@ -98,7 +99,12 @@ _POSTGRES: frozenset[str] = _words(
     postgresql_fdw_validator pow power pt_contained_circle pt_contained_poly querytree
     quote_ident quote_literal quote_nullable radians random random_normal range_agg
     range_intersect range_intersect_agg range_merge range_minus rank regclass
-    regexp_split_to_array regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope
+    regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
+    regexp_split_to_table regexp_substr ltree2text lquery akeys avals each hstore hstore_to_json hstore_to_jsonb
+    skeys slice svals similarity word_similarity show_trgm unaccent digest hmac crypt gen_salt armor
+    uuid_generate_v1 uuid_generate_v4 levenshtein metaphone dmetaphone soundex difference
+    lengthb substrb months_between
+    regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope
     regr_sxx regr_sxy regr_syy repeat replace reverse right round row_number
     row_security_active row_to_json rpad rtrim satisfies_hash_partition scale session_user
     set_bit set_byte set_config set_masklen setseed setval setweight sha224 sha256 sha384
@@ -132,66 +138,121 @@ _POSTGRES: frozenset[str] = _words(
 # MySQL 8 and MariaDB.
 _MYSQL: frozenset[str] = _words(
     """
-    adddate addtime any_value bin bit_and bit_length bit_or bit_xor connection_id conv
-    convert_tz crc32 curdate current_user curtime database date date_add date_format
-    date_sub datediff dayname dayofmonth dayofweek dayofyear elt export_set field
-    find_in_set format found_rows from_days from_unixtime get_format get_lock group_concat
-    hex if ifnull inet_aton inet_ntoa insert is_free_lock is_used_lock isnull json_array
-    json_arrayagg json_contains json_extract json_length json_object json_objectagg
-    json_unquote last_day last_insert_id lcase locate log10 log2 makedate maketime md5
-    microsecond mid monthname oct octet_length ord period_add period_diff pi quarter quote
-    radians rand release_lock row_count schema sec_to_time session_user sha sha1 sha2 sleep
-    soundex space std str_to_date strcmp sub subdate subtime sysdate system_user time
-    time_format time_to_sec timediff timestamp timestampadd timestampdiff to_days ucase
-    unhex unix_timestamp user utc_date utc_time utc_timestamp uuid values version week
-    weekday weekofyear yearweek
+    acos adddate addtime aes_decrypt aes_encrypt any_value asin atan atan2 benchmark bin
+    bin_to_uuid binary bit_and bit_count bit_length bit_or bit_xor charset coalesce coercibility
+    collation compress connection_id conv convert convert_tz cos cot crc32 curdate current_role
+    current_user curtime database date date_add date_format date_sub datediff dayname
+    dayofmonth dayofweek dayofyear default degrees elt export_set extractvalue field
+    find_in_set format format_bytes format_pico_time found_rows from_base64 from_days
+    from_unixtime get_format get_lock group_concat grouping hex icu_version if ifnull
+    inet6_aton inet6_ntoa inet_aton inet_ntoa insert interval is_free_lock is_ipv4 is_ipv6
+    is_used_lock is_uuid isnull json_array json_array_append json_array_insert json_arrayagg
+    json_contains json_contains_path json_depth json_detailed json_exists json_extract
+    json_insert json_keys json_length json_merge json_merge_patch json_merge_preserve
+    json_object json_objectagg json_overlaps json_pretty json_query json_quote json_remove
+    json_replace json_schema_valid json_search json_set json_storage_size json_table json_type
+    json_unquote json_valid json_value last_day last_insert_id lcase locate log10 log2
+    make_set makedate maketime md5 microsecond mid monthname name_const natural_sort_key now
+    nvl nvl2 oct octet_length ord password period_add period_diff pi quarter quote radians
+    rand random_bytes regexp_instr regexp_like regexp_replace regexp_substr release_all_locks
+    release_lock row_count schema sec_to_time session_user sformat sha sha1 sha2 sin sleep
+    soundex space std str_to_date strcmp sub subdate substring_index subtime sysdate
+    system_user tan time time_format time_to_sec timediff timestamp timestampadd timestampdiff
+    to_base64 to_char to_days to_seconds truncate ucase uncompress uncompressed_length unhex
+    unix_timestamp updatexml user utc_date utc_time utc_timestamp uuid uuid_short uuid_to_bin
+    validate_password_strength value values version week weekday weekofyear weight_string
+    yearweek
     """
 )
 
 # SQL Server.
 _TSQL: frozenset[str] = _words(
     """
-    app_name avg charindex checksum checksum_agg choose columnproperty context_info convert
-    count_big cube databasepropertyex datalength dateadd datediff datefromparts datename
-    datepart datetimefromparts day db_id db_name eomonth error_line error_message
-    error_number format getdate getutcdate grouping grouping_id hashbytes host_id host_name
-    ident_current iif indexproperty isdate isnull isnumeric json_modify json_query
-    json_value len nchar newid newsequentialid object_definition_length object_id
-    object_name objectproperty openjson original_login parse parsename patindex program_name
-    quotename rand replicate rollup rowcount_big schema_id schema_name scope_identity
-    serverproperty session_context session_user sessionproperty soundex space square stdev
+    acos app_name applock_mode applock_test approx_percentile_cont approx_percentile_disc
+    asin assemblyproperty atan atn2 avg binary_checksum bit_count charindex checksum checksum_agg choose col_length col_name
+    collationproperty columnproperty compress connectionproperty contains
+    containstable context_info convert cos cot count_big
+    current_request_id current_timezone current_transaction_id cube cursor_status database_principal_id databasepropertyex datalength date_bucket
+    dateadd datediff datediff_big datefromparts datename
+    datepart datetime2fromparts datetimefromparts datetimeoffsetfromparts datetrunc
+    day db_id db_name decompress degrees difference eomonth error_line error_message
+    error_number error_procedure error_severity error_state file_id file_name
+    filegroup_name fileproperty format formatmessage freetext freetexttable fulltextcatalogproperty
+    fulltextserviceproperty generate_series get_bit getansinull getdate getutcdate grouping grouping_id hashbytes host_id host_name
+    has_dbaccess has_perms_by_name ident_current ident_incr
+    ident_seed iif index_col indexkey_property
+    indexproperty is_member is_rolemember is_srvrolemember isdate isjson isnull isnumeric
+    json_array json_arrayagg json_contains json_modify json_object json_objectagg json_path_exists json_query
+    json_value left_shift len min_active_rowversion nchar newid
+    newsequentialid object_id object_schema_name objectpropertyex
+    object_name objectproperty openjson original_db_name
+    original_login parse parsename patindex permissions pi program_name
+    publishingservername quotename radians rand regexp_count regexp_instr regexp_like
+    regexp_replace regexp_substr right_shift replicate rollup rowcount_big schema_id schema_name scope_identity
+    serverproperty session_context session_user sessionproperty set_bit sin
+    smalldatetimefromparts soundex space sql_variant_property square stats_date stdev
     stdevp str string_agg string_escape string_split stuff suser_id suser_name suser_sname
-    switchoffset sysdatetime sysdatetimeoffset system_user sysutcdatetime textptr
-    todatetimeoffset try_cast try_convert try_parse type_id type_name typeproperty unicode
+    switchoffset sysdatetime sysdatetimeoffset system_user sysutcdatetime tan textptr textvalid
+    timefromparts todatetimeoffset trigger_nestlevel try_cast try_convert try_parse type_id type_name typeproperty unicode
     user_id user_name var varp xact_state
     """
 )
 
-# Oracle.
+# Oracle (21c), and what its packages offer that reads no table of the hospital's.
 _ORACLE: frozenset[str] = _words(
     """
-    add_months bitand cardinality dbtimezone decode dump empty_blob empty_clob getclobval
-    getstringval grouping grouping_id hextoraw instrb json_array json_arrayagg json_object
-    json_objectagg json_value last_day lengthb listagg lnnvl median months_between nanvl
-    new_time next_day nls_initcap nls_lower nls_upper numtodsinterval numtoyminterval nvl
-    nvl2 ora_hash ratio_to_report rawtohex regexp_count regexp_instr regexp_like
-    regexp_replace regexp_substr remainder rowidtochar sessiontimezone soundex substrb
-    sys_connect_by_path sys_context sys_guid sysdate systimestamp to_char to_clob to_date
-    to_dsinterval to_lob to_multi_byte to_nchar to_number to_single_byte to_timestamp
-    to_timestamp_tz to_yminterval trunc tz_offset uid unistr user userenv vsize width_bucket
-    wm_concat xmlagg xmlelement xmlforest xmlserialize xmltype
+    acos add_months appendchildxml approx_count_distinct asciistr asin atan atan2 bfilename
+    bin_to_num bitand bitor bitxor cardinality chartorowid cluster_id cluster_probability
+    column_value compose con_id_to_con_name con_name_to_id connect_by_root convert corr_k corr_s
+    cos cosh cursor dbtimezone decode decompose deletexml depth deref dump empty_blob empty_clob
+    existsnode extractvalue feature_id feature_value from_tz getclobval getstringval
+    greatest group_id grouping grouping_id hextoraw insertchildxml insertxmlbefore instr2
+    instr4 instrb instrc iteration_number json_array json_arrayagg json_exists json_mergepatch
+    json_object json_objectagg json_query json_scalar json_serialize json_table json_transform
+    json_value last_day length2 length4 lengthb lengthc lnnvl localtimestamp make_ref
+    median months_between nanvl new_time next_day nls_charset_decl_len nls_charset_id
+    nls_charset_name nls_collation_id nls_collation_name nls_initcap nls_lower nls_upper
+    nlssort numtodsinterval numtoyminterval nvl nvl2 ora_hash ora_invoking_user
+    ora_rowscn path powermultiset presentnnv presentv previous ratio_to_report rawtohex
+    rawtonhex ref refcursor reftohex regexp_count regexp_instr regexp_like regexp_replace
+    regexp_substr remainder rowidtochar rowidtonchar scn_to_timestamp sessiontimezone set sinh
+    soundex standard_hash substr2 substr4 substrb substrc sys_connect_by_path sys_context
+    sys_extract_utc sys_guid sys_op_c2c sys_op_descend sys_op_map_nonnull sys_op_undescend
+    sys_typeid sysdate systimestamp table tanh the timestamp_to_scn to_binary_double
+    to_binary_float to_blob to_char to_clob to_date to_dsinterval to_lob to_multi_byte
+    to_nchar to_nclob to_number to_single_byte to_timestamp to_timestamp_tz to_yminterval
+    treat trunc tz_offset uid unistr updatexml user userenv validate_conversion value vsize
+    width_bucket wm_concat xmlagg xmlcast xmlcdata xmlcolattval xmlcomment xmlconcat xmldiff
+    xmlelement xmlexists xmlforest xmlparse xmlpatch xmlpi xmlquery xmlroot xmlsequence
+    xmlserialize xmltable xmltransform xmltype
+    odcidatelist odcinumberlist odciobjectlist odcirawlist odcivarchar2list
+    dbms_crypto.hash dbms_crypto.mac dbms_lob.compare dbms_lob.getlength dbms_lob.instr
+    dbms_lob.substr dbms_metadata.get_ddl dbms_metadata.get_dependent_ddl
+    dbms_metadata.get_granted_ddl dbms_obfuscation_toolkit.md5 dbms_random.random
+    dbms_random.string dbms_random.value dbms_rowid.rowid_block_number
+    dbms_rowid.rowid_object dbms_rowid.rowid_row_number dbms_session.unique_session_id
+    dbms_utility.get_hash_value dbms_utility.get_time dbms_xplan.display
+    utl_encode.base64_decode utl_encode.base64_encode utl_i18n.raw_to_char
+    utl_i18n.string_to_raw utl_match.edit_distance utl_match.edit_distance_similarity
+    utl_match.jaro_winkler utl_match.jaro_winkler_similarity utl_raw.bit_xor
+    utl_raw.cast_from_number utl_raw.cast_to_number utl_raw.cast_to_raw
+    utl_raw.cast_to_varchar2 utl_raw.concat utl_raw.length utl_raw.reverse utl_raw.substr
+    utl_url.escape utl_url.unescape
     """
 )
 
 # SQLite.
 _SQLITE: frozenset[str] = _words(
     """
-    changes char date datetime format glob group_concat hex ifnull iif instr json json_array
+    acos acosh asin asinh atan atan2 atanh changes char concat_ws cos cosh date datetime degrees
+    format generate_series glob group_concat hex ifnull iif instr json json_array
     json_array_length json_each json_extract json_group_array json_group_object json_insert
     json_object json_patch json_remove json_replace json_set json_tree json_type json_valid
-    julianday last_insert_rowid like likelihood likely nullif printf quote random randomblob
-    sqlite_source_id sqlite_version strftime time total total_changes typeof unicode
-    unixepoch unlikely zeroblob
+    json_array_insert json_error_position json_pretty json_quote jsonb jsonb_array jsonb_each
+    jsonb_extract jsonb_group_array jsonb_group_object jsonb_object jsonb_tree julianday last_insert_rowid like likelihood likely nullif printf quote random randomblob
+    octet_length pi radians sinh soundex sqlite_compileoption_used sqlite_source_id sqlite_version
+    strftime string_agg tan tanh time timediff total total_changes typeof unhex unicode
+    unistr unixepoch unlikely zeroblob
     """
 )
 
@@ -202,6 +263,21 @@ PACKERS: frozenset[str] = _words(
     json_group_object json_object_agg json_object_agg_strict json_object_agg_unique
     json_objectagg jsonb_agg jsonb_agg_strict jsonb_object_agg jsonb_object_agg_strict
     jsonb_object_agg_unique listagg range_agg string_agg wm_concat xmlagg
+    """
+)
+
+# Aggregates that count rows or values, and hand none on.
+COUNTS: frozenset[str] = _words("approx_count count_big regr_count")
+
+# Aggregates that hand one of the values on, as MIN and MAX do.
+PASSING: frozenset[str] = _words("any_value arbitrary max_by min_by stats_mode")
+
+# Methods of XML, JSON and collection values: they show what the value is made of.
+METHODS: frozenset[str] = _words(
+    """
+    count data delete exist existsnode extract first getblobval getclobval getnumberval
+    getrootelement getschemaurl getstringval isfragment last modify nodes query serialize
+    stringify to_clob to_json to_string tostring transform value
     """
 )
 
@@ -216,38 +292,122 @@ AGGREGATES: frozenset[str] = _words(
     """
 )
 
+# Oracle's types of lists of plain values.
+COLLECTIONS: frozenset[str] = _words(
+    "dbms_debug_vc2coll ku$_vcnt odcidatelist odcinumberlist odcirawlist odcivarchar2list"
+)
+
+# SQL Server's procedures that tell about objects, sessions and settings, not about rows.
+PROCEDURES_ABOUT_OBJECTS: frozenset[str] = _words(
+    """
+    sp_autostats sp_catalogs sp_column_privileges sp_columns sp_columns_ex sp_databases
+    sp_datatype_info sp_dboption sp_depends sp_describe_first_result_set
+    sp_describe_undeclared_parameters sp_fkeys sp_getapplock sp_help sp_helpconstraint sp_helpdb
+    sp_helpfile sp_helpfilegroup sp_helpindex sp_helplanguage sp_helprole sp_helpsort
+    sp_helpstats sp_helptext sp_helptrigger sp_helpuser sp_linkedservers sp_lock
+    sp_monitor sp_pkeys sp_recompile sp_refreshview sp_releaseapplock sp_reset_connection
+    sp_server_info sp_set_session_context sp_spaceused sp_special_columns
+    sp_sproc_columns sp_statistics sp_stored_procedures sp_table_privileges sp_tables
+    sp_tables_ex sp_updatestats sp_who sp_who2
+    """
+)
+HARMLESS_DBCC: frozenset[str] = _words(
+    """
+    checkalloc checkcatalog checkconstraints checkdb checkfilegroup checkident checktable
+    cleantable dbreindex dropcleanbuffers freeproccache freesessioncache freesystemcache help
+    indexdefrag opentran proccache shrinkdatabase shrinkfile showcontig sqlperf tracestatus
+    updateusage useroptions
+    """
+)
+
 # Functions that run a text given to them as SQL.
 REMOTE: frozenset[str] = _words(
     """
     connectby crosstab crosstab2 crosstab3 crosstab4 crosstabn dblink dblink_exec
     dblink_open dblink_send_query dbms_xmlgen.getxml getxml opendatasource openquery
     openrowset query_to_xml query_to_xml_and_xmlschema query_to_xmlschema sys_eval ts_stat
+    getxmltype dbms_xmlgen.getxmltype newcontext newcontextfromhierarchy
     xpath_table cursor_to_xml database_to_xml database_to_xml_and_xmlschema schema_to_xml
     schema_to_xml_and_xmlschema table_to_xml table_to_xml_and_xmlschema
     """
 )
 
+# Those of them whose last argument alone is the text; the others tell where it is run.
+LINKED: frozenset[str] = _words("openquery openrowset")
+
 # Those that hand out the rows of the table they are given the name of.
 WHOLE_TABLES: frozenset[str] = _words("table_to_xml table_to_xml_and_xmlschema")
 
 FUNCTIONS: dict[str, frozenset[str]] = {
-    "postgres": _COMMON | _POSTGRES,
+    # openGauss and Kingbase bring Oracle's along.
+    "postgres": _COMMON | _POSTGRES | _ORACLE,
     "mysql": _COMMON | _MYSQL,
     "tsql": _COMMON | _TSQL,
     "oracle": _COMMON | _ORACLE,
     "sqlite": _COMMON | _SQLITE,
 }
 
+# Schemas in which functions of these names are the database's own.
+OWN_FUNCTIONS = ("pg_catalog", "sys", "public", "wmsys", "xdb", "standard")
+
 _SYSTEM_SCHEMAS = frozenset(
     {"pg_catalog", "information_schema", "pg_toast", "sys", "performance_schema", "sysibm"}
 )
 _SYSTEM_PREFIXES: dict[str, tuple[str, ...]] = {
-    "postgres": ("pg_",),
-    "oracle": ("all_", "dba_", "user_", "v$", "gv$", "nls_", "v_$"),
+    "postgres": ("pg_", "v$", "gv$"),
+    "oracle": ("v$", "gv$", "v_$", "gv_$", "nls_database_", "nls_session_", "nls_instance_"),
     "sqlite": ("sqlite_",),
-    "tsql": ("sysobjects", "syscolumns", "sysusers", "sysprocesses", "sysdatabases", "systypes"),
+    "tsql": (),
     "mysql": (),
 }
+# SQL Server's old catalogue, in whatever database and under `dbo`.
+_SYSTEM_NAMES: dict[str, frozenset[str]] = {
+    "tsql": _words(
+        """
+        sysaltfiles syscacheobjects syscharsets syscolumns syscomments sysconfigures
+        sysconstraints syscurconfigs sysdatabases sysdepends sysdevices sysfilegroups sysfiles
+        sysforeignkeys sysfulltextcatalogs sysindexes sysindexkeys sysjobhistory sysjobs
+        sysjobschedules sysjobservers sysjobsteps syslanguages syslockinfo syslogins sysmembers
+        sysmessages sysobjects sysoledbusers sysperfinfo syspermissions sysprocesses
+        sysprotects sysreferences sysremotelogins sysservers systypes sysusers
+        """
+    ),
+    "oracle": _words(
+        """
+        cat col database_properties dict dict_columns dictionary global_name ind obj
+        plan_table product_component_version recyclebin resource_cost role_role_privs
+        role_sys_privs role_tab_privs seq session_privs session_roles tab table_privileges
+        """
+    ),
+}
+# What follows `user_`, `all_` or `dba_` in the names of Oracle's dictionary. A table of the
+# hospital's may be called `user_…` too.
+_DICTIONARY: frozenset[str] = _words(
+    """
+    addm all_tables arguments audit_trail base_table_mviews cat catalog clusters
+    coll_types col_comments col_privs col_privs_made col_privs_recd cons_columns constraints
+    data_files db_links dependencies directories dump editions encrypted_columns
+    errors external_tables extents free_space
+    identifiers ind_columns ind_expressions ind_partitions ind_statistics ind_subpartitions
+    indexes java_classes jobs jobs_running json_columns lob_partitions lobs log_groups
+    method_params mview_analysis mview_comments mview_detail_relations mview_keys mview_logs
+    mview_refresh_times mviews nested_tables object_size object_tables objects
+    part_col_statistics part_histograms part_indexes part_key_columns part_lobs part_tables
+    password_limits plsql_object_settings policies private_synonyms procedures profiles
+    queues recyclebin refresh refs registered_mviews registry resource_limits role_privs roles
+    rollback_segs rsrc_consumer_group_privs scheduler_job_log scheduler_job_run_details
+    scheduler_jobs scheduler_programs scheduler_running_jobs scheduler_schedules segments
+    sequences snapshots source sql_translations stat_extensions stored_settings
+    subpart_col_statistics subpart_histograms synonyms sys_privs tab_col_statistics tab_cols
+    tab_columns tab_comments tab_histograms tab_identity_cols tab_modifications
+    tab_partitions tab_privs tab_privs_made tab_privs_recd tab_statistics tab_stats_history
+    tab_subpartitions tables tablespace_usage_metrics tablespaces temp_files trigger_cols triggers
+    ts_quotas type_attrs type_methods types unused_col_tabs updatable_columns users ustats
+    varrays views waiters blockers lock locks hist_sqltext hist_sqlstat hist_active_sess_history
+    hist_snapshot sqlset_statements advisor_findings advisor_log common_audit_trail
+    fga_audit_trail unified_audit_trail
+    """
+)
 # Values of the tables, or texts of statements: the columns that hold them; an empty set is all.
 _TELLING: dict[str, frozenset[str]] = {
     "pg_stats": frozenset({"most_common_vals", "histogram_bounds", "most_common_elems"}),
@@ -262,7 +422,22 @@ _TELLING: dict[str, frozenset[str]] = {
     "pg_shadow": frozenset(),
     "pg_cursors": frozenset({"statement"}),
     "pg_prepared_statements": frozenset({"statement"}),
-    "processlist": frozenset({"info"}),
+    "processlist": frozenset({"info", "current_statement"}),
+    "session": frozenset({"current_statement"}),
+    "threads": frozenset({"processlist_info"}),
+    "events_statements_current": frozenset({"sql_text"}),
+    "events_statements_history": frozenset({"sql_text"}),
+    "events_statements_history_long": frozenset({"sql_text"}),
+    "events_statements_summary_by_digest": frozenset({"query_sample_text"}),
+    "prepared_statements_instances": frozenset({"sql_text"}),
+    "query_store_query_text": frozenset(),
+    "syscacheobjects": frozenset({"sql"}),
+    "sysjobsteps": frozenset({"command"}),
+    "dm_exec_input_buffer": frozenset(),
+    "dm_exec_text_query_plan": frozenset(),
+    "dm_xe_session_targets": frozenset(),
+    "fn_trace_gettable": frozenset(),
+    "fn_xe_file_target_read_file": frozenset(),
     "column_statistics": frozenset(),
     "general_log": frozenset(),
     "slow_log": frozenset(),
@@ -282,6 +457,8 @@ _HISTOGRAMS = frozenset(
         *("pg_statistic_ext_data", "column_statistics", "dm_db_stats_histogram"),
     }
 )
+# The least and the greatest value of a column.
+_BOUNDS = frozenset({"low_value", "high_value"})
 _HISTOGRAM_PARTS = ("histogram", "tab_col_statistics")
 _TELLING_PARTS = ("sql", "histogram", "tab_histograms", "logmnr", "audit", "tab_col_statistics")
 
@@ -293,7 +470,16 @@ def is_system(name: str, dialect: str) -> bool:
         return True
     if len(parts) > 1 and parts[-2] == "mysql" and dialect == "mysql":
         return True
-    return len(parts) == 1 and parts[0].startswith(_SYSTEM_PREFIXES.get(dialect, ()) or ("\0",))
+    last = parts[-1]
+    if last in _SYSTEM_NAMES.get(dialect, ()) and (len(parts) == 1 or dialect == "tsql"):
+        return True
+    if len(parts) > 1:
+        return False
+    if dialect in {"oracle", "postgres"}:
+        owner, _mark, rest = last.partition("_")
+        if owner in {"user", "all", "dba"} and rest in _DICTIONARY:
+            return True
+    return last.startswith(_SYSTEM_PREFIXES.get(dialect, ()) or ("\0",))
 
 
 def gives_away(name: str, columns: frozenset[str], star: bool, dialect: str) -> bool:
@@ -302,6 +488,8 @@ def gives_away(name: str, columns: frozenset[str], star: bool, dialect: str) -> 
     if last in _TELLING:
         telling = _TELLING[last]
         return star or not telling or bool(telling & columns)
+    if dialect == "oracle" and last.endswith(("tab_columns", "tab_cols")):
+        return bool(_BOUNDS & columns)
     if dialect == "oracle":
         return any(part in last for part in _TELLING_PARTS)
     return False

@@ -30,27 +30,53 @@ def returning(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
         return _merged(walker, node, output, scope)
     if clause is None:
         return [Block()]
-    target = node.this
+    select = returned_rows(node)
+    if select is None:
+        walker.problem("unparsed", "", node, scope)
+        return [Block()]
+    return walker.select(select, scope)
+
+
+def returned_rows(node: exp.Expr) -> exp.Select | None:
+    """The SELECT that RETURNING or OUTPUT of an UPDATE or DELETE stands for."""
+    target, clause = node.this, node.args.get("returning")
     tables = node.args.get("tables") or []
     if not isinstance(target, exp.Table) and len(tables) == 1:
         target = tables[0]  # T-SQL's DELETE t OUTPUT …
-    froms: list[exp.Expr] = []
-    extra = node.args.get("from_")
-    if extra is not None:
-        froms.append(extra.this)
-        froms.extend(join.this for join in extra.this.args.get("joins") or [])
-    froms.extend(node.args.get("using") or [])
-    if not isinstance(target, exp.Table):
-        walker.problem("unparsed", "", node, scope)
-        return [Block()]
+    if not isinstance(target, exp.Table) or clause is None:
+        return None
+    output = [part.copy() for part in clause.expressions]
     _of_target(output, target)
-    select = exp.Select(
+    return changed_rows(node, target, output)
+
+
+def changed_rows(node: exp.Expr, target: exp.Table, output: list[exp.Expr]) -> exp.Select:
+    """The rows that an UPDATE or DELETE is about, joined with what it names besides. T-SQL's
+    `UPDATE a … FROM t a JOIN …` names the target among them."""
+    origin = node.args.get("from_")
+    froms: list[exp.Expr] = [origin.this.copy()] if origin is not None else []
+    froms.extend(part.copy() for part in node.args.get("using") or [])
+    if aliased(node, target) is None:
+        froms.insert(0, target.copy())
+    where = node.args.get("where")
+    return exp.Select(
         expressions=output,
-        from_=exp.From(this=target),
-        joins=[exp.Join(this=part) for part in froms],
-        where=node.args.get("where"),
+        from_=exp.From(this=froms[0]),
+        joins=[exp.Join(this=part) for part in froms[1:]],
+        where=where.copy() if where is not None else None,
     )
-    return walker.select(select, scope)
+
+
+def aliased(node: exp.Expr, target: exp.Table) -> exp.Table | None:
+    """The table of FROM that a change names by its alias or its name; None when it names none."""
+    origin = node.args.get("from_")
+    if origin is None:
+        return None
+    parts = [origin.this, *(join.this for join in origin.this.args.get("joins") or [])]
+    for part in parts:
+        if isinstance(part, exp.Table) and part.alias_or_name.lower() == target.name.lower():
+            return part
+    return None
 
 
 def _merged(walker: Walker, node: exp.Merge, output: list[exp.Expr], scope: Scope) -> list[Block]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.understand import dialects, running
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
-from qingfang.understand.procedures import queries_of
 from qingfang.understand.scope import Scope
 from qingfang.understand.state import Made
 
@@ -21,7 +21,7 @@ _ROUTINES = frozenset({"FUNCTION", "PROCEDURE", "PROC", "TRIGGER", "EVENT", "PAC
 
 def create(statement: Statement, words: list[str]) -> None:
     kinds = [word for word in words[1:] if word not in {"OR", "REPLACE", "TEMP", "TEMPORARY"}]
-    routine = next((w for w in words[1:6] if w in _ROUTINES), None)
+    routine = next((w for w in words[1:8] if w in _ROUTINES), None)
     if routine is not None and "INDEX" not in words[1:3] and "TABLE" not in words[1:4]:
         _routine(statement)
         return
@@ -34,31 +34,97 @@ def create(statement: Statement, words: list[str]) -> None:
     if kinds and kinds[0] in SERVER_OBJECTS:
         statement.problem("server")
         return
+    _created(statement, words)
+
+
+# What is created without reading a row.
+_WITHOUT_ROWS = frozenset({"TABLE", "INDEX", "SEQUENCE", "SCHEMA", "TYPE", "STATISTICS"})
+
+
+def altered(statement: Statement, words: list[str]) -> None:
+    """ALTER VIEW … AS SELECT: as if it were created so."""
+    if _query_start(statement.piece.tokens) is not None:
+        _created(statement, ["CREATE", *words[1:]])
+
+
+def _created(statement: Statement, words: list[str]) -> None:
+    tokens = statement.piece.tokens
+    run = next((n for n in range(len(tokens) - 1) if _runs_prepared(tokens, n)), None)
+    if run is not None:
+        # CREATE TABLE … AS EXECUTE p(…)
+        piece, statement.piece = statement.piece, dialects.Piece(tokens[run + 1 :])
+        running.execute(statement)
+        statement.piece = piece
+        for part in (*statement.parts, statement.result):
+            part.delivery = "stored"
+        return
     node = dialects.tree(statement.piece, statement.sql, statement.dialect)
-    if isinstance(node, exp.Create) and isinstance(node.expression, exp.Query):
+    query = node.expression if isinstance(node, exp.Create) else None
+    if isinstance(node, exp.Create) and isinstance(query, (exp.Query, exp.Values)):
         temporary = bool({"TEMP", "TEMPORARY"} & set(words))
-        _made_from(statement, node, node.expression, temporary, statement.scope())
-    elif isinstance(node, exp.Create) and node.kind in {"TABLE", "VIEW"}:
+        _made_from(statement, node, query, temporary, statement.scope())
+    elif isinstance(node, exp.Create) and node.kind in {"TABLE", "VIEW"} and query is None:
         _made_empty(statement, node, words)
-    elif any(
-        token.text.upper() in {"SELECT", "EXECUTE", "EXEC"} for token in statement.piece.tokens
-    ):
+    elif _query_start(tokens) is not None:
         _created_by_words(statement, words)
-    elif node is None and not (set(words) & {"TABLE", "INDEX", "SEQUENCE", "SCHEMA", "TYPE"}):
+    elif any(token.text.upper() in {"SELECT", "EXECUTE", "EXEC"} for token in tokens) or (
+        node is None and not (set(words) & _WITHOUT_ROWS)
+    ):
         statement.problem("unparsed")
 
 
+def _runs_prepared(tokens: list[Token], at: int) -> bool:
+    return tokens[at].text.upper() == "AS" and tokens[at + 1].text.upper() == "EXECUTE"
+
+
+def _query_start(tokens: list[Token]) -> int | None:
+    """Where the query of `CREATE … AS query`, or MySQL's `CREATE TABLE … query`, begins."""
+    depth = 0
+    for at, token in enumerate(tokens):
+        word = token.text.upper()
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        after_as = at > 1 and tokens[at - 1].text.upper() == "AS"
+        if not depth and at > 1 and token.token_type is TokenType.SELECT:
+            return at
+        if after_as and (word in {"WITH", "TABLE", "VALUES"} or (word == "(" and depth == 1)):
+            return at
+    return None
+
+
+# What can follow the query of a view.
+_AFTER_VIEW = (
+    *(["WITH", "DATA"], ["WITH", "NO", "DATA"], ["WITH", "CHECK", "OPTION"]),
+    *(["WITH", "LOCAL", "CHECK", "OPTION"], ["WITH", "CASCADED", "CHECK", "OPTION"]),
+    ["WITH", "READ", "ONLY"],
+)
+
+
+def _without_suffix(tokens: list[Token]) -> list[Token]:
+    words = [token.text.upper() for token in tokens]
+    for suffix in _AFTER_VIEW:
+        if words[-len(suffix) :] == suffix:
+            return tokens[: -len(suffix)]
+    return tokens
+
+
 def create_from(statement: Statement, node: exp.Create, scope: Scope) -> None:
-    """A CREATE inside a block: only one that holds a query's rows is read."""
+    """A CREATE inside a block: a table or a view."""
     if isinstance(node.expression, exp.Query) and node.kind in {"TABLE", "VIEW"}:
         temporary = node.find(exp.TemporaryProperty) is not None
         _made_from(statement, node, node.expression, temporary, scope)
-    else:
+    elif node.kind == "TABLE" and node.find(exp.Query) is None:
+        temporary = node.find(exp.TemporaryProperty) is not None
+        _made_empty(statement, node, ["TEMPORARY"] if temporary else [])
+    elif node.kind not in {"INDEX", "SEQUENCE", "SCHEMA"}:
         statement.problem("unparsed")
 
 
 def _made_from(
-    statement: Statement, node: exp.Create, query: exp.Query, temporary: bool, scope: Scope
+    statement: Statement,
+    node: exp.Create,
+    query: exp.Query | exp.Values,
+    temporary: bool,
+    scope: Scope,
 ) -> None:
     """CREATE TABLE AS, CREATE [MATERIALIZED] VIEW: what its query would reveal, stored."""
     target = node.this.this if isinstance(node.this, exp.Schema) else node.this
@@ -99,43 +165,51 @@ def _made_empty(statement: Statement, node: exp.Create, words: list[str]) -> Non
 
 def _created_by_words(statement: Statement, words: list[str]) -> None:
     """CREATE … AS SELECT in a form the parser does not take: read from the SELECT on."""
-    tokens = statement.piece.tokens
-    start = next(
-        (n for n, t in enumerate(tokens) if t.text.upper() in {"SELECT", "WITH"} and n > 1),
-        None,
-    )
-    node = (
-        dialects.parse(tokens[start:], statement.sql, statement.dialect)
-        if start is not None
-        else None
-    )
+    tokens = _without_suffix(statement.piece.tokens)
+    node = dialects.parse(tokens[_query_start(tokens) :], statement.sql, statement.dialect)
+    if isinstance(node, exp.Table):
+        node = exp.Select(expressions=[exp.Star()], from_=exp.From(this=node))
     if not isinstance(node, exp.Query):
         statement.problem("unparsed")
         return
     statement.result.blocks(statement.walker.query(node, statement.scope()), statement.reading)
     statement.result.delivery = "stored"
-    name = next(
-        (
-            tokens[n + 1].text
-            for n, t in enumerate(tokens[:-1])
-            if t.text.upper() in {"TABLE", "VIEW"}
-        ),
-        "",
-    )
+    name, columns = _named(tokens)
     if statement.state is not None and name:
-        statement.state.keep(
-            Made(name, [], [(statement.frozen(node), [])], statement.state.world()), False
-        )
+        temporary = bool({"TEMP", "TEMPORARY"} & set(words)) or name.startswith("#")
+        made = Made(name, columns, [(statement.frozen(node), columns)], statement.state.world())
+        statement.state.keep(made, temporary)
+
+
+def _named(tokens: list[Token]) -> tuple[str, list[str]]:
+    """The name that is created, without its schema, and the columns named behind it."""
+    words = [token.text.upper() for token in tokens]
+    at = next((n for n, word in enumerate(words) if word in {"TABLE", "VIEW"}), len(words)) + 1
+    while at < len(words) and words[at] in {"IF", "NOT", "EXISTS"}:
+        at += 1
+    while at + 2 < len(words) and words[at + 1] == ".":
+        at += 2
+    if at >= len(tokens):
+        return "", []
+    columns: list[str] = []
+    if words[at + 1 : at + 2] == ["("]:
+        for token in tokens[at + 2 :]:
+            if token.token_type is TokenType.R_PAREN:
+                break
+            if token.token_type is not TokenType.COMMA:
+                columns.append(token.text.lower())
+    return tokens[at].text, columns
 
 
 def _routine(statement: Statement) -> None:
     """CREATE FUNCTION, PROCEDURE, TRIGGER, EVENT: what its body would reveal, stored."""
     text = statement.text()
-    running.run_body(statement, queries_of(text, statement.dialect), statement.result.span)
-    statement.result.delivery = "stored"
+    running.define(statement)
     tokens = statement.piece.tokens
     for n, token in enumerate(tokens[:-1]):
-        if token.text.upper() in {"FUNCTION", "PROCEDURE", "PROC"}:
+        if token.text.upper() in {"FUNCTION", "PROCEDURE", "PROC", "PACKAGE"}:
+            if tokens[n + 1].text.upper() == "BODY":
+                tokens = [*tokens[: n + 1], *tokens[n + 2 :]]
             name = tokens[n + 1].text
             if n + 3 < len(tokens) and tokens[n + 2].text == ".":
                 name = tokens[n + 3].text
@@ -150,4 +224,5 @@ def _synonym(statement: Statement) -> None:
     upper = [t.upper() for t in texts]
     if "FOR" in upper and statement.state is not None:
         at = upper.index("FOR")
-        statement.state.alias(texts[at - 1], "".join(texts[at + 1 :]).lower())
+        target = "".join(texts[at + 1 :]).lower().split("@", 1)[0]
+        statement.state.alias(texts[at - 1], target)

@@ -21,6 +21,8 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from qingfang.understand.repairs import oracle_mode, repaired
+
 # The parser's warnings quote the statement, and a statement can hold a person's name.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL + 1)
 
@@ -42,7 +44,7 @@ _OPERANDS = frozenset(
 _COMMANDS = frozenset(
     {
         *(TokenType.COMMAND, TokenType.EXECUTE, TokenType.FETCH, TokenType.SHOW),
-        *(TokenType.RENAME,),
+        *(TokenType.RENAME, TokenType.REPLACE, TokenType.END),
     }
 )
 # Objects whose body is a block of statements: their `;` do not end the statement.
@@ -67,17 +69,27 @@ class Piece:
 def pieces(sql: str, dialect: str) -> list[Piece]:
     """The statements of a text. A text that cannot be read is one piece with a `problem`:
     `too_long`, `too_deep` or `unparsed`."""
+    found = words(sql, dialect)
+    if isinstance(found, str):
+        return [Piece([], found, 0, len(sql))]
+    parts = _split(found, dialect)
+    if dialect != "tsql":
+        return [Piece(part) for part in parts]
+    return [piece for batch in _batches(parts) for piece in _of_batch(batch)]
+
+
+def words(sql: str, dialect: str) -> list[Token] | str:
+    """The words of a text, or its `problem`."""
     if len(sql) > MAX_LENGTH:
-        return [Piece([], "too_long", 0, len(sql))]
+        return "too_long"
     try:
-        tokens = _tokens(_without_disguise(sql, dialect), dialect, 0)
+        plain = _without_delimiters(_without_disguise(sql, dialect), dialect)
+        tokens = _tokens(plain, dialect, 0)
     except (SqlglotError, RecursionError, ValueError):
-        return [Piece([], "unparsed", 0, len(sql))]
+        return "unparsed"
     if len(tokens) > MAX_TOKENS:
-        return [Piece([], "too_long", 0, len(sql))]
-    if _deepest(tokens) > MAX_NESTING:
-        return [Piece([], "too_deep", 0, len(sql))]
-    return [Piece(part) for part in _split(_repaired(tokens, dialect), dialect)]
+        return "too_long"
+    return "too_deep" if _deepest(tokens) > MAX_NESTING else _repaired(tokens, dialect)
 
 
 def _tokens(sql: str, dialect: str, base: int) -> list[Token]:
@@ -134,6 +146,23 @@ def without_file(piece: Piece) -> list[Token] | None:
 
 def parse(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     """The one tree of these tokens; None when there is none or more than one."""
+    node = _parsed(tokens, sql, dialect)
+    if isinstance(node, exp.MultitableInserts):
+        node = None
+    if node is None and tokens:
+        again = repaired(tokens, dialect)
+        if again is not None:
+            node = _parsed(again, sql, dialect)
+    if node is None and dialect == "postgres":
+        again = oracle_mode(tokens)
+        if again is not None:
+            node = _parsed(again, sql, "oracle")
+    if node is not None and _calls_methods(tokens):
+        _restore_columns(node)
+    return node
+
+
+def _parsed(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     try:
         parsed = Dialect.get_or_raise(dialect).parser().parse(tokens, sql)
     except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, KeyError):
@@ -143,6 +172,45 @@ def parse(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     if len(parsed) != 1 or parsed[0] is None or isinstance(parsed[0], exp.Command):
         return None
     return parsed[0]
+
+
+def _calls_methods(tokens: list[Token]) -> bool:
+    """Whether a method of a value is called: `f(x).g(y)`."""
+    before: TokenType | None = None
+    for token in tokens:
+        if token.token_type is TokenType.DOT and before is TokenType.R_PAREN:
+            return True
+        before = token.token_type
+    return False
+
+
+# Where a bare name is a name, not a column.
+_NAMING = (
+    *(exp.Column, exp.Dot, exp.Table, exp.Alias, exp.TableAlias, exp.CTE, exp.DataType),
+    *(exp.Schema, exp.Window, exp.Cast, exp.ColumnDef, exp.Kwarg, exp.PropertyEQ),
+)
+
+
+def _restore_columns(node: exp.Expr) -> None:
+    """Left of a method's dot the parser takes all columns for parts of one name, those in the
+    arguments of `f(t.x).g()` too: they are columns again."""
+    for dot in list(node.find_all(exp.Dot)):
+        if not isinstance(dot.expression, exp.Func) or dot.this.find(exp.Func, exp.Query) is None:
+            continue
+        for part in list(dot.this.find_all(exp.Dot, exp.Identifier)):
+            parent = part.parent
+            if isinstance(part, exp.Dot):
+                names = list(part.flatten())
+                whole = all(isinstance(name, (exp.Identifier, exp.Star)) for name in names)
+                if whole and not isinstance(parent, exp.Dot):
+                    column = exp.Column(this=names.pop())
+                    for key in ("table", "db", "catalog")[: len(names)]:
+                        column.set(key, names.pop())
+                    part.replace(column)
+            elif parent is not None and not isinstance(parent, _NAMING):
+                if isinstance(parent, exp.XMLElement) and part.arg_key == "this":
+                    continue
+                part.replace(exp.Column(this=part.copy()))
 
 
 def span(node: exp.Expr) -> tuple[int, int] | None:
@@ -181,23 +249,95 @@ def _deepest(tokens: list[Token]) -> int:
     return deepest
 
 
+def _disguises(strings: str, comments: str) -> re.Pattern[str]:
+    """What may hide or look like something else: strings and quoted names (left alone), comments,
+    and PostgreSQL's `$1`."""
+    return re.compile(rf"(?P<quoted>{strings})|(?P<comment>{comments})", re.DOTALL)
+
+
+_PLAIN = r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
+_LINE = r"--[^\n]*"
+_DISGUISES = {
+    "mysql": _disguises(
+        r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`",
+        r"/\*M?!\d*|/\*|\*/|#[^\n]*|--(?=[ \t\r\n]|\Z)[^\n]*",
+    ),
+    "oracle": _disguises(
+        r"[nN]?[qQ]'(?:\[.*?\]'|\{.*?\}'|\(.*?\)'|<.*?>'|([^\s\[{(<]).*?\2')|" + _PLAIN,
+        r"/\*|" + _LINE,
+    ),
+    "postgres": _disguises(
+        r"(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$|" + _PLAIN,
+        r"/\*|" + _LINE,
+    ),
+    "tsql": _disguises(_PLAIN + r"|\[[^\]]*\]", r"/\*|" + _LINE),
+    "sqlite": _disguises(_PLAIN + r"|`[^`]*`|\[[^\]]*\]", r"/\*|" + _LINE),
+}
+# Comments inside comments count in these.
+_NESTED = frozenset({"postgres", "tsql"})
+_POSITION = re.compile(r"(?<![\w$])\$(?=\d)")
+
+
 def _without_disguise(sql: str, dialect: str) -> str:
-    """MySQL runs what stands in `/*! … */` (and MariaDB `/*M! … */`): blank only the brackets."""
-    if dialect != "mysql" or ("/*!" not in sql and "/*M!" not in sql):
+    """The text with every comment blank, however it splits words (`GROUP/**/BY`), and what MySQL runs
+    in `/*! … */` (MariaDB: `/*M! … */`) in the open. PostgreSQL's `$1` becomes `?1`: the tokenizer
+    takes `$1,$2` for a quoted text."""
+    if "/*" not in sql and "--" not in sql and "#" not in sql and "$" not in sql:
         return sql
-    pattern = re.compile(
-        r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|/\*M?!\d*|/\*(?!M?!).*?\*/"
-        r"|#[^\n]*|--[ \t][^\n]*|\*/",
-        re.DOTALL,
-    )
+    out: list[str] = []
+    pattern, at, opened, depth = _DISGUISES[dialect], 0, 0, 0
 
-    def blank(found: re.Match[str]) -> str:
+    def keep(text: str) -> None:
+        out.append(_POSITION.sub("?", text) if dialect == "postgres" else text)
+
+    while True:
+        if depth:
+            # Inside a comment only its end, or one more beginning, counts.
+            end = sql.find("*/", at)
+            begin = sql.find("/*", at) if dialect in _NESTED else -1
+            if end < 0:
+                return "".join(out) + sql[opened:]  # the tokenizer says so
+            if 0 <= begin < end:
+                depth, at = depth + 1, begin + 2
+                continue
+            depth, at = depth - 1, end + 2
+            if not depth:
+                out.append(_blank(sql[opened:at]))
+            continue
+        found = pattern.search(sql, at)
+        if found is None:
+            break
         text = found[0]
-        if text.startswith(("/*!", "/*M!")) or text == "*/":
-            return " " * len(text)
-        return text
+        keep(sql[at : found.start()])
+        at = found.end()
+        if found["quoted"] is not None:
+            out.append(text)
+        elif text == "/*":
+            opened, depth = found.start(), 1
+        else:
+            out.append(_blank(text))
+    keep(sql[at:])
+    return "".join(out)
 
-    return pattern.sub(blank, sql)
+
+def _blank(text: str) -> str:
+    return "".join("\n" if char == "\n" else " " for char in text)
+
+
+def _without_delimiters(sql: str, dialect: str) -> str:
+    """MySQL's client ends statements with whatever DELIMITER says: here with `;` again."""
+    if dialect != "mysql" or "delimiter" not in sql.lower():
+        return sql
+    lines: list[str] = []
+    mark = ";"
+    for line in sql.splitlines(keepends=True):
+        found = re.match(r"\s*delimiter\s+(\S+)\s*$", line, re.IGNORECASE)
+        if found is not None:
+            mark = found[1]
+            lines.append(re.sub(r"\S", " ", line))
+        else:
+            lines.append(line.replace(mark, ";" + " " * (len(mark) - 1)))
+    return "".join(lines)
 
 
 def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
@@ -211,6 +351,13 @@ def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
         after = tokens[at + 1] if at + 1 < len(tokens) else None
         touching = after is not None and after.start == token.end + 1
         kind = token.token_type
+        if kind is TokenType.QDCOLON:
+            # `?::text`: a bind and its cast.
+            out.extend(_bind(marks, token, token))
+            out.append(_token(TokenType.DCOLON, "::", token, token))
+            marks += 1
+            at += 1
+            continue
         if (
             kind is TokenType.VAR
             and token.text in {"U", "u"}
@@ -313,6 +460,7 @@ def _split(tokens: list[Token], dialect: str) -> list[list[Token]]:
         if dialect == "tsql" and token.text.upper() == "GO" and not depth:
             if part:
                 parts.append(part)
+            parts.append([token])
             part, bodied = [], False
             continue
         if dialect == "tsql" and not depth and not bodied and opens_statement(part, token):
@@ -323,12 +471,22 @@ def _split(tokens: list[Token], dialect: str) -> list[list[Token]]:
                 parts.append(part)
             part = []
             continue
+        if (
+            dialect == "oracle"
+            and kind is TokenType.SLASH
+            and bodied
+            and part[-1].token_type is TokenType.SEMICOLON
+        ):
+            # SQL*Plus ends a block with a `/`.
+            parts.append(part)
+            part, bodied = [], False
+            continue
         if kind in _OPENERS and kind is not TokenType.CASE:
             depth += 1
         elif kind in _CLOSERS:
             depth = max(0, depth - 1)
         part.append(token)
-        if len(part) <= 6 and not bodied:
+        if len(part) <= 8 and not bodied:
             bodied = _has_body(part, dialect)
         elif dialect == "postgres" and bodied is False and token.text.upper() == "ATOMIC":
             bodied = part[-2].text.upper() == "BEGIN"
@@ -337,7 +495,62 @@ def _split(tokens: list[Token], dialect: str) -> list[list[Token]]:
     return parts
 
 
-_BATCH_VERBS = frozenset(
+def _batches(parts: list[list[Token]]) -> list[list[list[Token]]]:
+    """The statements between one `GO [n]` and the next."""
+    batches: list[list[list[Token]]] = [[]]
+    fresh = False
+    for part in parts:
+        if len(part) == 1 and part[0].text.upper() == "GO":
+            batches.append([])
+            fresh = True
+            continue
+        rest = part[1:] if fresh and part[0].token_type is TokenType.NUMBER else part
+        fresh = False
+        if rest:
+            batches[-1].append(rest)
+    return batches
+
+
+def _of_batch(parts: list[list[Token]]) -> list[Piece]:
+    """A batch whose statements depend on each other (variables, branches, calls) is one piece, whose
+    verb is BATCH; else each is one."""
+    heads = [[token.text.upper() for token in part[:6]] for part in parts]
+    if any(head[0] in {"CREATE", "ALTER"} and _BODIED & set(head) for head in heads):
+        return [Piece(part) for part in parts]
+    if not any(_depends(part, head) for part, head in zip(parts, heads, strict=True)):
+        return [Piece(part) for part in parts]
+    whole = Piece([token for part in parts for token in part])
+    whole.verb = "BATCH"
+    return [whole]
+
+
+_DEPENDING = frozenset(
+    {
+        *("DECLARE", "IF", "WHILE", "EXEC", "EXECUTE", "OPEN", "FETCH", "RETURN", "GOTO", "PRINT"),
+        *("RAISERROR", "THROW", "ELSE"),
+    }
+)
+
+
+def _depends(part: list[Token], head: list[str]) -> bool:
+    if head[0] in _DEPENDING:
+        return True
+    if head[0] == "BEGIN":
+        return head[1:2] not in ([], ["TRAN"], ["TRANSACTION"], ["DISTRIBUTED"])
+    if head[0] == "INSERT":
+        return any(token.text.upper() in {"EXEC", "EXECUTE"} for token in part)
+    if head[0] in {"SELECT", "SET", "UPDATE", "WITH"}:
+        return any(
+            one.text.startswith(BIND)
+            and other.text in {"=", "+"}
+            and before.text == ":"
+            and opener.text.upper() in {"SELECT", "SET", ",", "ALL", "DISTINCT"}
+            for opener, before, one, other in zip(part, part[1:], part[2:], part[3:], strict=False)
+        )
+    return len(head) > 1 and head[1] == ":"
+
+
+BATCH_VERBS = frozenset(
     {
         *("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXEC", "EXECUTE", "DECLARE", "SET"),
         *("PRINT", "USE", "DROP", "TRUNCATE", "WAITFOR", "RAISERROR", "IF", "WHILE", "CREATE"),
@@ -345,6 +558,7 @@ _BATCH_VERBS = frozenset(
     }
 )
 _NAMES_RIGHTS = frozenset({"GRANT", "DENY", "REVOKE", "CREATE", "ALTER", "ADD"})
+_CLOSED = frozenset({"TABLE", "INDEX", "UNIQUE", "CLUSTERED", "NONCLUSTERED"})
 _GOES_ON = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT", "THEN", "FOR", "AS", "WITH", "."})
 _QUERY_VERBS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
 
@@ -353,14 +567,15 @@ def opens_statement(part: list[Token], token: Token) -> bool:
     """Whether a word begins a new statement of a T-SQL batch, where no `;` need stand. `part` is
     the statement so far; both are outside parentheses."""
     word = token.text.upper()
-    if not part or word not in _BATCH_VERBS:
+    if not part or word not in BATCH_VERBS:
         return False
     if token.token_type in {TokenType.IDENTIFIER, TokenType.STRING, TokenType.NATIONAL_STRING}:
         return False
     words = [before.text.upper() for before in part]
     first, last = words[0], words[-1]
     if first in _NAMES_RIGHTS or last in _GOES_ON:
-        return False
+        # CREATE TABLE t (…), CREATE INDEX i ON t (…): anything may follow.
+        return first == "CREATE" and last == ")" and words[1] in _CLOSED
     if first == "WITH" and word in _QUERY_VERBS:
         return _outside(part, _QUERY_VERBS)
     if first == "INSERT" and word in {"SELECT", "EXEC", "EXECUTE"}:
@@ -393,6 +608,8 @@ def _has_body(part: list[Token], dialect: str) -> bool:
     if words[0] in {"CREATE", "ALTER"} and words[-1] in _BODIED:
         return dialect != "postgres"
     if dialect == "oracle":
+        if words[:2] in (["WITH", "FUNCTION"], ["WITH", "PROCEDURE"]):
+            return True
         return words[0] in {"DECLARE", "BEGIN", "<"} and len(words) > 1
     if dialect == "tsql":
         return words[0] in {"IF", "WHILE"} or (

@@ -15,13 +15,21 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from qingfang.understand.builtin import AGGREGATES, PACKERS, REMOTE
+from qingfang.understand.builtin import (
+    AGGREGATES,
+    COUNTS,
+    METHODS,
+    PACKERS,
+    PASSING,
+    REMOTE,
+)
 from qingfang.understand.catalogue import MEASURE_ROLES
 from qingfang.understand.flows import NOTHING, SOFT, Flow, Source, Sources, union
 
 if TYPE_CHECKING:
     from qingfang.understand.scope import Scope
 
+_COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)
 _PACKERS = (
     *(exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayConcatAgg, exp.GroupConcat, exp.JSONArrayAgg),
     *(exp.JSONObjectAgg, exp.JSONBObjectAgg, exp.ObjectAgg),
@@ -73,7 +81,7 @@ def flow(node: exp.Expr, scope: Scope) -> Flow:
     if isinstance(node, exp.WithinGroup):
         order = union(flow(part, scope) for part in _ordered(node.expression))
         return _aggregate(node.this, scope, NOTHING, order)
-    if isinstance(node, exp.AggFunc) or _name(node) in AGGREGATES | PACKERS:
+    if isinstance(node, exp.AggFunc) or _name(node) in AGGREGATES | PACKERS | PASSING | COUNTS:
         return _aggregate(node, scope, NOTHING)
     if isinstance(node, exp.Case):
         return _case(node, scope)
@@ -83,6 +91,8 @@ def flow(node: exp.Expr, scope: Scope) -> Flow:
         return _restriction(node, scope) or _children(node, scope).comparison()
     if isinstance(node, exp.Dot):
         return _dot(node, scope)
+    if isinstance(node, exp.NextValueFor):
+        return NOTHING
     if isinstance(node, exp.Anonymous):
         return function(node, _name(node), scope)
     if isinstance(node, exp.Func) and scope.walker.catalogue.procedure(node.sql_name()):
@@ -98,8 +108,10 @@ def _children(node: exp.Expr, scope: Scope, skip: str = "") -> Flow:
     """The parts together. Long chains of operators are left-deep trees: walked down, not in."""
     total = NOTHING
     while isinstance(node, exp.Binary) and not isinstance(node, (exp.Dot, exp.Func)) and not skip:
-        total = total | flow(node.right, scope)
-        left = node.left
+        right, left = node.args.get("expression"), node.args.get("this")
+        if not isinstance(right, exp.Expr) or not isinstance(left, exp.Expr):
+            break  # a text cut short can leave an operator with one side
+        total = total | flow(right, scope)
         if type(left) is not type(node):
             return (total | flow(left, scope)).derived()
         node = left
@@ -167,8 +179,21 @@ def _case(node: exp.Case, scope: Scope) -> Flow:
 
 
 def _dot(node: exp.Dot, scope: Scope) -> Flow:
-    """`schema.f(x)`, or a field of a row value."""
+    """`schema.f(x)`, a field of a row value, or a method of a value: `x.value('…')`."""
     inner = node.expression
+    value = node.this
+    if not isinstance(value, exp.Expr):
+        return flow(inner, scope)  # `.f(x)`: the parser takes it
+    if isinstance(inner, exp.Func) and (inner.name or inner.sql_name()).lower() in METHODS:
+        names = list(value.flatten()) if isinstance(value, exp.Dot) else [value]
+        if not all(isinstance(name, exp.Identifier) for name in names):
+            return (flow(value, scope) | _children(inner, scope)).derived()
+        column = exp.Column(this=names[-1].copy())
+        if len(names) > 1:
+            column.set("table", names[-2].copy())
+        # `dbo.value(x)` is somebody's function: a column must be seen to have a method.
+        if scope.sees(column):
+            return (scope.column(column) | _children(inner, scope)).derived()
     if isinstance(inner, exp.Anonymous):
         return function(inner, f"{node.this.name}.{inner.name}".lower(), scope)
     if isinstance(inner, exp.Func):
@@ -200,13 +225,12 @@ def function(node: exp.Expr, name: str, scope: Scope) -> Flow:
     """A call of a function the parser does not know."""
     walker = scope.walker
     arguments = union(flow(part, scope) for part in node.expressions)
-    body = walker.catalogue.procedure(name) or walker.state_function(name)
-    if body is not None:
-        return arguments.derived() | walker.body_flow(name, body, node, scope)
+    if walker.has_body(name):
+        return arguments.derived() | walker.body_flow(name, node, scope)
     last = name.rsplit(".", maxsplit=1)[-1]
     if last in REMOTE:
         return arguments.derived() | walker.remote_flow(node, scope)
-    if not walker.is_builtin(last):
+    if not walker.is_builtin(name):
         walker.problem("unknown_function", name, node, scope)
     return arguments.derived()
 
@@ -224,7 +248,7 @@ def _aggregate(node: exp.Expr, scope: Scope, condition: Flow, order: Flow = NOTH
         arguments = [part for part in node.iter_expressions() if isinstance(part, exp.Expr)]
     plain = [part.this if isinstance(part, exp.Ordered) else part for part in arguments]
     rows = scope.draft.rows
-    if isinstance(node, (exp.Count, exp.CountIf)) or _name(node) in {"count_big", "regr_count"}:
+    if isinstance(node, _COUNTS) or _name(node) in COUNTS:
         shown = union(_counted(part, scope) for part in plain)
         return Flow(
             frozenset(),
@@ -240,7 +264,7 @@ def _aggregate(node: exp.Expr, scope: Scope, condition: Flow, order: Flow = NOTH
     measures = frozenset(s for s in total.raw if s.role in MEASURE_ROLES)
     identities = total.raw - measures
     summed = frozenset(s.at(span) for s in measures | total.summed)
-    if isinstance(node, _PASSING):
+    if isinstance(node, _PASSING) or _name(node) in PASSING:
         member = None
         if isinstance(node, (exp.Max, exp.Min, exp.AnyValue)) and inner is not None:
             member = flow(inner, scope).member
@@ -299,20 +323,28 @@ def _window(node: exp.Window, scope: Scope) -> Flow:
     while isinstance(call, (exp.IgnoreNulls, exp.RespectNulls)):
         call = call.this
     if isinstance(call, _RANKS):
-        span = scope.span(node)
-        measures = frozenset(s.at(span) for s in order.raw if s.role in MEASURE_ROLES)
-        result = Flow(frozenset(), order.summed | measures, order.tested, order.counted)
+        result = _ranked(order, scope, node) | Flow(tested=order.tested)
     else:
         result = flow(call, scope).derived()
         if isinstance(call, (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)):
             # These hand on another row's value as it is.
             inner = flow(call.this, scope)
             result = Flow(inner.raw, inner.summed, inner.tested, inner.counted)
+            result = result | _ranked(order, scope, node)
+        elif node.args.get("over") == "KEEP":
+            result = result | _ranked(order, scope, node)
     if result.measured:
         scope.draft.shown = scope.draft.shown | partition
         before = scope.draft.windowed
         scope.draft.windowed = frozenset(keys) if before is None else before & frozenset(keys)
     return result
+
+
+def _ranked(order: Flow, scope: Scope, node: exp.Expr) -> Flow:
+    """What being first, or the n-th, by an order shows of the measures it is by."""
+    span = scope.span(node)
+    measures = frozenset(s.at(span) for s in order.raw if s.role in MEASURE_ROLES)
+    return Flow(frozenset(), order.summed | measures, frozenset(), order.counted)
 
 
 def _named_window(node: exp.Window, scope: Scope) -> dict[str, list[exp.Expr]]:

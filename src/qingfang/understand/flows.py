@@ -224,6 +224,16 @@ class Block:
         self.facts = [fact.loose() for fact in self.facts]
         self.loosen(self.instances, group)
 
+    def lose(self, instances: Iterable[Instance], group: int) -> None:
+        """Some of the instances become the losing side of an outer join."""
+        own = set(instances)
+        self.edges = [
+            _loose(edge, own, group) if {edge.a.instance, edge.b.instance} & own else edge
+            for edge in self.edges
+        ]
+        self.facts = [fact.loose() if fact.source.instance in own else fact for fact in self.facts]
+        self.loosen(own, group)
+
     def loosen(self, instances: Iterable[Instance], group: int) -> None:
         for instance in instances:
             self.nullable[instance] = self.nullable.get(instance, frozenset()) | {group}

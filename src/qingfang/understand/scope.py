@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from qingfang.events import Touch
 from qingfang.understand import dialects
-from qingfang.understand.flows import NOTHING, Block, Flow, Span, union
+from qingfang.understand.flows import NOTHING, Block, Flow, Instance, Span, union
 
 if TYPE_CHECKING:
     from qingfang.understand.walker import Walker
@@ -45,14 +45,15 @@ class Problem:
 
 class Name:
     """One name in FROM: its columns' flows, and the flow of columns not listed. `open` tells that
-    its table may have columns the catalogue does not list."""
+    its table may have columns the catalogue does not list; `instances` are those behind it."""
 
-    __slots__ = ("alias", "columns", "open", "other")
+    __slots__ = ("alias", "columns", "instances", "open", "other")
 
     def __init__(
         self, alias: str, columns: dict[str, Flow], other: Flow | None = None, is_open: bool = False
     ) -> None:
         self.alias, self.columns, self.other, self.open = alias, columns, other, is_open
+        self.instances: tuple[Instance, ...] = ()
 
     def row(self) -> Flow:
         return union(self.columns.values()) | (self.other or NOTHING)
@@ -134,6 +135,17 @@ class Scope:
                 return scope.params[name].at(span)
             scope = scope.outer
         return NOTHING
+
+    def sees(self, node: exp.Column) -> bool:
+        """Whether a column of this name, or the table it is said to be of, is in sight."""
+        if node.table:
+            return self.named(node.table.lower()) is not None
+        scope: Scope | None = self
+        while scope is not None:
+            if any(node.name.lower() in name.columns for name in scope.names):
+                return True
+            scope = scope.outer
+        return False
 
     def named(self, alias: str) -> Name | None:
         scope: Scope | None = self

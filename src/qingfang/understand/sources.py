@@ -18,7 +18,14 @@ from sqlglot import exp
 from qingfang.events import Touch
 from qingfang.understand import dialects
 from qingfang.understand.bodies import body_blocks, body_of, call_name, remote_blocks
-from qingfang.understand.builtin import REMOTE, gives_away, is_histogram, is_system
+from qingfang.understand.builtin import (
+    COLLECTIONS,
+    METHODS,
+    REMOTE,
+    gives_away,
+    is_histogram,
+    is_system,
+)
 from qingfang.understand.catalogue import Table
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Flow, Instance, Source, Span, union
@@ -64,16 +71,18 @@ def source(walker: Walker, item: exp.Expr, scope: Scope) -> Found:
         listed = walker.constants(inner, within)
         blocks = walker.query(item, within) if listed is None else [listed]
         found = [_derived(block, label, columns) for block in blocks]
-        return _pivoted(item, found, label)
+        return _pivoted(walker, item, found, label, scope)
     if isinstance(item, (exp.Values, exp.Unnest)):
         if isinstance(item, exp.Values):
             blocks = [walker.values(item, scope.inside())]
             return [_derived(block, label, columns) for block in blocks]
         return _unnested(walker, item, label, columns, scope)
     if isinstance(item, exp.Table):
+        if isinstance(item.this, exp.Anonymous) and item.this.name.lower() in METHODS:
+            return _rows_of(walker, _method(walker, item), label, columns, scope, item)
         if item.args.get("rows_from") or not isinstance(item.this, (exp.Identifier, exp.Dot)):
             return _rows_of(walker, item.this, label, columns, scope, item)
-        return _pivoted(item, _table(walker, item, label, columns, scope), label)
+        return _pivoted(walker, item, _table(walker, item, label, columns, scope), label, scope)
     if isinstance(item, exp.Func):
         return _rows_of(walker, item, label, columns, scope)
     walker.problem("unparsed", type(item).__name__, item, scope)
@@ -117,8 +126,9 @@ def _derived(block: Block, label: str, columns: list[str]) -> tuple[list[Name], 
     return [Name(label, flows, other)], block
 
 
-def _pivoted(item: exp.Expr, found: Found, label: str) -> Found:
-    """PIVOT and UNPIVOT: any output name may show any column, measures as sums."""
+def _pivoted(walker: Walker, item: exp.Expr, found: Found, label: str, scope: Scope) -> Found:
+    """PIVOT and UNPIVOT: any output name may show any column, measures as sums; a query for the
+    headings shows what it finds."""
     pivots = item.args.get("pivots")
     if not pivots:
         return found
@@ -131,6 +141,13 @@ def _pivoted(item: exp.Expr, found: Found, label: str) -> Found:
         )
         alias = pivots[0].args.get("alias")
         block.rows = frozenset()
+        for pivot in pivots:
+            for heading in pivot.args.get("fields") or []:
+                for query in heading.args.get("expressions") or []:
+                    if isinstance(query, (exp.Query, exp.Subquery)):
+                        inner = scope.inside()
+                        shown = shown | flow(query, inner)
+                        block.absorb(inner.draft, SOFT)
         out.append(([Name(alias.name.lower() if alias else label, {}, shown)], block))
     return out
 
@@ -157,6 +174,26 @@ def _unnested(
     return [([Name(label, flows, union(flows.values()))], block)]
 
 
+def _collection(call: exp.Expr | None) -> exp.Expr | None:
+    """What Oracle's `TABLE(x)` unfolds; None when it is no such call."""
+    if not isinstance(call, exp.Anonymous) or call.name.lower() not in {"table", "the"}:
+        return None
+    inner = call.expressions[0] if len(call.expressions) == 1 else None
+    if isinstance(inner, exp.Column) and inner.table:
+        # A function of a package, called without parentheses.
+        package = exp.to_identifier(inner.table)
+        return exp.Dot(this=package, expression=exp.Anonymous(this=inner.name, expressions=[]))
+    return inner
+
+
+def _constructed(call: exp.Expr | None) -> list[exp.Expr] | None:
+    """The members of a collection that is written out: `sys.odcivarchar2list('a', 'b')`."""
+    bare = call.expression if isinstance(call, exp.Dot) else call
+    if isinstance(bare, exp.Anonymous) and bare.name.lower() in COLLECTIONS:
+        return list(bare.expressions)
+    return None
+
+
 def _rows_of(
     walker: Walker,
     call: exp.Expr | None,
@@ -166,6 +203,13 @@ def _rows_of(
     item: exp.Expr | None = None,
 ) -> Found:
     """A function in FROM: its rows show what its body and its arguments show."""
+    unfolded = _collection(call)
+    if unfolded is not None:
+        members = _constructed(unfolded)
+        if members is not None:
+            array = exp.Unnest(expressions=[exp.Array(expressions=members)])
+            return _unnested(walker, array, label, columns or ["column_value"], scope)
+        call = unfolded
     calls = (
         [call]
         if call is not None
@@ -184,7 +228,7 @@ def _rows_of(
             continue
         body = body_of(walker, part)
         if body is not None:
-            found.extend(body_blocks(walker, body[0], body[1], part, inner))
+            found.extend(body_blocks(walker, body[0], part, inner))
         elif call_name(part) in REMOTE:
             found.extend(remote_blocks(walker, part, inner))
         else:
@@ -198,6 +242,17 @@ def _rows_of(
     block.shown = inner.draft.shown | shown.comparison()
     flows = {column: shown.derived() for column in columns}
     return [([Name(name, flows, shown.derived())], block)]
+
+
+def _method(walker: Walker, item: exp.Table) -> exp.Expr:
+    """`x.nodes('…')` in FROM is a method of a value, unless it is a known function."""
+    parts = [part for key in ("catalog", "db") if (part := item.args.get(key)) is not None]
+    if not parts or walker.catalogue.procedure(item.this.name) is not None:
+        return item.this
+    value = parts[0].copy()
+    for part in parts[1:]:
+        value = exp.Dot(this=value, expression=part.copy())
+    return exp.Dot(this=value, expression=item.this.copy())
 
 
 def _table(walker: Walker, item: exp.Table, label: str, columns: list[str], scope: Scope) -> Found:
@@ -335,20 +390,43 @@ def _cte(walker: Walker, name: str, scope: Scope) -> list[Block]:
         # The recursive mention: it hands on what the first arms hand on.
         return [block.copy() for block in cte.arms or []]
     ctes: dict[str, Cte] = dict(cte.ctes)
-    twin = Cte(cte.node, cte.columns, cte.ctes, cte.recursive)
-    if cte.recursive:
-        ctes[name] = twin
-    twin.under_way = True
-    outer = Scope(walker, scope.outer, ctes, scope.anchor, scope.params)
     body = cte.node
     if cte.recursive and isinstance(body, exp.SetOperation):
-        twin.arms = walker.query(body.this, _fresh(walker, outer))
-        for block in twin.arms:
+        # The arms that do not mention the name come first. Where all do, it is a table's.
+        first = Scope(walker, scope.outer, cte.ctes, scope.anchor, scope.params)
+        arms = [
+            block
+            for arm in _chained(body)
+            if not _mentions(arm, name)
+            for block in walker.query(arm, _fresh(walker, first))
+        ]
+        for block in arms:
             _rename(block, cte.columns)
+        if arms:
+            twin = Cte(cte.node, cte.columns, cte.ctes, cte.recursive)
+            twin.under_way, twin.arms = True, arms
+            ctes[name] = twin
+    outer = Scope(walker, scope.outer, ctes, scope.anchor, scope.params)
     blocks = walker.query(body, _fresh(walker, outer))
     for block in blocks:
         _rename(block, cte.columns)
     return blocks
+
+
+def _chained(node: exp.SetOperation) -> list[exp.Expr]:
+    """The arms of a chain of set operations, from the left."""
+    arms: list[exp.Expr] = []
+    part: exp.Expr = node
+    while isinstance(part, exp.SetOperation):
+        arms.append(part.expression)
+        part = part.this
+    arms.append(part)
+    arms.reverse()
+    return arms
+
+
+def _mentions(node: exp.Expr, name: str) -> bool:
+    return any(not table.db and table.name.lower() == name for table in node.find_all(exp.Table))
 
 
 def _view(walker: Walker, name: str, text: str, anchor: Span | None) -> list[Block]:

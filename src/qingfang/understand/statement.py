@@ -9,7 +9,8 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -17,16 +18,16 @@ from sqlglot.tokenizer_core import TokenType
 
 from qingfang.events import Delivery, Pin, Reason, Value
 from qingfang.understand import copying, creating, dialects, rules, running
-from qingfang.understand.changes import returning
+from qingfang.understand.changes import aliased, changed_rows, returned_rows, returning
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
 from qingfang.understand.folding import Reading
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.operators import note_operator
-from qingfang.understand.procedures import Texts, queries_of
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
 from qingfang.understand.state import frozen as frozen_tree
+from qingfang.understand.supplied import supplied, with_functions
 from qingfang.understand.walker import Walker
 
 if TYPE_CHECKING:
@@ -39,20 +40,33 @@ _HARMLESS = frozenset(
     {
         *("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "SET"),
         *("RESET", "SHOW", "DISCARD", "DEALLOCATE", "CLOSE", "MOVE", "LISTEN", "UNLISTEN"),
-        *("NOTIFY", "LOCK", "ANALYZE", "ANALYSE", "VACUUM", "REINDEX", "CLUSTER", "CHECKPOINT"),
+        *(
+            "NOTIFY",
+            "LOCK",
+            "LOCK TABLES",
+            "UNLOCK TABLES",
+            "XA",
+            "ANALYZE",
+            "ANALYSE",
+            "VACUUM",
+            "REINDEX",
+            "CLUSTER",
+            "CHECKPOINT",
+        ),
         *("COMMENT", "TRUNCATE", "DROP", "ALTER", "USE", "DESC", "DESCRIBE", "PRAGMA", "PRINT"),
         *("UNLOCK", "OPTIMIZE", "CHECK", "REFRESH", "REASSIGN", "RENAME", "PURGE", "SAVE"),
+        *("RAISERROR", "THROW", "CHECKSUM"),
         *("ATTACH_NONE", "UPDATE_STATISTICS", "DISCONNECT", "CONNECT_NONE", "WAITFOR"),
     }
 )
-_SETTING = frozenset({"SELECT", "UPDATE", "FETCH", "WITH", "MERGE"})
+_ROUTINES = frozenset({"FUNCTION", "PROCEDURE", "PROC", "TRIGGER", "PACKAGE", "EVENT"})
 _READING = frozenset({"SELECT", "EXEC", "EXECUTE"})
 _RIGHTS = frozenset({"GRANT", "REVOKE", "DENY"})
 _KNOWN_SERVER = frozenset(
     {
         *("BACKUP", "RESTORE", "LOAD", "IMPORT", "SECURITY", "KILL", "FLUSH", "CHANGE", "INSTALL"),
         *("START_REPLICATION", "IDENTIFY_SYSTEM", "BASE_BACKUP", "CREATE_REPLICATION_SLOT"),
-        *("HANDLER", "ATTACH", "DETACH", "BULK", "DBCC", "SHUTDOWN", "RECONFIGURE", "XA"),
+        *("HANDLER", "ATTACH", "DETACH", "BULK", "DBCC", "SHUTDOWN", "RECONFIGURE"),
     }
 )
 
@@ -91,20 +105,21 @@ class Statement:
         reading: Reading,
         state: SessionState | None,
         piece: Piece,
-        texts: Texts | None = None,
     ) -> None:
-        self.texts: Texts = texts if texts is not None else {}
         self.analyser, self.sql, self.dialect = analyser, sql, dialect
         self.reading, self.state, self.piece = reading, state, piece
         self.catalogue = analyser.catalogue
         self.walker = Walker(self.catalogue, dialect, reading, state, analyser.views(dialect))
         self.result = Outcome()
         self.result.span = (piece.start, piece.end)
+        # What the statement's parts (a batch's statements, a body's) came to.
+        self.parts: list[Outcome] = []
 
-    def outcome(self) -> Outcome:
+    def outcomes(self) -> list[Outcome]:
+        """What the statement comes to, and each of its parts."""
         if self.piece.problem:
             self.problem(self.piece.problem)
-            return self.result
+            return [self.result]
         try:
             self._dispatch()
         except (OverBudget, RecursionError):
@@ -118,19 +133,37 @@ class Statement:
         if self.state is not None and self.state.changed:
             self.walker.volatile = True
             self.state.changed = False
-        return self.result
+        return [*self.parts, self.result]
+
+    @contextmanager
+    def part(self, span: tuple[int, int]) -> Iterator[Outcome]:
+        """A part of the statement, with an outcome of its own."""
+        whole, self.result = self.result, Outcome()
+        known, self.walker.problems = self.walker.problems, []
+        self.result.span = span
+        self.parts.append(self.result)
+        try:
+            yield self.result
+        finally:
+            self.result.problems.extend(self.walker.problems)
+            self.result, self.walker.problems = whole, known
 
     def problem(self, kind: str, name: str = "") -> None:
         self.result.problems.append(Problem(kind, name, self.result.span))
 
     def _dispatch(self) -> None:
         verb, words = self.piece.verb, self.piece.words(8)
-        if self.dialect == "tsql" and verb in _SETTING and self.texts:
-            # What the batch's variables hold is read on the way, for a later EXEC.
-            queries_of(self.text(), self.dialect, 0, self.texts)
-        if verb in _QUERIES or verb in _CHANGES:
+        if verb == "BATCH" or self._runs(verb, words):
+            running.batch(self)
+        elif verb == "{":
+            running.call(self)
+        elif verb == "WITH" and words[1:2] in (["FUNCTION"], ["PROCEDURE"]):
+            with_functions(self)
+        elif verb in _QUERIES or verb in _CHANGES:
             self._tree()
-        elif verb == "CREATE":
+        elif supplied(self):
+            return
+        elif verb == "CREATE" or (verb == "ALTER" and words[1:2] and words[1] in _ROUTINES):
             creating.create(self, words)
         elif verb == "EXPLAIN":
             copying.explain(self, words)
@@ -138,10 +171,8 @@ class Statement:
             copying.copy(self)
         elif verb == "PREPARE":
             running.prepare(self)
-        elif verb in {"EXECUTE", "EXEC"}:
+        elif verb == "EXECUTE":
             running.execute(self)
-        elif verb == "CALL":
-            running.call(self, self.piece.tokens[1:])
         elif verb == "DO":
             running.do(self)
         elif verb == "FETCH":
@@ -150,13 +181,10 @@ class Statement:
             running.declare(self)
         elif verb in _RIGHTS or (verb in {"ALTER", "DROP"} and words[1:2] and words[1] in ACCOUNTS):
             self.problem("grant")
+        elif verb == "ALTER" and "VIEW" in words:
+            creating.altered(self, words)
         elif verb == "ALTER" and len(words) > 1 and words[1] in SERVER_OBJECTS:
             self.problem("server")
-        elif (verb in {"DECLARE", "BEGIN", "IF", "WHILE"} and self._is_block(words)) or (
-            verb == "SET" and self.dialect == "tsql" and self.texts
-        ):
-            body = queries_of(self.text(), self.dialect, 0, self.texts)
-            running.run_body(self, body, self.result.span)
         elif verb in _HARMLESS:
             self._harmless(verb, words)
         else:
@@ -165,11 +193,26 @@ class Statement:
     def text(self) -> str:
         return self.sql[self.piece.start : self.piece.end]
 
-    def _is_block(self, words: list[str]) -> bool:
-        return len(words) > 1 and words[1] not in {
-            *("TRANSACTION", "TRAN", "WORK", "ISOLATION", "READ", "NOT", "DEFERRABLE"),
-            *("IMMEDIATE", "EXCLUSIVE", "DEFERRED"),
-        }
+    def _runs(self, verb: str, words: list[str]) -> bool:
+        """Whether it is a block or a call, or (MySQL) has to do with variables."""
+        if verb in {"CALL", "EXEC"} or words[1:2] == ["IMMEDIATE"]:
+            return verb != "BEGIN"
+        if verb in {"DECLARE", "BEGIN", "IF", "WHILE", "<"} and self.dialect != "postgres":
+            return len(words) > 1 and words[1] not in {
+                *("TRANSACTION", "TRAN", "WORK", "ISOLATION", "READ", "NOT", "DEFERRABLE"),
+                *("EXCLUSIVE", "DEFERRED"),
+            }
+        if self.dialect == "mysql":
+            marked = any(token.text == "@" for token in self.piece.tokens)
+            return verb in {"PREPARE", "EXECUTE"} or (
+                marked and (verb == "SET" or (verb == "SELECT" and self._assigns()))
+            )
+        return self.dialect in {"oracle", "tsql"} and verb in {"EXECUTE", "FETCH", "OPEN"}
+
+    def _assigns(self) -> bool:
+        """MySQL's SELECT that sets a user variable: `INTO @v`, `@v := x`."""
+        texts = [token.text.upper() for token in self.piece.tokens]
+        return any(text == "@" and at and texts[at - 1] == "INTO" for at, text in enumerate(texts))
 
     def _harmless(self, verb: str, words: list[str]) -> None:
         if any(token.text.upper() in _READING for token in self.piece.tokens):
@@ -337,12 +380,16 @@ class Statement:
     def _change(self, node: exp.Expr, scope: Scope) -> None:
         """UPDATE, DELETE, MERGE: RETURNING as SELECT; figures written elsewhere are stored."""
         note_operator(self, node)
-        if node.args.get("returning") is not None:
+        clause = node.args.get("returning")
+        if clause is not None:
             self.result.blocks(returning(self.walker, node, scope), self.reading)
+            if self.dialect == "tsql" and clause.args.get("into"):
+                self._output_into(node, clause.args["into"])
             return
         self._free_assignments(node, scope)
         target = node.this
-        kind = self.catalogue.table(dotted(target)) if isinstance(target, exp.Table) else None
+        real = aliased(node, target) or target if isinstance(target, exp.Table) else None
+        kind = self.catalogue.table(dotted(real)) if real is not None else None
         if kind is not None and kind.kind in {"usage", "stock"}:
             self._known_objects(node, scope)
         self._probed(node, scope)
@@ -356,6 +403,14 @@ class Statement:
             self.result.blocks(self.walker.query(select, self.scope()), self.reading)
             self.result.delivery = "stored"
 
+    def _output_into(self, node: exp.Expr, target: exp.Expr) -> None:
+        """T-SQL's `OUTPUT … INTO t`: the rows are put there."""
+        self.result.delivery = "stored"
+        rows = returned_rows(node)
+        if self.state is not None and rows is not None and isinstance(target, exp.Identifier):
+            name = f"#{target.name}" if target.args.get("temporary") else target.name
+            self.state.add(name, self.frozen(rows), [])
+
     def _probed(self, node: exp.Expr, scope: Scope) -> None:
         """What the number of rows changed tells, or the text of an error (`CAST(… AS int)`): as a
         SELECT with this WHERE. A figure worked out there always tells; how many rows there are, when
@@ -363,6 +418,7 @@ class Statement:
         (`cfh IN (SELECT cfh …)`) are work."""
         rows = self._changed_rows(node)
         if rows is None:
+            self._free_where(node, scope)
             return
         where = node.args.get("where")
         worked_out = where is not None and any(_works_out(q) for q in where.find_all(exp.Query))
@@ -396,22 +452,12 @@ class Statement:
             if not isinstance(using, exp.Expr) or not isinstance(on, exp.Expr):
                 return None
             joins = [exp.Join(this=using.copy(), on=on.copy())]
-            asked = [c.copy() for c in _conditions(node) if c.find(exp.Query) is not None]
+            asked = [exp.paren(c) for c in _conditions(node) if c.find(exp.Query) is not None]
             where = exp.Where(this=exp.or_(*asked, copy=False)) if asked else None
             return exp.Select(from_=exp.From(this=target.copy()), joins=joins, where=where)
         if where is None:
             return None
-        others = [node.args.get("from_"), *(node.args.get("using") or [])]
-        tables = [
-            other.this if isinstance(other, exp.From) else other
-            for other in others
-            if isinstance(other, exp.Expr)
-        ]
-        return exp.Select(
-            from_=exp.From(this=target.copy()),
-            joins=[exp.Join(this=other.copy()) for other in tables],
-            where=where.copy(),
-        )
+        return changed_rows(node, target, [])
 
     def _guarded(self, table: exp.Table) -> bool:
         """Whether a table holds use of items, or something that may lead to it."""
@@ -424,15 +470,11 @@ class Statement:
     def _updated(self, node: exp.Update, target: exp.Table, scope: Scope) -> None:
         """Figures written into the rows of some other table: as a SELECT of these rows with them."""
         values = [part.expression for part in node.expressions if isinstance(part, exp.EQ)]
-        extra = node.args.get("from_")
-        if extra is None and not any(value.find(exp.Query) is not None for value in values):
+        joined = bool(target.args.get("joins")) and any(_elsewhere(v, target) for v in values)
+        extra = node.args.get("from_") is not None or joined
+        if not extra and not any(value.find(exp.Query) is not None for value in values):
             return
-        select = exp.Select(
-            expressions=[exp.Star(), *(value.copy() for value in values)],
-            from_=exp.From(this=target.copy()),
-            joins=[exp.Join(this=extra.this.copy())] if extra is not None else [],
-            where=node.args.get("where"),
-        )
+        select = changed_rows(node, target, [exp.Star(), *(value.copy() for value in values)])
         inner = Scope(self.walker, None, scope.ctes, scope.anchor)
         before = len(self.result.findings)
         self.result.blocks(self.walker.query(select, inner), self.reading)
@@ -448,6 +490,15 @@ class Statement:
             if isinstance(value, exp.Literal) and scope.own and "start" in value.meta:
                 self.reading.free.add(value.meta["start"])
 
+    def _free_where(self, node: exp.Expr, scope: Scope) -> None:
+        """Which rows of a harmless table are changed says nothing, whatever the constants."""
+        where = node.args.get("where")
+        if where is None or not scope.own or where.find(exp.Query) is not None:
+            return
+        for literal in where.find_all(exp.Literal):
+            if "start" in literal.meta:
+                self.reading.free.add(literal.meta["start"])
+
     def _known_objects(self, node: exp.Expr, scope: Scope) -> None:
         """A change of a clinical table that calls something unknown is not harmless."""
         for call in node.find_all(exp.Anonymous):
@@ -460,16 +511,20 @@ class Statement:
         inner = Reading(binds)
         for piece in dialects.pieces(text, self.dialect):
             statement = Statement(self.analyser, text, self.dialect, inner, self.state, piece)
-            found = statement.outcome()
-            for finding in found.findings:
-                finding.reasons = [
-                    Reason(r.code, r.text, *self.result.span) for r in finding.reasons
-                ]
-            self.result.findings.extend(found.findings)
-            self.result.problems.extend(
-                Problem(p.kind, p.name, self.result.span) for p in found.problems
-            )
-            self.result.delivery = found.delivery
+            for found in statement.outcomes():
+                for finding in found.findings:
+                    finding.reasons = [
+                        Reason(r.code, r.text, *self.result.span) for r in finding.reasons
+                    ]
+                found.problems = [Problem(p.kind, p.name, self.result.span) for p in found.problems]
+                found.span = self.result.span
+                self.parts.append(found)
+
+
+def _elsewhere(value: exp.Expr, target: exp.Table) -> bool:
+    """Whether a value that is set comes from another table than the one it is set in."""
+    name = target.alias_or_name.lower()
+    return any(column.table.lower() != name for column in value.find_all(exp.Column))
 
 
 def _count() -> exp.Expr:

@@ -8,13 +8,14 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from qingfang.understand import bodies, changes, conditions, sources
-from qingfang.understand.builtin import AGGREGATES, FUNCTIONS, PACKERS
+from qingfang.understand.builtin import AGGREGATES, FUNCTIONS, OWN_FUNCTIONS, PACKERS
 from qingfang.understand.catalogue import Catalogue, Table
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Edge, Flow, Instance, Source, union
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_STEPS = 40_000
 MAX_DEPTH = 40
+# Where WITH is recursive without saying so.
+_RECURSIVE = frozenset({"oracle", "tsql", "sqlite"})
 
 
 class Walker:
@@ -50,7 +53,12 @@ class Walker:
         self.depth = 0
         self._groups = 0
         self.bodies: list[str] = []
+        # Nodes of trees copied for bodies, and arguments of their calls that stand outside them.
+        self.copied = 0
+        self.outside = 0
         self.world: Mapping[str, Made] | None = None
+        # Functions that the statement itself brings along.
+        self.local: dict[str, str] = {}
 
     def spend(self, steps: int = 1) -> None:
         self._steps += steps
@@ -61,7 +69,10 @@ class Walker:
         self.problems.append(Problem(kind, name, scope.span(node)))
 
     def is_builtin(self, name: str) -> bool:
-        return name in FUNCTIONS.get(self.dialect, frozenset())
+        """Whether a function is the database's own; somebody's `his.value` is not its `value`."""
+        known = FUNCTIONS.get(self.dialect, frozenset())
+        schema, _dot, last = name.rpartition(".")
+        return name in known or (last in known and schema in ("", *OWN_FUNCTIONS))
 
     def pinned_member(self, block: Block) -> bool:
         return bool(block.columns) and pinned_member(block, block.columns[0][1])
@@ -115,9 +126,8 @@ class Walker:
             alias = cte.args.get("alias")
             columns = [c.name.lower() for c in (alias.args.get("columns") or [])] if alias else []
             name = cte.alias.lower()
-            ctes[name] = Cte(cte.this, columns, dict(ctes), bool(clause.args.get("recursive")))
-            if isinstance(cte.this, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
-                continue
+            recursive = bool(clause.args.get("recursive")) or self.dialect in _RECURSIVE
+            ctes[name] = Cte(cte.this, columns, dict(ctes), recursive)
         scope.ctes = ctes
 
     def _arms(self, node: exp.SetOperation, scope: Scope) -> list[Block]:
@@ -237,6 +247,9 @@ class Walker:
         side = str(join.args.get("side") or "").upper() if join is not None else ""
         if isinstance(item, exp.Lateral) and item.args.get("outer"):
             side = "LEFT"
+        if isinstance(item, exp.Table) and item.args.get("joins"):
+            # `t JOIN u ON …` as one item: what is joined to it is seen by the ON that follows.
+            item = exp.Paren(this=item.copy())
         after: list[Scope] = []
         for names, block in sources.source(self, item, scope):
             state = scope.twin()
@@ -244,8 +257,7 @@ class Walker:
             group = None
             losing: set[Instance] = set()
             if side in {"LEFT", "RIGHT", "FULL"}:
-                self._groups += 1
-                group = self._groups
+                group = self.group()
             if group is not None and side in {"RIGHT", "FULL"}:
                 losing = set(draft.instances)
                 draft.weaken(group)
@@ -255,13 +267,18 @@ class Walker:
             draft.rows = draft.rows | block.rows
             draft.shown = draft.shown | block.shown
             before = list(state.names)
+            for name in names:
+                name.instances = tuple(block.instances)
             state.names.extend(names)
             if join is not None:
                 self._on(join, state, before, names, side, losing, group)
-            for nested in item.args.get("joins") or [] if isinstance(item, exp.Table) else []:
-                (state,) = self.attach(state, nested.this, nested)[:1] or (state,)
             after.append(state)
         return after
+
+    def group(self) -> int:
+        """A new outer join."""
+        self._groups += 1
+        return self._groups
 
     def _on(
         self,
@@ -301,20 +318,39 @@ class Walker:
         else:
             conditions.apply_outer(on, state, losing, group)
 
+    def _texts(self, node: exp.Select, scope: Scope) -> None:
+        """SQLite takes a name in double quotes that is no column's for a text."""
+        for column in list(node.find_all(exp.Column)):
+            name = column.this
+            if not isinstance(name, exp.Identifier) or not name.quoted or column.table:
+                continue
+            if column.find_ancestor(exp.Select) is not node or scope.sees(column):
+                continue
+            text = exp.Literal.string(name.name)
+            text.meta.update(name.meta)
+            column.replace(text)
+
     def _project(self, node: exp.Select, scope: Scope) -> Block:
         """WHERE, grouping, output, order: the block that the SELECT is."""
         draft = scope.draft
+        if self.dialect == "sqlite":
+            self._texts(node, scope)
         carried = draft.shown
         draft.shown = NOTHING
+        match = node.args.get("match")
+        if match is not None:
+            self._matched(match, scope)
         where = node.args.get("where")
         if where is not None:
-            conditions.apply(where.this, scope)
-        for clause in ("connect", "prewhere", "match"):
-            part = node.args.get(clause)
-            if part is not None:
-                for inner in part.args.values():
-                    if isinstance(inner, exp.Expr):
-                        conditions.Sink(scope, False).mention(inner, flow(inner, scope))
+            conditions.apply_where(where.this, scope)
+        connect = node.args.get("connect")
+        if connect is not None:
+            for inner in (connect.args.get("start"), connect.args.get("connect")):
+                if isinstance(inner, exp.Expr):
+                    shown = flow(inner, scope)
+                    conditions.Sink(scope, False).mention(inner, shown)
+                    # What links the levels groups their rows.
+                    draft.shown = draft.shown | Flow(tested=shown.tested)
         group = node.args.get("group")
         added = group is not None or _adds(node)
         packed = self._output(node, scope)
@@ -344,6 +380,30 @@ class Walker:
             self._page(node, scope)
         draft.settle()
         return draft
+
+    def _matched(self, match: exp.Expr, scope: Scope) -> None:
+        """MATCH_RECOGNIZE: of each match what it is partitioned by and its measures, or all rows."""
+        variables = {part.alias.lower() for part in match.args.get("define") or []}
+        variables |= {word.lower() for word in re.findall(r"\w+", match.args["pattern"].name)}
+        for column in match.find_all(exp.Column):
+            if column.table.lower() in variables and scope.named(column.table.lower()) is None:
+                column.set("table", None)
+        columns: dict[str, Flow] = {}
+        for part in match.args.get("partition_by") or []:
+            columns[part.alias_or_name.lower()] = flow(part, scope)
+        for measure in match.args.get("measures") or []:
+            columns[measure.this.alias_or_name.lower()] = flow(measure.this.unalias(), scope)
+        for part in match.args.get("define") or []:
+            conditions.Sink(scope, False).mention(part.this, flow(part.this, scope))
+        rows = match.args.get("rows")
+        alias = match.args.get("alias")
+        name = Name(alias.name.lower() if alias is not None else "", columns)
+        if rows is not None and rows.name.upper().startswith("ALL"):
+            scope.names.append(name)
+            return
+        scope.names[:] = [name]
+        if any(shown.measured for shown in columns.values()):
+            scope.draft.rows = frozenset()
 
     def _page(self, node: exp.Expr, scope: Scope) -> None:
         """LIMIT and OFFSET change nothing: their numbers are free, their sub-selects are not."""
@@ -381,7 +441,13 @@ class Walker:
                 continue
             if isinstance(bare, exp.Literal) and scope.own and "start" in bare.meta:
                 self.reading.free.add(bare.meta["start"])
-            shown = flow(bare, scope)
+            if self.dialect == "tsql" and _assigns(bare):
+                # `SELECT @v = @v + x` puts all the rows into the variable.
+                shown = flow(bare.args["expression"], scope)
+                own = bare.args["expression"].find(exp.Placeholder) is not None
+                packed = packed or own
+            else:
+                shown = flow(bare, scope)
             packed = packed or shown.packed
             columns.append((part.alias_or_name.lower() or f"column{at + 1}", shown))
         scope.aliases = dict(columns)
@@ -411,15 +477,27 @@ class Walker:
     # -------------------------------------------------------------- stored bodies
 
     def state_function(self, name: str) -> str | None:
+        own = self.local.get(name)
+        if own is not None:
+            return own
         return self.state.function(name) if self.state is not None else None
 
-    def body_flow(self, name: str, body: str, node: exp.Expr, scope: Scope) -> Flow:
-        """What a function's value shows: all that its body reads."""
-        return bodies.body_flow(self, name, body, node, scope)
+    def has_body(self, name: str) -> bool:
+        """Whether the source of a function is known."""
+        return bodies.source_of(self, name) is not None
+
+    def body_flow(self, name: str, node: exp.Expr, scope: Scope) -> Flow:
+        """What a function's value shows: all that its body hands on."""
+        return bodies.body_flow(self, name, node, scope)
 
     def remote_flow(self, node: exp.Expr, scope: Scope) -> Flow:
         """What the rows show of a SQL text handed to a function that runs it."""
         return bodies.remote_flow(self, node, scope)
+
+
+def _assigns(node: exp.Expr) -> bool:
+    """`@v = x` in the output of a T-SQL SELECT."""
+    return isinstance(node, exp.EQ) and isinstance(node.this, exp.Placeholder)
 
 
 def _is_bare(select: exp.Select) -> bool:

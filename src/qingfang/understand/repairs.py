@@ -1,0 +1,498 @@
+"""Clauses the parser refuses → the same statement in words that it takes.
+
+    repaired(tokens, "tsql") -> tokens with `a *= b`, COMPUTE … written otherwise, or None
+
+Rules this module keeps:
+
+1. Only a statement that the parser refused is rewritten. One that no rule here knows stays
+   unparsed.
+2. What a clause can show stays: as an output, a join or a predicate. What is dropped decides
+   which version of the rows comes, how they are read, or in what form the answer is.
+3. Words that are put in stand where the words stood that they replace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+Tokens = list[Token]
+Rule = Callable[[Tokens], Tokens]
+
+_TEXTS = frozenset(
+    {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NATIONAL_STRING, TokenType.RAW_STRING}
+)
+
+
+def repaired(tokens: Tokens, dialect: str) -> Tokens | None:
+    """The statement in words the parser takes; None when no rule applies."""
+    out = tokens
+    for rule in _RULES.get(dialect, ()):
+        out = rule(out)
+    return out if out is not tokens else None
+
+
+def oracle_mode(tokens: Tokens) -> Tokens | None:
+    """A statement for PostgreSQL's kin in Oracle's way (openGauss, Kingbase): `(+)` and MINUS as
+    the Oracle parser wants them; None when it has neither."""
+    words = _words(tokens)
+    out: Tokens = []
+    at = 0
+    while at < len(tokens):
+        if words[at : at + 3] == ["(", "+", ")"]:
+            out.append(_word(TokenType.JOIN_MARKER, "(+)", tokens[at], tokens[at + 2]))
+            at += 3
+            continue
+        if words[at] == "MINUS":
+            out.append(_word(TokenType.EXCEPT, "MINUS", tokens[at]))
+        else:
+            out.append(tokens[at])
+        at += 1
+    changed = any(t.token_type in {TokenType.JOIN_MARKER, TokenType.EXCEPT} for t in out)
+    return out if changed else None
+
+
+def _words(tokens: Tokens) -> list[str]:
+    """The keywords; a quoted name or a text is none."""
+    return ["" if t.token_type in _TEXTS else t.text.upper() for t in tokens]
+
+
+def _word(kind: TokenType, text: str, first: Token, last: Token | None = None) -> Token:
+    end = (last or first).end
+    return Token(kind, text, line=first.line, col=first.col, start=first.start, end=end)
+
+
+def _closing(tokens: Tokens, opening: int) -> int:
+    """The index of the parenthesis that closes the one at `opening`; the last index if none."""
+    depth = 0
+    for at in range(opening, len(tokens)):
+        kind = tokens[at].token_type
+        depth += (kind is TokenType.L_PAREN) - (kind is TokenType.R_PAREN)
+        if not depth:
+            return at
+    return len(tokens) - 1
+
+
+def _depths(tokens: Tokens) -> list[int]:
+    """How many parentheses each token stands in; a parenthesis counts as outside itself."""
+    depth = 0
+    found: list[int] = []
+    for token in tokens:
+        if token.token_type is TokenType.R_PAREN:
+            depth -= 1
+        found.append(depth)
+        if token.token_type is TokenType.L_PAREN:
+            depth += 1
+    return found
+
+
+def _items(tokens: Tokens) -> list[Tokens]:
+    """The parts of a list, told apart by its own commas."""
+    parts: list[Tokens] = [[]]
+    for token, depth in zip(tokens, _depths(tokens), strict=True):
+        if token.token_type is TokenType.COMMA and not depth:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
+
+
+def _listed(parts: list[Tokens], like: Token) -> Tokens:
+    out: Tokens = []
+    for part in parts:
+        if out:
+            out.append(_word(TokenType.COMMA, ",", like))
+        out.extend(part)
+    return out
+
+
+# ------------------------------------------------------------------ Oracle
+
+
+def _pivot_xml(tokens: Tokens) -> Tokens:
+    """`PIVOT XML (… IN (ANY))`: rows in one XML value, of whatever headings there are."""
+    words = _words(tokens)
+    at = next((n for n in range(len(words) - 1) if words[n : n + 2] == ["PIVOT", "XML"]), None)
+    if at is None:
+        return tokens
+    out = [*tokens[: at + 1], *tokens[at + 2 :]]
+    for n in range(at, len(out) - 2):
+        if [t.text.upper() for t in out[n : n + 3]] == ["IN", "(", "ANY"]:
+            out[n + 2] = _word(TokenType.STRING, "ANY", out[n + 2])
+    return out
+
+
+_MODEL_STARTS = frozenset(
+    {"PARTITION", "DIMENSION", "IGNORE", "KEEP", "UNIQUE", "RETURN", "MAIN", "REFERENCE"}
+)
+
+
+def _model(tokens: Tokens) -> Tokens:
+    """`SELECT x, q FROM … MODEL DIMENSION BY (a x) MEASURES (b q) RULES (…)`: a query over the
+    dimensions and measures; the rules work on these cells alone. Reference models and rules with
+    a query of their own stay unread."""
+    words, depths = _words(tokens), _depths(tokens)
+    at = next(
+        (n for n in range(len(words) - 1) if words[n] == "MODEL" and words[n + 1] in _MODEL_STARTS),
+        None,
+    )
+    if at is None:
+        return tokens
+    level = depths[at]
+    start = max((n for n in range(at) if words[n] == "SELECT" and depths[n] == level), default=None)
+    if start is None:
+        return tokens
+    origin = next((n for n in range(start, at) if words[n] == "FROM" and depths[n] == level), None)
+    cells: list[Tokens] = []
+    end = None
+    n = at + 1
+    while n < len(tokens) and depths[n] >= level:
+        if words[n] == "(" and depths[n] == level:
+            close = _closing(tokens, n)
+            before = words[n - 1]
+            if before in {"BY", "MEASURES"}:
+                cells.append(tokens[n + 1 : close])
+            elif before not in {"ITERATE", "UNTIL"}:
+                end = close + 1
+                break
+            n = close
+        n += 1
+    if origin is None or end is None or not cells:
+        return tokens
+    if {"SELECT", "REFERENCE"} & set(words[at:end]):
+        return tokens
+    like = tokens[at]
+    inner = [
+        _word(TokenType.L_PAREN, "(", like),
+        _word(TokenType.SELECT, "SELECT", like),
+        *_listed(cells, like),
+        *tokens[origin:at],
+        _word(TokenType.R_PAREN, ")", like),
+    ]
+    return [*tokens[: origin + 1], *inner, *tokens[end:]]
+
+
+def _versions(tokens: Tokens) -> Tokens:
+    """`t VERSIONS BETWEEN SCN a AND b`: rows of several times, but of the same table."""
+    words = _words(tokens)
+    at = next(
+        (n for n in range(len(words) - 1) if words[n : n + 2] == ["VERSIONS", "BETWEEN"]), None
+    )
+    if at is None or "AND" not in words[at:]:
+        return tokens
+    end = _operand(tokens, words.index("AND", at) + 1)
+    return [*tokens[:at], *tokens[end:]]
+
+
+_SIGNS = frozenset({TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH})
+
+
+def _operand(tokens: Tokens, at: int) -> int:
+    """The end of an expression of literals, calls and `+`, `-` that begins here."""
+    words = _words(tokens)
+    while at < len(tokens):
+        if words[at] == "INTERVAL":
+            at += 3
+        elif words[at] in {"TIMESTAMP", "DATE"} and at + 1 < len(tokens):
+            at += 2
+        else:
+            at += 1
+        if at < len(tokens) and tokens[at].token_type is TokenType.L_PAREN:
+            at = _closing(tokens, at) + 1
+        if at >= len(tokens) or tokens[at].token_type not in _SIGNS:
+            return at
+        at += 1
+    return at
+
+
+def _insert_all(tokens: Tokens) -> Tokens:
+    """`INSERT ALL WHEN … THEN INTO t VALUES (…) … SELECT …`: what goes into any of the tables, and
+    the conditions that divide it, as an INSERT of one table."""
+    words, depths = _words(tokens), _depths(tokens)
+    if words[0] != "INSERT" or words[1:2] not in (["ALL"], ["FIRST"]):
+        return tokens
+    outside = [n for n, depth in enumerate(depths) if not depth]
+    query = next((n for n in outside if words[n] in {"SELECT", "WITH"}), None)
+    first = next((n for n in outside if words[n] == "INTO"), None)
+    if query is None or first is None:
+        return tokens
+    heads = {"VALUES", "INTO", "WHEN", "ELSE", "SELECT", "WITH"}
+    outputs: list[Tokens] = []
+    like = tokens[query]
+    for i, n in enumerate(outside):
+        if n >= query:
+            break
+        following = (outside[j] for j in range(i + 1, len(outside)))
+        if words[n] == "INTO":
+            after = next(m for m in following if words[m] in heads)
+            if words[after] != "VALUES":
+                outputs.append([_word(TokenType.STAR, "*", like)])
+        elif words[n] == "VALUES":
+            outputs.append(tokens[n + 2 : _closing(tokens, n + 1)])
+        elif words[n] == "WHEN":
+            then = next((m for m in following if words[m] == "THEN"), None)
+            if then is None:
+                return tokens
+            outputs.append(_tested(tokens[n + 1 : then], tokens[n]))
+    end = next(m for m in outside if m > first and words[m] in heads)
+    return [
+        tokens[0],
+        *tokens[first:end],
+        _word(TokenType.SELECT, "SELECT", like),
+        *_listed(outputs, like),
+        _word(TokenType.FROM, "FROM", like),
+        _word(TokenType.L_PAREN, "(", like),
+        *tokens[query:],
+        _word(TokenType.R_PAREN, ")", tokens[-1]),
+    ]
+
+
+def _tested(condition: Tokens, like: Token) -> Tokens:
+    """`CASE WHEN condition THEN 1 END`."""
+    return [
+        _word(TokenType.CASE, "CASE", like),
+        _word(TokenType.WHEN, "WHEN", like),
+        *condition,
+        _word(TokenType.THEN, "THEN", like),
+        _word(TokenType.NUMBER, "1", like),
+        _word(TokenType.END, "END", like),
+    ]
+
+
+def _xml_serialize(tokens: Tokens) -> Tokens:
+    """`XMLSERIALIZE(CONTENT x AS text)`: x, written as a text."""
+    words = _words(tokens)
+    out = tokens
+    for at in range(len(words) - 3, -1, -1):
+        if words[at] != "XMLSERIALIZE" or words[at + 2] not in {"CONTENT", "DOCUMENT"}:
+            continue
+        close = _closing(out, at + 1)
+        depths = _depths(out)
+        end = max(
+            (
+                n
+                for n in range(at, close)
+                if out[n].text.upper() == "AS" and depths[n] == depths[at] + 1
+            ),
+            default=close,
+        )
+        out = [*out[: at + 2], *out[at + 3 : end], *out[close:]]
+    return out
+
+
+def _json_object(tokens: Tokens) -> Tokens:
+    """`JSON_OBJECT(KEY 'a' IS x, y)`: every member as `'a' VALUE x`."""
+    out = tokens
+    for at in range(len(tokens) - 2, -1, -1):
+        if tokens[at].text.upper() not in {"JSON_OBJECT", "JSON_OBJECTAGG"}:
+            continue
+        if out[at + 1].token_type is not TokenType.L_PAREN:
+            continue
+        close = _closing(out, at + 1)
+        members = [_member(part) for part in _items(out[at + 2 : close]) if part]
+        out = [*out[: at + 2], *_listed(members, out[at]), *out[close:]]
+    return out
+
+
+def _member(part: Tokens) -> Tokens:
+    words, depths = _words(part), _depths(part)
+    if words[0] == "KEY" and len(part) > 3:
+        part, words, depths = part[1:], words[1:], depths[1:]
+    told = next(
+        (
+            n
+            for n, word in enumerate(words)
+            if word in {"VALUE", "IS", ":", ","} and not depths[n] and n
+        ),
+        None,
+    )
+    if told is None and words[0] not in {"*", ""} and part[0].token_type is TokenType.VAR:
+        name = part[-1]
+        return [
+            _word(TokenType.STRING, name.text, name),
+            _word(TokenType.VAR, "VALUE", name),
+            *part,
+        ]
+    if told is not None and words[told] == "IS":
+        return [*part[:told], _word(TokenType.VAR, "VALUE", part[told]), *part[told + 1 :]]
+    return part
+
+
+def _current_of(tokens: Tokens) -> Tokens:
+    """`WHERE CURRENT OF c`: one row, of those that the cursor went through."""
+    words = _words(tokens)
+    for at in range(len(words) - 2):
+        if words[at : at + 3] == ["WHERE", "CURRENT", "OF"]:
+            return [*tokens[:at], *tokens[at + 4 :]]
+    return tokens
+
+
+# ------------------------------------------------------------------ T-SQL
+
+
+def _compound(tokens: Tokens) -> Tokens:
+    """`UPDATE t SET x += y` sets x to something made of y."""
+    words = _words(tokens)
+    if words[0] != "UPDATE":
+        return tokens
+    out: Tokens = []
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        sign = token.token_type in _SIGNS or token.token_type is TokenType.MOD
+        if sign and after is not None and after.token_type is TokenType.EQ:
+            continue
+        out.append(token)
+    return out if len(out) < len(tokens) else tokens
+
+
+def _outer_joins(tokens: Tokens) -> Tokens:
+    """`a.x *= b.x` keeps the rows of a, `a.x =* b.x` those of b. Written `a.x <=> b.x`, which
+    T-SQL does not have, with the side that loses on the right. Nothing where something is set:
+    there `*=` multiplies."""
+    words = _words(tokens)
+    if {"UPDATE", "SET", "MERGE"} & set(words):
+        return tokens
+    out: Tokens = []
+    at = 0
+    changed = False
+    while at < len(tokens):
+        pair = tokens[at : at + 2]
+        kinds = [token.token_type for token in pair]
+        touching = len(pair) == 2 and pair[1].start == pair[0].end + 1
+        if touching and kinds == [TokenType.STAR, TokenType.EQ]:
+            out.append(_word(TokenType.NULLSAFE_EQ, "*=", *pair))
+            at, changed = at + 2, True
+        elif touching and kinds == [TokenType.EQ, TokenType.STAR]:
+            start, end = _name_before(out), _name_after(tokens, at + 2)
+            left = out[start:]
+            out[start:] = tokens[at + 2 : end]
+            out.append(_word(TokenType.NULLSAFE_EQ, "=*", *pair))
+            out.extend(left)
+            at, changed = end, True
+        else:
+            out.append(tokens[at])
+            at += 1
+    return out if changed else tokens
+
+
+def _name_before(tokens: Tokens) -> int:
+    at = len(tokens) - 1
+    while at > 1 and tokens[at - 1].token_type is TokenType.DOT:
+        at -= 2
+    return max(at, 0)
+
+
+def _name_after(tokens: Tokens, at: int) -> int:
+    at += 1
+    while at + 1 < len(tokens) and tokens[at].token_type is TokenType.DOT:
+        at += 2
+    return min(at, len(tokens))
+
+
+def _compute(tokens: Tokens) -> Tokens:
+    """`… COMPUTE SUM(x) BY y`: result sets of sums between the rows, as window sums beside them."""
+    words, depths = _words(tokens), _depths(tokens)
+    marks = [n for n, word in enumerate(words) if word == "COMPUTE" and not depths[n]]
+    origin = next((n for n, word in enumerate(words) if word == "FROM" and not depths[n]), None)
+    if not marks or origin is None:
+        return tokens
+    outputs: list[Tokens] = []
+    for mark, end in zip(marks, [*marks[1:], len(tokens)], strict=True):
+        by = next((n for n in range(mark, end) if words[n] == "BY" and not depths[n]), end)
+        like = tokens[mark]
+        over = [_word(TokenType.OVER, "OVER", like), _word(TokenType.L_PAREN, "(", like)]
+        if by < end:
+            over.append(_word(TokenType.PARTITION_BY, "PARTITION BY", tokens[by]))
+            over.extend(tokens[by + 1 : end])
+        over.append(_word(TokenType.R_PAREN, ")", like))
+        outputs.extend([*part, *over] for part in _items(tokens[mark + 1 : by]))
+    comma = _word(TokenType.COMMA, ",", tokens[origin])
+    return [
+        *tokens[:origin],
+        comma,
+        *_listed(outputs, comma),
+        *tokens[origin : marks[0]],
+    ]
+
+
+# ------------------------------------------------------------------ MySQL, SQLite
+
+
+_MODIFIERS = frozenset(
+    {
+        *("SQL_BUFFER_RESULT", "SQL_BIG_RESULT", "SQL_SMALL_RESULT", "SQL_CACHE", "SQL_NO_CACHE"),
+        *("SQL_CALC_FOUND_ROWS", "HIGH_PRIORITY", "STRAIGHT_JOIN"),
+    }
+)
+
+
+def _modifiers(tokens: Tokens) -> Tokens:
+    """`SELECT SQL_BIG_RESULT DISTINCTROW x`: how to work, and DISTINCT by its other name."""
+    out: Tokens = []
+    changed = heading = False
+    for token in tokens:
+        word = token.text.upper() if token.token_type not in _TEXTS else ""
+        if heading and word in _MODIFIERS:
+            changed = True
+            continue
+        if heading and word == "DISTINCTROW":
+            out.append(_word(TokenType.DISTINCT, "DISTINCT", token))
+            changed = True
+            continue
+        heading = word == "SELECT" or (heading and word in {"ALL", "DISTINCT"})
+        out.append(token)
+    return out if changed else tokens
+
+
+def _analyse(tokens: Tokens) -> Tokens:
+    """`SELECT … PROCEDURE ANALYSE()`: figures about the rows, which the rows themselves give."""
+    words = _words(tokens)
+    for at in range(len(words) - 2):
+        if words[at] == "PROCEDURE" and words[at + 1] in {"ANALYSE", "ANALYZE"}:
+            close = _closing(tokens, at + 2)
+            if "SELECT" in words[at:close]:
+                return tokens  # what is asked there comes back in the error
+            return [*tokens[:at], *tokens[close + 1 :]]
+    return tokens
+
+
+def _replace(tokens: Tokens) -> Tokens:
+    """`REPLACE INTO t …` writes what `INSERT INTO t …` writes."""
+    words = _words(tokens)
+    if words[0] != "REPLACE":
+        return tokens
+    at = 1
+    while at < len(words) and words[at] in {"LOW_PRIORITY", "DELAYED"}:
+        at += 1
+    into = [] if words[at : at + 1] == ["INTO"] else [_word(TokenType.INTO, "INTO", tokens[0])]
+    return [_word(TokenType.INSERT, "INSERT", tokens[0]), *into, *tokens[at:]]
+
+
+def _on_empty(tokens: Tokens) -> Tokens:
+    """JSON_TABLE's `DEFAULT x ON EMPTY`, `NULL ON ERROR`: a constant in place of what is missing."""
+    words = _words(tokens)
+    if "JSON_TABLE" not in words:
+        return tokens
+    out = list(tokens)
+    for at in range(len(words) - 2, 0, -1):
+        if words[at] == "ON" and words[at + 1] in {"EMPTY", "ERROR"}:
+            start = at - 2 if words[at - 2] == "DEFAULT" else at - 1
+            del out[start : at + 2]
+    return out if len(out) < len(tokens) else tokens
+
+
+_RULES: dict[str, tuple[Rule, ...]] = {
+    "oracle": (
+        _pivot_xml,
+        _model,
+        _versions,
+        _insert_all,
+        _xml_serialize,
+        _json_object,
+        _current_of,
+    ),
+    "postgres": (_xml_serialize, _current_of),
+    "tsql": (_outer_joins, _compute, _compound, _current_of),
+    "mysql": (_modifiers, _analyse, _replace, _on_empty),
+    "sqlite": (_replace,),
+}

@@ -1,0 +1,155 @@
+"""Statements of one database alone that are about its objects, or read a table in their own words:
+MySQL's HANDLER, DO and SET, SQL Server's DBCC, sp_help and agent jobs.
+
+Rules this module keeps:
+
+1. What reads rows is read as the SELECT it stands for; what tells about objects, not about rows,
+   is harmless; all else is a problem, which makes the statement opaque.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+from qingfang.understand import dialects
+from qingfang.understand.builtin import HARMLESS_DBCC, PROCEDURES_ABOUT_OBJECTS
+
+if TYPE_CHECKING:
+    from qingfang.understand.statement import Statement
+
+_TEXTS = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING})
+_OTHERS_TEXTS = frozenset({"PROCESSLIST", "BINLOG", "RELAYLOG", "ENGINE"})
+
+
+def supplied(statement: Statement) -> bool:
+    """Read the statement if it is one of these; whether it was."""
+    verb, words = statement.piece.verb, statement.piece.words(4)
+    if statement.dialect == "mysql":
+        return _mysql(statement, verb, words)
+    if statement.dialect == "tsql":
+        return _tsql(statement, verb, words)
+    return False
+
+
+# ------------------------------------------------------------------ Oracle
+
+
+def with_functions(statement: Statement) -> None:
+    """`WITH FUNCTION f … END; SELECT f(x) …`: a query that brings its functions along."""
+    tokens = statement.piece.tokens
+    ends = [n for n, token in enumerate(tokens) if token.token_type is TokenType.SEMICOLON]
+    if not ends:
+        statement.problem("unparsed")
+        return
+    heads = [
+        n
+        for n in range(1, ends[-1])
+        if tokens[n].text.upper() in {"FUNCTION", "PROCEDURE"} and (n == 1 or n - 1 in ends)
+    ]
+    for head, following in zip(heads, [*heads[1:], ends[-1] + 1], strict=True):
+        start, end = tokens[head].start, tokens[following - 1].end + 1
+        name = tokens[head + 1].text.lower()
+        statement.walker.local[name] = f"CREATE {statement.sql[start:end]}"
+    query = dialects.parse(tokens[ends[-1] + 1 :], statement.sql, statement.dialect)
+    if isinstance(query, exp.Query):
+        statement.query(query, statement.scope())
+    else:
+        statement.problem("unparsed")
+
+
+# ------------------------------------------------------------------ MySQL
+
+
+def _mysql(statement: Statement, verb: str, words: list[str]) -> bool:
+    if verb == "HANDLER":
+        _handler(statement, words)
+    elif verb == "DO":
+        _values(statement, [statement.piece.tokens[1:]])
+    elif verb == "SET" and words[1:2] == ["PASSWORD"]:
+        statement.problem("grant")
+    elif verb == "SET" and _asks(statement.piece.tokens):
+        _values(statement, _assigned(statement.piece.tokens[1:]))
+        statement.result.delivery = "stored"
+    elif verb == "SHOW":
+        # What others have sent, word by word.
+        if _OTHERS_TEXTS & set(words):
+            statement.problem("system_values")
+    else:
+        return False
+    return True
+
+
+def _asks(tokens: list[Token]) -> bool:
+    return any(token.token_type is TokenType.SELECT for token in tokens)
+
+
+def _handler(statement: Statement, words: list[str]) -> None:
+    """`HANDLER t READ … [WHERE …]` walks through the table's rows; an index picks none of them."""
+    tokens = statement.piece.tokens
+    texts = [token.text.upper() for token in tokens]
+    if "READ" not in texts:
+        if texts[-1] == "CLOSE" or "OPEN" in texts:
+            return
+        statement.problem("unparsed")
+        return
+    at = texts.index("READ")
+    rest = next((n for n in range(at, len(texts)) if texts[n] in {"WHERE", "LIMIT"}), len(texts))
+    like = tokens[0]
+    head = [
+        Token(TokenType.SELECT, "SELECT", start=like.start, end=like.end),
+        Token(TokenType.STAR, "*", start=like.start, end=like.end),
+        Token(TokenType.FROM, "FROM", start=like.start, end=like.end),
+    ]
+    node = dialects.parse([*head, *tokens[1:at], *tokens[rest:]], statement.sql, "mysql")
+    if isinstance(node, exp.Query):
+        statement.query(node, statement.scope())
+    else:
+        statement.problem("unparsed")
+
+
+def _assigned(tokens: list[Token]) -> list[list[Token]]:
+    """The values of `SET @a = x, b := y`."""
+    parts: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        if token.token_type is TokenType.COMMA and not depth:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    values: list[list[Token]] = []
+    for part in parts:
+        sign = next((n for n, t in enumerate(part) if t.text in {"=", ":="}), -1)
+        values.append(part[sign + 1 :])
+    return values
+
+
+def _values(statement: Statement, values: list[list[Token]]) -> None:
+    """Expressions that are worked out: as the output of a SELECT."""
+    like = statement.piece.tokens[0]
+    tokens = [Token(TokenType.SELECT, "SELECT", start=like.start, end=like.end)]
+    for value in values:
+        if len(tokens) > 1:
+            tokens.append(Token(TokenType.COMMA, ",", start=like.start, end=like.end))
+        tokens.extend(value)
+    node = dialects.parse(tokens, statement.sql, statement.dialect)
+    if isinstance(node, exp.Query):
+        statement.query(node, statement.scope())
+    else:
+        statement.problem("unparsed")
+
+
+# ------------------------------------------------------------------ SQL Server
+
+
+def _tsql(statement: Statement, verb: str, words: list[str]) -> bool:
+    if verb == "DBCC":
+        if words[1:2] and words[1].lower() in HARMLESS_DBCC:
+            return True
+        statement.problem("server")
+        return True
+    # EXEC may be left out before the first of a batch.
+    return verb.lower() in PROCEDURES_ABOUT_OBJECTS
