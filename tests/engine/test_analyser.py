@@ -75,11 +75,11 @@ def test_a_trial_reads_with_sources_that_are_not_in_the_catalogue_and_keeps_noth
             assert isinstance(found, bytes)
             return msgspec.msgpack.decode(found, type=Meaning).disclosure
 
-        source = f"CREATE PROCEDURE p() LANGUAGE sql AS $$ {FIGURES} $$"
-        assert await tried("CALL p()", {}) == "opaque"
-        assert await tried("CALL p()", {"P": source}) == "usage"
+        source = f"CREATE FUNCTION f() RETURNS SETOF record LANGUAGE sql AS $$ {FIGURES} $$"
+        assert await tried("SELECT * FROM f()", {}) == "opaque"
+        assert await tried("SELECT * FROM f()", {"F": source}) == "usage"
         assert await tried(f"INSERT INTO gh_mx {FIGURES}", {}) == "usage"
-        assert await asked(service, "c1", "CALL p()") == "opaque"
+        assert await asked(service, "c1", "SELECT * FROM f()") == "opaque"
         assert await asked(service, "c1", "SELECT * FROM gh_mx") == "none"
 
     asyncio.run(main())

@@ -306,9 +306,11 @@ def test_the_auditor_looks_and_settles_nothing() -> None:
 
 # ------------------------------------------------------------------ a procedure's source
 
+MONTH = "SELECT * FROM f_month('2026-01-01', 'D001')"
 SUMS = (
-    "CREATE PROCEDURE p_month(a date, b text) LANGUAGE sql AS $$ SELECT c.ysdm, SUM(m.sl)"
-    " FROM mz_cf c JOIN mz_cfmx m ON m.cf_id = c.cf_id WHERE m.ypdm = 'A1' GROUP BY c.ysdm $$"
+    "CREATE FUNCTION f_month(a date, b text) RETURNS TABLE (ysdm text, sl numeric) LANGUAGE sql"
+    " AS $$ SELECT c.ysdm, SUM(m.sl) FROM mz_cf c JOIN mz_cfmx m ON m.cf_id = c.cf_id"
+    " WHERE m.ypdm = 'A1' GROUP BY c.ysdm $$"
 )
 
 
@@ -342,12 +344,16 @@ def analyser(file: Path) -> Iterator[None]:
 def test_a_source_is_tried_proposed_confirmed_and_the_queue_is_shorter(
     office: Client, file: Path, analyser: None
 ) -> None:
-    fed(sent(1), sent(2, "CALL p_month('2026-05-01', 'D9')"), sent(3, "SELEC x"))
+    fed(
+        sent(1, MONTH, opaque(MONTH, "opaque.unknown_function")),
+        sent(2, MONTH.replace("D001", "D9"), opaque(MONTH, "opaque.unknown_function")),
+        sent(3, "SELEC x"),
+    )
     row = OpaqueTemplate.objects.get(count=2)
-    given = {"name": "p_month", "source": SUMS, "reason": "数据库管理员导出"}
+    given = {"name": "f_month", "source": SUMS, "reason": "数据库管理员导出"}
     page = office.post(f"/opaque/{row.pk}/source", {**given, "act": "try"}).content.decode()
     assert "读懂了：它给出用量" in page
-    assert "CREATE PROCEDURE p_month" in page, "what was typed in stays"
+    assert "CREATE FUNCTION f_month" in page, "what was typed in stays"
     assert not Settlement.objects.exists()
     office.post(f"/opaque/{row.pk}/again")
     assert queue.waiting().count() == 2
@@ -359,8 +365,8 @@ def test_a_source_is_tried_proposed_confirmed_and_the_queue_is_shorter(
     other = signed_in("9005", "filer")
     assert "SUM(m.sl)" in other.get(f"/office/settled/{found.pk}").content.decode()
     other.post(f"/office/settled/{found.pk}/decision", {"act": "confirm"})
-    assert json.loads(file.read_bytes())["procedures"] == {"p_month": SUMS}
-    assert catalogues.read(file).procedure("P_MONTH") == SUMS
+    assert json.loads(file.read_bytes())["procedures"] == {"f_month": SUMS}
+    assert catalogues.read(file).procedure("F_MONTH") == SUMS
     deadline = time.monotonic() + 20
     while queue.tried(row).disclosure == "opaque":
         assert time.monotonic() < deadline, "the analyser has not taken the catalogue up"
@@ -374,7 +380,7 @@ def test_without_the_analyser_nothing_is_said_to_be_read(office: Client, file: P
     row = OpaqueTemplate.objects.get()
     page = office.post(f"/opaque/{row.pk}/again", follow=True).content.decode()
     assert "分析服务现在不应答" in page
-    form = {"name": "p_month", "source": SUMS, "reason": "x", "act": "try"}
+    form = {"name": "f_month", "source": SUMS, "reason": "x", "act": "try"}
     assert "分析服务现在不应答" in office.post(f"/opaque/{row.pk}/source", form).content.decode()
     assert queue.waiting().count() == 1
 
@@ -393,7 +399,7 @@ def test_a_source_that_will_not_do(
 ) -> None:
     fed(sent(1))
     row = OpaqueTemplate.objects.get()
-    form = {"name": "p_month", "source": SUMS, "reason": "导出", "act": "propose"}
+    form = {"name": "f_month", "source": SUMS, "reason": "导出", "act": "propose"}
     answer = office.post(f"/opaque/{row.pk}/source", {**form, **given})
     assert (answer.status_code, says in answer.content.decode()) == (422, True)
     assert not Settlement.objects.exists()
@@ -406,7 +412,7 @@ def test_a_file_in_gb18030_is_read(office: Client, file: Path) -> None:
     upload = SimpleUploadedFile("p.sql", text.encode("gb18030"))
     office.post(
         f"/opaque/{row.pk}/source",
-        {"name": "p_month", "file": upload, "reason": "导出", "act": "propose"},
+        {"name": "f_month", "file": upload, "reason": "导出", "act": "propose"},
     )
     assert Settlement.objects.get().source == text
 
@@ -414,7 +420,7 @@ def test_a_file_in_gb18030_is_read(office: Client, file: Path) -> None:
 def test_a_catalogue_that_cannot_be_written_leaves_it_proposed(office: Client, file: Path) -> None:
     fed(sent(1))
     row = OpaqueTemplate.objects.get()
-    form = {"name": "p_month", "source": SUMS, "reason": "导出", "act": "propose"}
+    form = {"name": "f_month", "source": SUMS, "reason": "导出", "act": "propose"}
     office.post(f"/opaque/{row.pk}/source", form)
     file.write_text("{", encoding="utf-8")
     other = signed_in("9005", "filer")
