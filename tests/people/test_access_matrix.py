@@ -128,6 +128,10 @@ ALLOWED: dict[str, object] = {
     "opaque-again": {"application_manager"},
     "opaque-source": {"application_manager"},
     "opaque-no-usage": {"application_manager"},
+    "catalogues": {"application_manager", "auditor"},
+    "catalogue": {"application_manager", "auditor"},
+    "catalogue-confirm": {"application_manager"},
+    "catalogue-undo": {"application_manager"},
     "coverage": {"application_manager", "auditor", "system_administrator"},
 }
 

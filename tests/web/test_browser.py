@@ -6,6 +6,7 @@ would be is checked on every page that any test opens.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from qingfang.events import Meaning, Reason
 from qingfang.postgres import Server
+from qingfang.understand.discovery import ddl, review
+from qingfang.understand.discovery.propose import propose
 from tests.support.alerts import event
 from tests.support.browser import CHROMIUM, PASSWORD, Console
 
@@ -24,6 +27,12 @@ pytestmark = [
 ]
 PHONE = {"width": 390, "height": 844}
 ALERTS = 60
+TABLES = """
+CREATE TABLE mz_cf (cfh varchar(20) PRIMARY KEY, zsh varchar(8), ysdm varchar(10), kfrq timestamp);
+COMMENT ON TABLE mz_cf IS '门诊处方';
+COMMENT ON COLUMN mz_cf.zsh IS '诊室';
+CREATE TABLE mz_cfmx (cfh varchar(20), ypdm varchar(20), sl numeric(10,2));
+"""
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +128,37 @@ def test_from_sign_in_to_ruling(visit: Visit) -> None:
     page.get_by_label("定性").select_option("suspicious")
     page.get_by_role("button", name="作出定性").click()
     expect(page.get_by_text("已定性。")).to_be_visible()
+
+
+def test_a_table_is_confirmed_by_keyboard(visit: Visit) -> None:
+    folder = visit.console.folder
+    proposal = propose(ddl.read(TABLES, "postgres", "his"))
+    (folder / "c.json").write_text(json.dumps(proposal.catalogue()), encoding="utf-8")
+    (folder / "c.review.txt").write_text(review.write(proposal), encoding="utf-8")
+    page = visit.sign_in("9001")
+    page.goto("/office/catalogues/his")
+    here = page.locator(".roles-here")
+    # It stands on the first doubt.
+    expect(here).to_contain_text("zsh")
+    page.keyboard.press("x")
+    expect(here.locator("select")).to_have_value("")
+    page.keyboard.press("u")
+    expect(here.locator("select")).to_have_value("prescriber_id")
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    expect(here).to_contain_text("ysdm")
+    page.keyboard.press("e")
+    expect(here.locator("select")).to_have_value("prescriber_name")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("mz_cf 已确认，几秒钟内生效。")).to_be_visible()
+    columns = json.loads((folder / "c.json").read_text())["tables"]["mz_cf"]["columns"]
+    assert (columns["zsh"], columns["ysdm"]) == (None, "prescriber_name")
+    page.get_by_role("button", name="撤销对 mz_cf 的确认").click()
+    expect(page.get_by_text("已撤销对 mz_cf 的确认。")).to_be_visible()
+    columns = json.loads((folder / "c.json").read_text())["tables"]["mz_cf"]["columns"]
+    assert (columns["zsh"], columns["ysdm"]) == ("prescriber_id", "prescriber_id")
+    page.set_viewport_size(PHONE)
+    page.goto("/office/catalogues/his")
 
 
 def test_a_new_alert_appears_by_itself(visit: Visit) -> None:

@@ -146,7 +146,7 @@ def register() -> None:
             )
         ),
         Entry(
-            7,
+            8,
             "settled",
             _("读不懂的认定"),
             "search",

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import zlib
 from pathlib import Path
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -110,8 +111,12 @@ def decide(
 
 
 def _put(row: Settlement) -> None:
+    file = catalogue_file(row.database)
+    with connection.cursor() as cursor:
+        # Whoever confirms what its tables mean writes the same file under the same lock.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [zlib.crc32(str(file).encode())])
     try:
-        catalogues.put_procedure(catalogue_file(row.database), row.name, row.source)
+        catalogues.put_procedure(file, row.name, row.source)
     except catalogues.Unusable as problem:
         raise NotAllowed(
             _("目录不收：%(why)s") % {"why": f"{problem.key} {problem.problem}"}

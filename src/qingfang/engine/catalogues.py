@@ -89,6 +89,14 @@ def _line_of(text: str, path: str) -> int | None:
     return text.count("\n", 0, at) + 1 if at else None
 
 
+def changed(database: str, count: int, shown: str) -> str:
+    """What is said of a database whose structure is no longer the confirmed one; `shown` are some
+    of the objects."""
+    return _(
+        "数据库 {} 有 {} 处结构与确认过的目录不同（{}），要有人确认；在此之前，涉及新对象的语句读不懂"
+    ).format(database, count, shown)
+
+
 def check(config: Config, file: Path) -> None:
     """Read every catalogue of a configuration, which is in `file`. Raises `ConfigError`."""
     for number, database in enumerate(config.database):

@@ -71,6 +71,9 @@ KINDS = {
     "settlement.ended": _("撤销对读不懂的语句的认定"),
     "snapshot.made": _("下发策略快照"),
     "names.read": _("读取名称字典"),
+    "catalogue.confirmed": _("确认表的含义"),
+    "catalogue.undone": _("撤销对表的确认"),
+    "catalogue.compared": _("核对数据库结构"),
 }
 
 

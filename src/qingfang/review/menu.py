@@ -20,10 +20,11 @@ from qingfang.people import policy as people
 from qingfang.people.gate import person_of
 from qingfang.people.models import Person, Terminal
 from qingfang.review import coverage, groups, ingest, policy, queue, tables
+from qingfang.review.meaning import words
 from qingfang.review.models import Alert, OpaqueTemplate
 from qingfang.review.names import Naming
 from qingfang.ui import attention, charts
-from qingfang.ui.navigation import Entry
+from qingfang.ui.navigation import Entry, register_tabs
 from qingfang.ui.navigation import register as add
 from qingfang.ui.templatetags.ui import VERDICTS
 
@@ -221,9 +222,20 @@ def register() -> None:
             50, "coverage", _("覆盖情况"), "eye", lambda r: people.may(r.user, policy.SEE_COVERAGE)
         ),
     )
+    register_tabs(
+        "office",
+        Entry(
+            7,
+            "catalogues",
+            _("表的含义"),
+            "columns",
+            lambda r: people.may(r.user, policy.SEE_CATALOGUES),
+        ),
+    )
     attention.register(cards=_cards, panels=_panels)
     attention.register(panels=_volume)
     facts.declare("query", tables.asked)
+    facts.declare("table_kind", {kind: label for kind, (label, _key) in words.KINDS.items()})
     facts.declare("before", _before_or_after)
     facts.declare("after", _before_or_after)
     routes.counted_by(_forecast)

@@ -13,6 +13,7 @@ Rules this module keeps:
 6. What a person may not see is missing, not forbidden.
 7. What codes of items, prescribers and departments are called is shown to who judges alerts, and
    to nobody of an IT or pharmacy department.
+7. What tables mean is decided by the discipline office and seen by the auditor.
 """
 
 from __future__ import annotations
@@ -54,6 +55,10 @@ SEE_COVERAGE = policy.declare(
     "review.see_coverage",
     {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.SYSTEM_ADMINISTRATOR},
 )
+SEE_CATALOGUES = policy.declare(
+    "review.see_catalogues", {policy.APPLICATION_MANAGER, policy.AUDITOR}
+)
+CONFIRM_CATALOGUES = policy.declare("review.confirm_catalogues", {policy.APPLICATION_MANAGER})
 
 
 def _sensitive() -> Q:
