@@ -32,6 +32,7 @@ FACTS = {
     "number": "1001",
     "program": "DBeaver",
     "rows": 12000,
+    "until": "2027-10-01",
     "why": "upload",
     "would": DECISIONS["deny"],
 }

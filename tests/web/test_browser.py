@@ -7,12 +7,14 @@ would be is checked on every page that any test opens.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from qingfang.events import Meaning, Reason
 from qingfang.postgres import Server
 from qingfang.understand.discovery import ddl, review
 from qingfang.understand.discovery.propose import propose
@@ -167,6 +169,35 @@ def test_a_new_alert_appears_by_itself(visit: Visit) -> None:
     visit.console.record([new])
     page.get_by_role("link", name="2026-03-01 12:16:40").wait_for()
     expect(page.locator("tbody tr").first).to_contain_text("2026-03-01 12:16:40")
+
+
+def test_the_queue_is_walked_with_the_keyboard(visit: Visit) -> None:
+    page = visit.sign_in("9001")
+    unread = Meaning("opaque", reasons=(Reason("opaque.unparsed", "读不懂", 0, 7),))
+    visit.console.record(
+        [
+            event(ALERTS + 100 + n, sql=f"SELEC {w}", meaning=unread, fingerprint=w * 64)
+            for n, w in enumerate("ab")
+        ]
+    )
+    page.goto("/opaque/")
+    for _turn in range(100):
+        if page.locator("tbody tr").count() == 2:
+            break
+        page.reload()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    first = page.locator("tbody tr").first
+    expect(first.locator("a")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/opaque/\d+$"))
+    expect(page.locator("#why")).to_contain_text("这条语句读不懂")
+    page.locator("#no-usage summary").click()
+    page.get_by_label("理由").fill("厂商的日志")
+    page.get_by_role("button", name="提交，等另一人确认").click()
+    expect(page.get_by_text("要由纪检部门的另一个人")).to_be_visible()
 
 
 def test_while_reading_nothing_moves(visit: Visit) -> None:

@@ -136,6 +136,11 @@ def said(code: str, text: str, named: Named = _as_it_is) -> str:
     return _retold(template, text, retold(template), value) or text
 
 
+def opaque(code: str) -> str:
+    """Why something could not be read, by its code."""
+    return retold(TEXTS[code]) if code in TEXTS else code
+
+
 def because(text: str) -> str:
     return retold(text) if text in BECAUSE else text
 
