@@ -6,6 +6,9 @@ after a `|`. Its statements are one session, in order; each ends with a line
     --> disclosure [grain] [subtype] [stored]
 
 for example `--> usage prescriber item`. `--> binds ["YS01", null]` before it gives bound values.
+After it can stand what is selected, one after the other as far as it is fixed:
+
+    --> scope items one YP1; prescribers all; period 2026-01-01..2026-01-31
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ class Step:
     expected: str
     line: int
     binds: list[str | None] | None = None
+    scope: str | None = None
 
 
 @dataclass
@@ -57,6 +61,8 @@ def scenes(file: Path) -> list[Scene]:
             found.append(scene)
         elif line.startswith("--> binds"):
             binds = json.loads(line.removeprefix("--> binds"))
+        elif line.startswith("--> scope "):
+            found[-1].steps[-1].scope = line.removeprefix("--> scope ").strip()
         elif line.startswith("--> "):
             found[-1].steps.append(Step("\n".join(sql), line[4:].strip(), number, binds))
             sql, binds = [], None
@@ -76,3 +82,19 @@ def said(meaning: Meaning) -> str:
     if meaning.delivery == "stored":
         words.append("stored")
     return " ".join(word for word in words if word)
+
+
+def selected(meaning: Meaning) -> str:
+    """What a meaning says is selected, as the fixtures write it."""
+    scope = meaning.scope
+    parts: list[str] = []
+    for name in ("items", "prescribers", "departments"):
+        chosen = getattr(scope, name, None)
+        if chosen is not None:
+            values = ",".join("?" if v.text is None else v.text for v in chosen.values)
+            parts.append(" ".join(part for part in (name, chosen.kind, values) if part))
+    period = scope.period if scope is not None else None
+    if period is not None:
+        ends = ("" if v is None else v.text or "?" for v in (period.from_, period.to))
+        parts.append("period " + "..".join(ends))
+    return "; ".join(parts)

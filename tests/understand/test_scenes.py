@@ -3,7 +3,7 @@
 import pytest
 
 from qingfang.understand.analysis import Analyser, SessionState
-from tests.understand.scenes import Scene, all_scenes, catalogue, said
+from tests.understand.scenes import Scene, all_scenes, catalogue, said, selected
 
 ANALYSERS = {name: Analyser(catalogue(name), strict=True) for name in ("small", "his")}
 SCENES = all_scenes()
@@ -18,3 +18,5 @@ def test_scene(scene: Scene) -> None:
         assert said(found.meaning) == step.expected, (
             f"{scene.file}:{step.line}\n{step.sql}\n{found.meaning.reasons}"
         )
+        if step.scope is not None:
+            assert selected(found.meaning) == step.scope, f"{scene.file}:{step.line}\n{step.sql}"

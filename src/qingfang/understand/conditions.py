@@ -22,6 +22,7 @@ from qingfang.understand.expressions import flow, presence
 from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
 from qingfang.understand.folding import Const, fold, is_known_bind
 from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment
+from qingfang.understand.periods import MONTH, YEAR, cut_of, days_between, days_of, part_of
 from qingfang.understand.predicates import Fact, same_value
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ class Sink:
     """Where the facts of one condition go. `joins` tells that its sub-selects decide which rows
     come (they stand in AND, not under OR or in an outer join's ON)."""
 
-    __slots__ = ("edges", "facts", "joins", "scope")
+    __slots__ = ("edges", "facts", "joins", "parts", "scope")
 
     def __init__(self, scope: Scope, joins: bool) -> None:
         self.scope, self.joins = scope, joins
         self.facts: list[Fact] = []
         self.edges: list[Edge] = []
+        # Years and months that a time's parts are compared with: `YEAR(t) = 2026`.
+        self.parts: dict[Source, dict[str, tuple[int, int]]] = {}
 
     def show(self, shown: Flow) -> None:
         self.scope.draft.shown = self.scope.draft.shown | shown
@@ -218,6 +221,22 @@ def _all(node: exp.Expr, sink: Sink) -> None:
         sink.scope.walker.spend()
         if always(part, sink.scope) is None:
             _one(part, sink)
+    _join_parts(sink, node)
+
+
+def _join_parts(sink: Sink, node: exp.Expr) -> None:
+    """`YEAR(t) = 2026 AND MONTH(t) = 1` as the days of that month."""
+    for source, parts in sink.parts.items():
+        years = parts.get(YEAR)
+        months = parts.get(MONTH, (1, 12))
+        if years is None:
+            continue
+        if years[0] < years[1]:
+            months = (1, 12)
+        days = days_between(*years, *months)
+        if days is not None:
+            sink.fact(source, "range", low=Const(days[0]), high=Const(days[1]), node=node)
+    sink.parts.clear()
 
 
 def _one(node: exp.Expr, sink: Sink) -> None:
@@ -370,6 +389,8 @@ def _against(
     if apart and _days_apart(subject, value, sink):
         return
     inner = _time_cut(subject, scope)
+    if inner is None:
+        _in_period(subject, kind, [value], sink, node)
     shown = flow(inner if inner is not None else subject, scope)
     if shown.measured or shown.exact is None:
         sink.mention(node, shown)
@@ -384,6 +405,50 @@ def _against(
     else:
         before = kind is exp.LT and (inner is None or _starts_day(value, scope))
         sink.fact(source, "range", high=value, high_open=before, node=node)
+
+
+_LOWS = frozenset({exp.EQ, exp.NullSafeEQ, exp.GTE, exp.In, exp.Between})
+_HIGHS = frozenset({exp.EQ, exp.NullSafeEQ, exp.LTE, exp.In, exp.Between})
+
+
+def _in_period(
+    subject: exp.Expr, kind: type[exp.Expr], values: list[Const], sink: Sink, node: exp.Expr
+) -> None:
+    """A time's month or year compared with known ones: the days that this selects."""
+    if kind not in _LOWS | _HIGHS or any(value.text is None for value in values):
+        return
+    reading = sink.scope.walker.reading
+    part = part_of(subject)
+    if part is not None and kind in {exp.EQ, exp.In, exp.Between}:
+        source = _time(part[0], sink)
+        texts = [value.text or "" for value in values]
+        numbers = [int(text) for text in texts if text.isdigit()]
+        if source is not None and len(numbers) == len(values):
+            for value in values:
+                reading.bind(value)
+            sink.parts.setdefault(source, {})[part[1]] = (min(numbers), max(numbers))
+        return
+    cut = cut_of(subject)
+    source = _time(cut[0], sink) if cut is not None else None
+    if cut is None or source is None:
+        return
+    days = [days_of(value.text, cut[1]) for value in values]
+    known = [day for day in days if day is not None]
+    if len(known) < len(values):
+        return
+    for value in values:
+        reading.bind(value)
+    low = Const(min(day[0] for day in known)) if kind in _LOWS else None
+    high = Const(max(day[1] for day in known)) if kind in _HIGHS else None
+    sink.fact(source, "range", low=low, high=high, node=node)
+
+
+def _time(node: exp.Expr, sink: Sink) -> Source | None:
+    """The column that an expression is, when it is a time's."""
+    if not isinstance(node, exp.Column):
+        return None
+    source = sink.scope.column(node).exact
+    return source if source is not None and source.role == "time" else None
 
 
 def _starts_day(value: Const, scope: Scope) -> bool:
@@ -454,7 +519,14 @@ def _columns(
             if a.instance in own and b.instance not in own:
                 a, b = b, a
             sink.edges.append(Edge(a, b))
+            if (a.instance.table is None) is not (b.instance.table is None):
+                # Rows that the sender brought along: VALUES, JSON, a SELECT of constants.
+                sink.fact(a if b.instance.table is None else b, "given", node=node)
         return
+    for given, source in ((other, one.exact), (one, other.exact)):
+        if kind is exp.EQ and source is not None and not given.sources():
+            sink.fact(source, "given", node=node)
+            return
     both = one | other
     if both.measured:
         sink.mention(node, both)
@@ -482,6 +554,8 @@ def _in(node: exp.In, sink: Sink, negated: bool) -> None:
     shown = flow(node.this, scope)
     constants = tuple(value for value in values if value is not None)
     inner = _time_cut(node.this, scope)
+    if inner is None and len(constants) == len(values) and constants and not negated:
+        _in_period(node.this, exp.In, list(constants), sink, node)
     if inner is not None and len(constants) == len(values) and not negated:
         cut = flow(inner, scope)
         if cut.exact is not None:
@@ -554,6 +628,8 @@ def _between(node: exp.Between, sink: Sink) -> None:
     low = fold(node.args["low"], reading, own)
     high = fold(node.args["high"], reading, own)
     inner = _time_cut(node.this, scope)
+    if inner is None and low is not None and high is not None:
+        _in_period(node.this, exp.Between, [low, high], sink, node)
     shown = flow(inner if inner is not None else node.this, scope)
     if shown.exact is None or shown.measured:
         sink.mention(node, shown)
@@ -583,7 +659,14 @@ def _like(node: exp.Expr, sink: Sink, negated: bool) -> None:
         if whole is not None and "_" not in text:
             sink.fact(source, "day", (value,), node=node)
             return
+        unit = _LIKE_UNITS.get(len(text.rstrip("-/")))
+        days = days_of(text, unit) if unit is not None and "_" not in text else None
+        if days is not None:
+            sink.fact(source, "range", low=Const(days[0]), high=Const(days[1]), node=node)
     sink.fact(source, "like", (value,), negated=negated, node=node)
+
+
+_LIKE_UNITS = {7: MONTH, 4: YEAR}
 
 
 def _head(pattern: exp.Expr, scope: Scope) -> Const | None:

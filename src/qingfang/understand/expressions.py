@@ -180,6 +180,8 @@ def _dot(node: exp.Dot, scope: Scope) -> Flow:
     """`schema.f(x)`, a field of a row value, or a method of a value: `x.value('…')`."""
     inner = node.expression
     value = node.this
+    if not isinstance(value, exp.Expr):
+        return flow(inner, scope)  # `.f(x)`: the parser takes it
     if isinstance(inner, exp.Func) and (inner.name or inner.sql_name()).lower() in METHODS:
         names = list(value.flatten()) if isinstance(value, exp.Dot) else [value]
         if not all(isinstance(name, exp.Identifier) for name in names):

@@ -28,6 +28,7 @@ from qingfang.understand.computing import (
 from qingfang.understand.days import day_of
 from qingfang.understand.dialects import BIND
 from qingfang.understand.holding import Condition, Test, moment
+from qingfang.understand.periods import interval, month_end, moved, read
 
 
 class Const:
@@ -84,7 +85,7 @@ class Reading:
 
 
 _PASS_FIRST = (
-    *(exp.Cast, exp.TryCast, exp.Paren, exp.TsOrDsToDate, exp.StrToDate, exp.StrToTime),
+    *(exp.Cast, exp.TryCast, exp.Paren, exp.TsOrDsToDate, exp.DateStrToDate, exp.TimeStrToTime),
     *(exp.Date, exp.Timestamp, exp.TsOrDsToTimestamp, exp.Collate),
 )
 _CASTS = (exp.Cast, exp.TryCast, exp.Date, exp.Timestamp, exp.TsOrDsToDate)
@@ -140,6 +141,8 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
         if named is not None:
             reading.bind(Const(literals=_offset(node.this, own)))
             return Const(clock=named, whole=str(node.this.this).strip().lower() != "now")
+    if isinstance(node, (exp.StrToDate, exp.StrToTime)):
+        return _parsed(node, reading, own, depth)
     if isinstance(node, _PASS_FIRST):
         return fold(node.this, reading, own, depth + 1)
     if isinstance(node, exp.Convert):
@@ -156,10 +159,135 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
         return Const(clock=0.0)
     if _reads(node):
         return None
+    dated = _dated(node, reading, own, depth)
+    if dated is not None:
+        return dated
     shifted = _shifted(node, reading, own, depth)
     if shifted is not None:
         return shifted
     return _applied(node, reading, own, depth)
+
+
+def _parsed(
+    node: exp.StrToDate | exp.StrToTime, reading: Reading, own: bool, depth: int
+) -> Const | None:
+    """`TO_DATE('01-02-2026', 'DD-MM-YYYY')`: a text that is no date as it stands is read in its
+    format."""
+    const = fold(node.this, reading, own, depth + 1)
+    form = node.args.get("format")
+    if const is None or const.text is None or not isinstance(form, exp.Literal):
+        return const
+    if moment(const.text) is not None:
+        return const
+    text = read(const.text, str(form.this))
+    if text is None:
+        return const
+    reading.bind(const)
+    return Const(text)
+
+
+# What gives a date, so that a number added to it is days.
+_DATES = (
+    *(exp.StrToDate, exp.StrToTime, exp.DateStrToDate, exp.TimeStrToTime, exp.TsOrDsToDate),
+    *(exp.Date, exp.LastDay, exp.AddMonths, exp.DateAdd, exp.DateSub, exp.DateFromParts),
+)
+
+
+def _is_date(node: exp.Expr) -> bool:
+    while isinstance(node, (exp.Paren, exp.Add, exp.Sub)):
+        node = node.this
+    if isinstance(node, exp.Cast):
+        kind = node.to.this
+        return isinstance(kind, exp.DType) and kind.name.startswith(("DATE", "TIMESTAMP"))
+    return isinstance(node, _DATES)
+
+
+def _dated(node: exp.Expr, reading: Reading, own: bool, depth: int) -> Const | None:
+    """A known date that is moved, or put together: `DATE '2026-01-01' + 1`, `LAST_DAY(…)`,
+    `make_date(2026, 1, 1)`. None when it is no such thing."""
+    if isinstance(node, exp.DateFromParts) or (
+        isinstance(node, exp.Anonymous) and node.name.lower() in {"make_date", "datefromparts"}
+    ):
+        parts = [fold(part, reading, own, depth + 1) for _name, part in _operands(node)]
+        values = [number(part.text) for part in parts if part is not None]
+        for part in parts:
+            if part is not None:
+                reading.bind(part)
+        if len(values) < 3 or any(value is None for value in values):
+            return Const()
+        year, month, day = (int(value or 0) for value in values[:3])
+        text = f"{year:04}-{month:02}-{day:02}"
+        return Const(text if moment(text) is not None else None)
+    found = _moving(node, reading, own, depth)
+    if found is None:
+        return None
+    inner, amount, unit = found
+    start = fold(inner, reading, own, depth + 1)
+    if start is None or start.clock is not None:
+        return None
+    reading.bind(start)
+    if amount is None:
+        return Const(month_end(start.text))
+    return Const(moved(start.text, amount, unit))
+
+
+def _moving(
+    node: exp.Expr, reading: Reading, own: bool, depth: int
+) -> tuple[exp.Expr, float | None, str] | None:
+    """The date that an expression moves, how far, and in what; no number: to the month's end."""
+    if isinstance(node, exp.LastDay):
+        return node.this, None, ""
+    if isinstance(node, (exp.Add, exp.Sub)):
+        sign = 1 if isinstance(node, exp.Add) else -1
+        step = node.right
+        if isinstance(step, exp.Interval):
+            found = _interval(step, reading, own, depth)
+            return (node.left, sign * found[0], found[1]) if found is not None else None
+        if _is_date(step) and _is_date(node.left):
+            return None
+        if _is_date(node.left):
+            days = _amount(step, reading, own, depth)
+            return (node.left, sign * days, "DAY") if days is not None else None
+        return None
+    if isinstance(node, exp.AddMonths):
+        months = _amount(node.expression, reading, own, depth)
+        return (node.this, months, "MONTH") if months is not None else None
+    if isinstance(node, (exp.DateAdd, exp.DateSub, exp.TsOrDsAdd)):
+        unit = node.args.get("unit")
+        amount = _amount(node.expression, reading, own, depth)
+        if amount is None:
+            return None
+        sign = -1 if isinstance(node, exp.DateSub) else 1
+        return node.this, sign * amount, unit.name if unit is not None else "DAY"
+    if isinstance(node, exp.Anonymous) and node.name.lower() in {"date", "datetime"}:
+        # SQLite: date('2026-01-01', '+1 month').
+        steps = [interval(part.name) for part in node.expressions[1:]]
+        if len(steps) == 1 and steps[0] is not None:
+            reading.bind(Const(literals=_offset(node.expressions[1], own)))
+            return node.expressions[0], steps[0][0], steps[0][1]
+    return None
+
+
+def _amount(node: exp.Expr, reading: Reading, own: bool, depth: int) -> float | None:
+    const = fold(node, reading, own, depth + 1)
+    if const is None:
+        return None
+    reading.bind(const)
+    return number(const.text)
+
+
+def _interval(
+    node: exp.Interval, reading: Reading, own: bool, depth: int
+) -> tuple[float, str] | None:
+    const = fold(node.this, reading, own, depth + 1) if node.this is not None else None
+    if const is None or const.text is None:
+        return None
+    reading.bind(const)
+    unit = node.args.get("unit")
+    if unit is None:
+        return interval(const.text)
+    amount = number(const.text)
+    return (amount, unit.name) if amount is not None else None
 
 
 def _written(node: exp.TimeToStr, time: Const, reading: Reading) -> Const:

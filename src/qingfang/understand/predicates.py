@@ -28,7 +28,7 @@ class Fact:
 
     op: `eq` (one of `values`), `like` (a pattern), `range` (`low`/`high`), `day` (falls on one of
     `values`), `null`, `other` (mentioned by a predicate that fixes nothing), `chosen` (one of what
-    a sub-select gave). `of_row` is False inside an outer join's ON.
+    a sub-select gave), `given` (one of what the statement itself brings along as rows). `of_row` is False inside an outer join's ON.
     """
 
     __slots__ = (
@@ -78,7 +78,7 @@ class Fact:
 
     @property
     def rejects_null(self) -> bool:
-        return self.of_row and self.op in {"eq", "like", "range", "day", "chosen"}
+        return self.of_row and self.op in {"eq", "like", "range", "day", "chosen", "given"}
 
 
 _TRUE = frozenset({"true", "t", "1", "yes", "on"})

@@ -34,7 +34,7 @@ from qingfang.understand.catalogue import (
 )
 from qingfang.understand.flows import Block, Flow, Instance, Source, Span
 from qingfang.understand.folding import Const, Reading
-from qingfang.understand.holding import day_before, is_midnight
+from qingfang.understand.holding import day_before, is_midnight, moment
 from qingfang.understand.pins import ROW, carries_unit, is_pin, keyed, listed, pinned, spread
 from qingfang.understand.predicates import Fact, day_test, truth
 from qingfang.understand.reasons import reason
@@ -299,12 +299,21 @@ def _fixed(evidence: _Evidence, roles: frozenset[str]) -> list[Fact]:
 
 def _subtype(evidence: _Evidence) -> Subtype:
     """What a use table says of the kind of its lines (drug, consumable, or another fee: rule 6) makes
-    no class: it is all of them together. A kind picked in a dictionary, such as high value, does."""
-    if _item_known(evidence):
+    no class: it is all of them together. A kind picked in a dictionary, such as high value, does;
+    and so do items that are picked by their class alone."""
+    known = _item_known(evidence)
+    if known and not _only_chosen(evidence):
         return "item"
     seen = [s for s in evidence.seen_with(CLASS_ROLES) if s.role == "item_class"]
     told = [*seen, *(f.source for f in _class_facts(evidence))]
-    return "class" if any(not _is_kind(s) for s in told) else "total"
+    if any(not _is_kind(s) for s in told):
+        return "class"
+    return "item" if known else "total"
+
+
+def _only_chosen(evidence: _Evidence) -> bool:
+    facts = evidence.facts_on(ITEM_ROLES)
+    return not evidence.seen_with(ITEM_ROLES) and all(fact.op == "chosen" for fact in facts)
 
 
 def _is_kind(source: Source) -> bool:
@@ -404,24 +413,38 @@ def _current(evidence: _Evidence) -> frozenset[Instance]:
             found.add(instance)
             continue
         for column in {f.source.column for f in times if f.op == "range"}:
-            low, high, high_open = _range([f for f in times if f.source.column == column])
+            same = [f for f in times if f.source.column == column]
+            low, high, high_open = _range(same, evidence.reading)
             if day_test(low, high, high_open, evidence.reading):
                 found.add(instance)
     return spread(block, found, carries_unit)
 
 
-def _range(facts: list[Fact]) -> tuple[Const | None, Const | None, bool]:
+def _range(facts: list[Fact], reading: Reading) -> tuple[Const | None, Const | None, bool]:
+    """What several bounds leave: of two known ones the narrower."""
     low: Const | None = None
     high: Const | None = None
     high_open = False
     for fact in facts:
         if fact.op != "range":
             continue
-        if fact.low is not None:
+        if fact.low is not None and not _wider(fact.low, low, reading, below=True):
             low = fact.low
-        if fact.high is not None:
+        if fact.high is not None and not _wider(fact.high, high, reading, below=False):
             high, high_open = fact.high, fact.high_open
     return low, high, high_open
+
+
+def _wider(bound: Const, known: Const | None, reading: Reading, *, below: bool) -> bool:
+    """Whether a bound leaves more than one that is known already."""
+    if known is None or bound.text is None or known.text is None:
+        return False
+    times = (moment(bound.text), moment(known.text))
+    if times[0] is None or times[1] is None:
+        return False
+    reading.bind(bound)
+    reading.bind(known)
+    return times[0][0] < times[1][0] if below else times[0][0] > times[1][0]
 
 
 def _span_of_unit(block: Block) -> Span | None:
@@ -436,7 +459,7 @@ def _span_of_unit(block: Block) -> Span | None:
 
 def _scope(evidence: _Evidence) -> Scope:
     items = _selection(evidence, ITEM_ROLES)
-    if items is None or items.kind == "all":
+    if items is None or items.kind == "all" or _only_chosen(evidence):
         classes = _selection(evidence, CLASS_ROLES)
         if classes is not None and classes.kind != "all":
             items = Selection("class", classes.values)
@@ -450,6 +473,9 @@ def _scope(evidence: _Evidence) -> Scope:
 
 def _selection(evidence: _Evidence, roles: frozenset[str]) -> Selection | None:
     facts = evidence.facts_on(roles)
+    # A sub-select that chose them by a name, a code: this tells which.
+    told = [fact for fact in facts if fact.op in {"eq", "like"}]
+    facts = told or facts
     values: list[Value] = []
     for fact in facts:
         if fact.op in {"eq", "like"}:
@@ -461,17 +487,10 @@ def _selection(evidence: _Evidence, roles: frozenset[str]) -> Selection | None:
 
 
 def _period(evidence: _Evidence) -> Period | None:
-    low: Const | None = None
-    high: Const | None = None
-    high_open = False
-    for fact in evidence.block.facts:
-        if fact.source.role != "time" or fact.negated:
-            continue
-        if fact.op == "range":
-            low = fact.low or low
-            if fact.high is not None:
-                high, high_open = fact.high, fact.high_open
-        elif fact.op in {"eq", "day"} and len(fact.values) == 1:
+    times = [f for f in evidence.block.facts if f.source.role == "time" and not f.negated]
+    low, high, high_open = _range(times, evidence.reading)
+    for fact in times:
+        if fact.op in {"eq", "day"} and len(fact.values) == 1:
             low = high = fact.values[0]
             high_open = False
     if low is None and high is None:

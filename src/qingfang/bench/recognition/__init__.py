@@ -24,7 +24,7 @@ SCENES: tuple[str, ...] = tuple(f"T{n}" for n in range(69, 97))
 """Techniques of channel, blindness and process: not a matter of one session's SQL. `scenes.play`
 plays them and gives `results.Scene`s."""
 
-PARTS: tuple[str, ...] = ("attacks", "lookalikes")
+PARTS: tuple[str, ...] = ("attacks", "lookalikes", "renaming")
 _EVERY = 25
 
 
@@ -69,7 +69,7 @@ def measure(progress: Progress, options: Options) -> score.Scored:
     # What sqlglot cannot print is noticed by its result; its warnings would drown the progress.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     scored = score.nothing()
-    chosen = {part: _chosen(part, options) for part in PARTS}
+    chosen = {part: _chosen(part, options) for part in ("attacks", "lookalikes")}
     if not any(chosen.values()):
         raise Impossible(_("没有这些手法：{}").format(" ".join(options.techniques)))
     with Laboratory() as laboratory:
@@ -82,6 +82,10 @@ def measure(progress: Progress, options: Options) -> score.Scored:
             todo = list(score.cases(chosen[part], dialects))
             tick = _ticker(progress, title, len(todo))
             count(scored, todo, laboratory, options.rewrites, options.seed, tick)
+    if not options.parts or "renaming" in options.parts:
+        every = [*chosen["attacks"], *chosen["lookalikes"]]
+        tick = _ticker(progress, _("改名"), sum(1 for _case in score.cases(every, dialects)))
+        score.renaming(scored, every, dialects, options.seed, tick)
     return scored
 
 

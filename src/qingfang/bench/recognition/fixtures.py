@@ -127,8 +127,9 @@ class Technique:
     why_kinds: str = ""
     texts: list[_Text] = field(default_factory=list)
 
-    def cases(self, dialect: str) -> Iterator[Case]:
-        of = schema(dialect)
+    def cases(self, dialect: str, of: Schema | None = None) -> Iterator[Case]:
+        """The cases in a dialect, over its own schema or another one of that dialect."""
+        of = of or schema(dialect)
         for number, text in enumerate(self.texts, 1):
             if dialect in text.dialects and dialect not in self.absent:
                 for kind in self.kinds:

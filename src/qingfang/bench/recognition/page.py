@@ -113,6 +113,8 @@ def rows(scored: Scored) -> list[Row]:
             ]
     if scored.whole or scored.alike:
         found.append(_most(_("有缺陷的变形（不计分）"), float(len(scored.defective)), 0))
+    if scored.renamed:
+        found.append(_most(_("表列改名后判断变了"), float(scored.renamed_wrong), 0))
     return found
 
 

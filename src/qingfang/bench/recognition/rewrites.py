@@ -123,10 +123,11 @@ def _trees(case: Case) -> list[exp.Expr] | None:
     for step in case.steps:
         try:
             tree = sqlglot.parse_one(step.sql, dialect=case.dialect)
-            printed = sqlglot.parse_one(tree.sql(dialect=case.dialect), dialect=case.dialect)
+            printed = tree.sql(dialect=case.dialect)
+            again = sqlglot.parse_one(printed, dialect=case.dialect).sql(dialect=case.dialect)
         except (SqlglotError, RecursionError, ValueError):
             return None
-        if not isinstance(tree, (exp.Query, exp.Create, exp.Insert)) or printed != tree:
+        if not isinstance(tree, (exp.Query, exp.Create, exp.Insert)) or again != printed:
             return None
         if isinstance(tree, exp.Create) and tree.kind not in {"TABLE", "VIEW"}:
             return None
@@ -244,12 +245,13 @@ def _rename_aliases(tree: exp.Query, chance: random.Random, _of: Schema) -> exp.
             new = names.get(node.this.name.lower())
             if new is not None:
                 node.set("this", exp.to_identifier(new))
+    given = {column.alias_or_name.lower() for select in _selects(tree) for column in select.selects}
     for column in tree.find_all(exp.Column):
         # `row_to_json(t)` names the row itself.
         part = "table" if column.table else "this"
-        new = names.get(column.text(part).lower())
-        if new is not None:
-            column.set(part, exp.to_identifier(new))
+        old = column.text(part).lower()
+        if old in names and (column.table or old not in given):
+            column.set(part, exp.to_identifier(names[old]))
     return tree
 
 
@@ -519,14 +521,15 @@ def _disguised(tree: exp.Query, chance: random.Random, of: Schema) -> exp.Query 
     return done
 
 
-def _always_true(tree: exp.Query, chance: random.Random, _of: Schema) -> exp.Query | None:
+def _always_true(tree: exp.Query, chance: random.Random, of: Schema) -> exp.Query | None:
+    known = {column.name.lower() for table in of.tables.values() for column in table.columns}
     for select in _selects(tree):
         tables = _tables(select)
         if tables and select.args.get("from_"):
             columns = [
                 column
                 for column in select.find_all(exp.Column)
-                if column.parent_select is select and not column.is_star
+                if column.parent_select is select and column.name.lower() in known
             ]
             if chance.random() < 0.5 or not columns or not columns[0].table:
                 same: exp.Expr = exp.EQ(

@@ -15,17 +15,20 @@ Placeholders: `{rx}` a table · `{rx.doctor}` a column · `{all}` the union view
 lines · `{order.is:y}` the predicate on alias y that the row is this kind of item · `{rx.open:c}`
 still to be worked on · `{item1}` `{doctor2}` `{dept1}` `{patient3}` `{rx5#}` … a quoted code ·
 `{item1!}` the code bare · `{name1}` the item's name · `{class1}` a class of items ·
-`{day:2026-01-31}` a date · `{padding}` 64 KiB of text for a comment.
+`{day:2026-01-31}` a date · `{escaped:line.item}` a column as U&"…" with an escaped letter · `{padding}` 64 KiB of text for a comment.
 """
 
 from __future__ import annotations
 
+import random
 import re
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+
+from qingfang.bench.recognition.texts import tokens
 
 Kind = Literal["drug", "material"]
 KINDS: tuple[Kind, ...] = ("drug", "material")
@@ -82,6 +85,53 @@ class Schema(Struct, frozen=True):
 
     def code(self, what: str, number: int) -> str:
         return self.codes[what].format(number)
+
+
+def renamed(of: Schema, seed: int) -> Schema:
+    """The same schema with every table and column called something else. What has one name in
+    several places keeps having one."""
+    chance = random.Random(f"{of.dialect}{seed}")
+    new: dict[str, str] = {}
+    taken: set[str] = set()
+
+    def name(old: str) -> str:
+        if old not in new:
+            made = ""
+            while not made or made in taken:
+                made = "".join(
+                    chance.choice("bdfgklmnprst") + chance.choice("aeiou") for _n in "abc"
+                )
+            taken.add(made)
+            new[old] = made
+        return new[old]
+
+    def dotted(old: str) -> str:
+        return ".".join(name(part) for part in old.split("."))
+
+    tables = {
+        logical: Table(
+            logical,
+            dotted(table.name),
+            table.kind,
+            table.comment,
+            tuple(Column(c.logical, name(c.name), c.role, c.type) for c in table.columns),
+        )
+        for logical, table in of.tables.items()
+    }
+
+    def predicate(text: str) -> str:
+        found = tokens(text)
+        return "".join(new.get(part, part) if kind == "word" else part for kind, part in found)
+
+    return Schema(
+        of.dialect,
+        tables,
+        of.codes,
+        of.class_name,
+        {key: (predicate(text), sample) for key, (text, sample) in of.kinds.items()},
+        {key: predicate(text) for key, text in of.opens.items()},
+        {dotted(view): pair for view, pair in of.histories.items()},
+    )
 
 
 @cache
@@ -236,6 +286,9 @@ def _filled(token: str, of: Schema, kind: Kind) -> str:
         return list(of.histories)[KINDS.index(kind)]
     if re.fullmatch(r"name\d+", word):
         return literal(item_name(kind, int(word[4:])))
+    if word == "escaped":
+        column_name = _filled(rest, of, kind)
+        return f'U&"\\{ord(column_name[0]):04X}{column_name[1:]}"'
     if word == "padding":
         return "填充 " * 22_000
     if word == "class1":

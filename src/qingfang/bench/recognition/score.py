@@ -27,23 +27,23 @@ from qingfang.bench.recognition.fixtures import Case, Technique
 from qingfang.bench.recognition.interference import Laboratory, Truth
 from qingfang.bench.recognition.results import Miss
 from qingfang.bench.recognition.rewrites import Rewritten
-from qingfang.bench.recognition.schema import catalogue, schema
+from qingfang.bench.recognition.schema import Schema, catalogue, renamed, schema
 from qingfang.engine.explain import Explainer
 from qingfang.understand.catalogue import Catalogue, load
 
 _START = datetime.fromisoformat("2026-01-20T09:00:00+08:00")
+_RENAMED = "表列改名"
 _GRAINS = ("detail", "prescriber", "department", "institution")
 
 
 class Said(Struct, frozen=True):
     """What the product said of one case. `last` is the meaning of the last statement, in the words of
-    the fixtures, `gathered` what session or person added up to. `usage` and `opaque` tell whether
+    the fixtures, `gathered` what session or person added up to. `opaque` tells whether
     any of it was; `until` is after how many statements usage finer than the institution's was
     said, 0 for never."""
 
     last: str
     gathered: tuple[str, ...]
-    usage: bool
     opaque: bool
     until: int
 
@@ -77,7 +77,8 @@ class Scored(Struct):
     `whole` maps (technique, dialect) to whether every rewrite was caught, `safe` the same with
     `opaque` taken for caught. `alike` counts look-alikes as (expected, said) disclosures, by
     dialect; `keyword_false` those harmless ones that the keyword rule flags. `labels` counts cases
-    whose truth is a label, by its reason."""
+    whose truth is a label, by its reason. `renamed` counts cases asked again under other names,
+    `renamed_wrong` those that were then judged otherwise."""
 
     whole: dict[tuple[str, str], bool]
     safe: dict[tuple[str, str], bool]
@@ -89,6 +90,8 @@ class Scored(Struct):
     misses: list[Miss]
     defective: list[Miss]
     labels: dict[str, int]
+    renamed: int = 0
+    renamed_wrong: int = 0
 
 
 def nothing() -> Scored:
@@ -103,10 +106,10 @@ def _catalogue(dialect: str) -> Catalogue:
     return load(catalogue(schema(dialect)))
 
 
-def _catalogue_of(case: Case) -> Catalogue:
-    if not (case.views or case.procedures or case.synonyms):
+def _catalogue_of(case: Case, of: Schema | None = None) -> Catalogue:
+    if of is None and not (case.views or case.procedures or case.synonyms):
         return _catalogue(case.dialect)
-    tree = catalogue(schema(case.dialect))
+    tree = catalogue(of or schema(case.dialect))
     views = tree["views"]
     assert isinstance(views, dict)
     tree["views"] = {**views, **dict(case.views)}
@@ -115,10 +118,11 @@ def _catalogue_of(case: Case) -> Catalogue:
     return load(tree)
 
 
-def ask(case: Case) -> Said:
-    """What the product says of a case, statement after statement."""
-    explainer = Explainer(_catalogue_of(case), case.dialect)
-    last, gathered, usage, opaque, until = "", (), False, False, 0
+def ask(case: Case, of: Schema | None = None) -> Said:
+    """What the product says of a case, statement after statement, with the catalogue of `of` (the
+    dialect's schema)."""
+    explainer = Explainer(_catalogue_of(case, of), case.dialect)
+    last, gathered, opaque, until = "", (), False, 0
     for number, step in enumerate(case.steps, 1):
         line = {"id": number, "sql": step.sql, "session": step.session, "binds": step.binds}
         line["at"] = (_START + timedelta(seconds=step.after)).isoformat()
@@ -133,11 +137,10 @@ def ask(case: Case) -> Said:
             if said[f"{over}_disclosure"] is not None
         )
         for words in (last, *gathered):
-            usage = usage or words.startswith("usage")
             opaque = opaque or words.startswith("opaque")
             if words.startswith("usage") and "institution" not in words:
                 until = until or number
-    return Said(last, gathered, usage, opaque, until)
+    return Said(last, gathered, opaque, until)
 
 
 def _words(*words: str | None) -> str:
@@ -181,7 +184,7 @@ def attack(
     """Count one rewrite of an attack."""
     case = rewritten.case
     wanted = case.session or case.expect
-    caught = said.until > 0 or (wanted == "opaque" and (said.opaque or said.usage))
+    caught = said.until > 0 or (wanted == "opaque" and said.opaque)
     grain = _grain(wanted)
     right: bool | None = None
     if caught and grain is not None:
@@ -237,6 +240,30 @@ def alike(scored: Scored, rewritten: Rewritten, said: Said) -> None:
         key = (case.technique, case.dialect)
         scored.alike_wrong[key] = scored.alike_wrong.get(key, 0) + 1
         scored.misses.append(_miss(rewritten, case.expect, said, explanations().get(key, "")))
+
+
+def renaming(
+    scored: Scored,
+    chosen: Sequence[Technique],
+    dialects: Sequence[str],
+    seed: int,
+    tick: Callable[[Case], None],
+) -> None:
+    """Ask each case again with every table and column called something else."""
+    for technique in chosen:
+        for dialect in dialects:
+            other = renamed(schema(dialect), seed)
+            for case, again in zip(
+                technique.cases(dialect), technique.cases(dialect, other), strict=True
+            ):
+                tick(case)
+                scored.renamed += 1
+                before, after = ask(case), ask(again, other)
+                if before != after:
+                    scored.misses.append(
+                        _miss(Rewritten((_RENAMED,), again, ()), before.last, after, "")
+                    )
+                    scored.renamed_wrong += 1
 
 
 def _versions(case: Case, count: int, seed: int, *, alike: bool = False) -> Iterator[Rewritten]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 
 _TOKEN = re.compile(
-    r"""(?P<comment>/\*.*?\*/|--[^\n]*)
+    r"""(?P<comment>/\*.*?\*/|--[^\n]*|\#(?=\s)[^\n]*)
       | (?P<string>[nNeE]?'(?:[^']|'')*'|\$(\w*)\$.*?\$\3\$)
       | (?P<quoted>"(?:[^"]|"")*"|`[^`]*`|\[[^\]\n]*\])
       | (?P<space>\s+)

@@ -12,6 +12,12 @@ JOIN {drug} d ON d.{drug.item} = m.{line.item}
 WHERE c.{rx.day} >= {day:2026-01-01} AND c.{rx.day} < {day:2026-02-01}
 GROUP BY e.{staff.name}, d.{drug.name}
 ORDER BY total DESC
+@text
+SELECT c.{rx.doctor}, m.{line.item},
+       SUM(CASE WHEN c.{rx.day} < {day:2026-02-01} THEN m.{line.qty} ELSE 0 END) AS m1,
+       SUM(CASE WHEN c.{rx.day} >= {day:2026-02-01} THEN m.{line.qty} ELSE 0 END) AS m2
+FROM {line} m LEFT JOIN {rx} c ON c.{rx.id} = m.{line.rx}
+GROUP BY c.{rx.doctor}, m.{line.item} HAVING SUM(m.{line.qty}) > 0
 
 == T02 按科室统方 | per-department × item SUM
 @expect usage department item
@@ -25,6 +31,16 @@ JOIN {line} m ON m.{line.rx} = c.{rx.id}
 JOIN {dept} k ON k.{dept.dept} = c.{rx.dept}
 WHERE m.{line.item} IN ({item1}, {item2})
 GROUP BY k.{dept.name}
+@text
+@expect usage department item
+SELECT e.{staff.dept}, m.{line.item}, SUM(m.{line.qty}) AS total
+FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+JOIN {staff} e ON e.{staff.doctor} = c.{rx.doctor}
+GROUP BY e.{staff.dept}, m.{line.item}
+@text
+SELECT y.{order.dept}, y.{order.item}, AVG(y.{order.qty}) AS mean, COUNT(*) AS n
+FROM {order} y WHERE {order.is:y} AND y.{order.day} >= {day:2026-01-01}
+GROUP BY y.{order.dept}, y.{order.item}
 
 == T03 按张数不按数量 | COUNT of prescriptions instead of SUM
 @expect usage prescriber item
@@ -35,6 +51,10 @@ WHERE m.{line.item} = {item1} GROUP BY c.{rx.doctor}
 SELECT c.{rx.doctor}, COUNT(*) AS sheets
 FROM {rx} c
 WHERE EXISTS (SELECT 1 FROM {line} m WHERE m.{line.rx} = c.{rx.id} AND m.{line.item} = {item1})
+GROUP BY c.{rx.doctor}
+@text
+SELECT c.{rx.doctor}, COUNT(DISTINCT c.{rx.patient}) AS patients
+FROM {rx} c WHERE c.{rx.id} IN (SELECT m.{line.rx} FROM {line} m WHERE m.{line.item} = {item1})
 GROUP BY c.{rx.doctor}
 
 == T04 单品种统方（月度打单） | one item, one month, by doctor
@@ -62,6 +82,18 @@ FROM (SELECT c.{rx.doctor} AS who, ROW_NUMBER() OVER (ORDER BY SUM(m.{line.qty})
       FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
       WHERE m.{line.item} = {item1} GROUP BY c.{rx.doctor}) t
 WHERE t.place <= 3
+@text
+SELECT t.who, t.what, t.share FROM (
+  SELECT c.{rx.doctor} AS who, m.{line.item} AS what,
+         SUM(m.{line.qty}) / SUM(SUM(m.{line.qty})) OVER (PARTITION BY m.{line.item}) AS share
+  FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+  GROUP BY c.{rx.doctor}, m.{line.item}) t
+WHERE t.share > 0.05
+@text
+SELECT t.who, NTILE(4) OVER (ORDER BY t.q) AS quarter
+FROM (SELECT c.{rx.doctor} AS who, SUM(m.{line.qty}) AS q
+      FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+      WHERE m.{line.item} = {item1} GROUP BY c.{rx.doctor}) t
 
 == T06 多维汇总 | ROLLUP, CUBE, GROUPING SETS
 @expect usage prescriber item
@@ -121,6 +153,12 @@ SELECT e.{staff.name},
        (SELECT SUM(m.{line.qty}) FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
         WHERE c.{rx.doctor} = e.{staff.doctor} AND m.{line.item} = {item1}) AS q
 FROM {staff} e
+@text
+SELECT e.{staff.name},
+       CASE WHEN (SELECT COUNT(*) FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+                  WHERE c.{rx.doctor} = e.{staff.doctor} AND m.{line.item} = {item1}) >= 2
+            THEN 'A' ELSE 'B' END AS class
+FROM {staff} e
 
 == T09 DISTINCT 加窗口汇总 | DISTINCT with a window SUM
 @expect usage prescriber item
@@ -168,11 +206,28 @@ WHERE m.{line.item} = {item1} GROUP BY c.{rx.doctor} HAVING SUM(m.{line.qty}) > 
 SELECT e.{staff.name} FROM {staff} e
 WHERE (SELECT SUM(m.{line.qty}) FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
        WHERE c.{rx.doctor} = e.{staff.doctor} AND m.{line.item} = {item1}) > 12
+@text
+SELECT e.{staff.name} FROM {staff} e WHERE e.{staff.doctor} IN (
+  SELECT c.{rx.doctor} FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+  WHERE m.{line.item} = {item1} GROUP BY c.{rx.doctor} HAVING COUNT(*) > 3)
+@text
+SELECT e.{staff.name} FROM {staff} e WHERE NOT EXISTS (
+  SELECT 1 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+  WHERE c.{rx.doctor} = e.{staff.doctor} AND m.{line.item} = {item1})
 
 == T12 只返回排序名单 | ORDER BY usage: ranking only
 @expect usage prescriber item
 SELECT c.{rx.doctor} FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
 WHERE m.{line.item} = {item1} GROUP BY c.{rx.doctor} ORDER BY SUM(m.{line.qty}) DESC
+@text oracle
+SELECT c.{rx.doctor} FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+WHERE m.{line.item} = {item1} GROUP BY c.{rx.doctor} ORDER BY COUNT(*) DESC, c.{rx.doctor} FETCH FIRST 3 ROWS ONLY
+@text tsql
+SELECT TOP 3 c.{rx.doctor} FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+WHERE m.{line.item} = {item1} GROUP BY c.{rx.doctor} ORDER BY COUNT(*) DESC, c.{rx.doctor}
+@text mysql postgres
+SELECT c.{rx.doctor} FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+WHERE m.{line.item} = {item1} GROUP BY c.{rx.doctor} ORDER BY COUNT(*) DESC, c.{rx.doctor} LIMIT 3
 
 == T13 住院医嘱统方 | in-patient orders instead of prescriptions
 @expect usage prescriber item
@@ -183,6 +238,10 @@ SELECT e.{staff.name}, y.{order.name}, COUNT(*) AS times
 FROM {order} y JOIN {staff} e ON e.{staff.doctor} = y.{order.doctor}
 WHERE y.{order.name} LIKE '合成%' AND {order.is:y}
 GROUP BY e.{staff.name}, y.{order.name}
+@text
+SELECT y.{order.doctor},
+       SUM(CASE WHEN {order.is:y} THEN y.{order.qty} ELSE 0 END) AS used, COUNT(*) AS orders
+FROM {order} y WHERE y.{order.item} = {item2} GROUP BY y.{order.doctor}
 
 == T14 费用明细统方 | the charge table instead of the prescription table
 @expect usage prescriber item
@@ -191,6 +250,11 @@ FROM {charge} f WHERE {charge.is:f} GROUP BY f.{charge.doctor}, f.{charge.item}
 @text
 SELECT f.{charge.doctor}, SUM(f.{charge.amount}) AS total
 FROM {charge} f WHERE f.{charge.item} IN ({item1}, {item2}, {item3}) GROUP BY f.{charge.doctor}
+@text
+SELECT e.{staff.name}, d.{drug.name}, SUM(f.{charge.qty}) AS n
+FROM {charge} f JOIN {drug} d ON d.{drug.item} = f.{charge.item}
+JOIN {staff} e ON e.{staff.doctor} = f.{charge.doctor}
+GROUP BY e.{staff.name}, d.{drug.name}
 
 == T15 高值耗材统方 | high-value consumables per operator
 @only material : 只关高值耗材；药品的同形语句是 T01
@@ -214,6 +278,14 @@ FROM {ins} u WHERE {ins.is:u} GROUP BY u.{ins.doctor}, u.{ins.item}
 @only drug : 发药表只有药品
 SELECT f.{disp.doctor}, f.{disp.item}, SUM(f.{disp.qty}) AS total
 FROM {disp} f GROUP BY f.{disp.doctor}, f.{disp.item}
+@text
+SELECT e.{staff.name}, SUM(u.{ins.amount}) AS total FROM {ins} u
+JOIN {drug} d ON d.{drug.item} = u.{ins.item} JOIN {staff} e ON e.{staff.doctor} = u.{ins.doctor}
+WHERE d.{drug.name} LIKE '合成%' AND d.{drug.maker} = '合成厂2' GROUP BY e.{staff.name}
+@text
+@expect usage department item
+SELECT g.{ledger.dept}, g.{ledger.item}, SUM(g.{ledger.qty}) AS total FROM {ledger} g
+WHERE {ledger.is:g} GROUP BY g.{ledger.dept}, g.{ledger.item}
 
 == T17 历史归档表统方 | history and archive tables
 @expect usage prescriber item
@@ -224,3 +296,9 @@ GROUP BY c.{rx.doctor}, m.{line_hist.item}
 SELECT c.{rx.doctor}, m.{line.item}, SUM(m.{line.qty}) AS total
 FROM {rx} c JOIN {all} m ON m.{line.rx} = c.{rx.id}
 GROUP BY c.{rx.doctor}, m.{line.item}
+@text
+SELECT c.{rx.doctor}, a.{line.item}, SUM(a.{line.qty}) AS total
+FROM {rx} c JOIN (SELECT m.{line.rx}, m.{line.item}, m.{line.qty} FROM {line} m
+                  UNION ALL SELECT h.{line_hist.rx}, h.{line_hist.item}, h.{line_hist.qty} FROM {line_hist} h) a
+  ON a.{line.rx} = c.{rx.id}
+GROUP BY c.{rx.doctor}, a.{line.item}

@@ -6,6 +6,9 @@ WHERE c.{rx.day} >= {day:2026-01-01} AND c.{rx.day} <= {day:2026-03-31}
 @text
 SELECT y.{order.doctor}, y.{order.item}, y.{order.name}, y.{order.qty}
 FROM {order} y WHERE {order.is:y}
+@text
+SELECT f.{charge.patient}, f.{charge.item}, f.{charge.qty}, f.{charge.doctor}, f.{charge.day}
+FROM {charge} f WHERE {charge.is:f} AND f.{charge.dept} IN ({dept1}, {dept2}, {dept3})
 
 == T19 按药名查处方明细逐条打印 | one item, a period, list printed
 @expect usage detail item
@@ -17,6 +20,10 @@ SELECT c.{rx.doctor}, c.{rx.day}
 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
 JOIN {drug} d ON d.{drug.item} = m.{line.item}
 WHERE d.{drug.name} = {name1}
+@text
+SELECT c.{rx.id}, c.{rx.doctor}, m.{line.qty}
+FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+WHERE m.{line.item} IN (SELECT d.{drug.item} FROM {drug} d WHERE d.{drug.name} LIKE '%乙%' OR d.{drug.maker} = '合成厂1')
 
 == T20 只取代码，字典另查 | codes only, dictionaries fetched separately
 @expect none
@@ -54,6 +61,13 @@ WHERE c.{rx.doctor} = {doctor*} GROUP BY m.{line.item}
 @each 12
 SELECT COUNT(*) AS n FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
 WHERE c.{rx.doctor} = {doctor*} AND m.{line.item} = {item1}
+@text
+@expect usage detail item
+@session usage detail
+@each 12
+SELECT e.{staff.name}, m.{line.item}, m.{line.qty} FROM {rx} c
+JOIN {line} m ON m.{line.rx} = c.{rx.id} JOIN {staff} e ON e.{staff.doctor} = c.{rx.doctor}
+WHERE e.{staff.name} = '合成医生0{*}' OR e.{staff.name} = '合成医生1{*}'
 
 == T23 逐病人扫描 | scanning patient by patient
 @expect clinical pinned
@@ -185,6 +199,9 @@ WHERE c.{rx.day} LIKE '2026-01%'
 @text tsql
 SELECT * FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
 WHERE CONVERT(VARCHAR(10), c.{rx.day}, 120) LIKE '2026-01%'
+@text
+SELECT m.{line.item}, m.{line.qty}, c.{rx.doctor} FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+WHERE c.{rx.patient} <> {patient1} AND c.{rx.patient} NOT LIKE '%test%' AND c.{rx.id} = m.{line.rx}
 
 == T30 医生身份变形 | derived identity: hash, initials, phone
 @expect usage prescriber item
@@ -215,6 +232,11 @@ GROUP BY REPLACE(c.{rx.doctor}, '0', 'x'), m.{line.item}
 SELECT c.{rx.room}, m.{line.item}, SUM(m.{line.qty}) AS total
 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
 GROUP BY c.{rx.room}, m.{line.item}
+@text
+SELECT e.{staff.phone}, m.{line.item}, SUM(m.{line.qty}) AS total
+FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+JOIN {staff} e ON e.{staff.doctor} = c.{rx.doctor} WHERE e.{staff.name} <> '合成医生01'
+GROUP BY e.{staff.phone}, m.{line.item}
 
 == T32 以价格、批号代替药品 | quasi-identifier of the item
 @expect usage prescriber item
@@ -225,3 +247,7 @@ WHERE m.{line.price} = 3.75 GROUP BY c.{rx.doctor}
 SELECT c.{rx.doctor}, m.{line.batch}, SUM(m.{line.qty}) AS total
 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
 GROUP BY c.{rx.doctor}, m.{line.batch}
+@text
+SELECT c.{rx.doctor}, d.{drug.maker}, SUM(m.{line.qty}) AS total
+FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} JOIN {drug} d ON d.{drug.item} = m.{line.item}
+WHERE d.{drug.spec} = '20mg' GROUP BY c.{rx.doctor}, d.{drug.maker}

@@ -10,6 +10,11 @@ SELECT c.{rx.doctor} AS k1, m.{line.item} AS k2, SUM(m.{line.qty}) AS v
 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} GROUP BY c.{rx.doctor}, m.{line.item}
 ;;
 SELECT * FROM v_daily_check WHERE v > 3
+@text
+CREATE VIEW v_one AS SELECT c.{rx.doctor} AS k, m.{line.qty} AS v, m.{line.item} AS i
+FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+;;
+SELECT x.k, COUNT(*) AS n FROM v_one x WHERE x.i = {item1} AND x.v > 2 GROUP BY x.k
 
 == T34 多层视图 | nested views with neutral names
 @expect usage prescriber item
@@ -125,6 +130,11 @@ SELECT k.{stock.item} AS a, k.{stock.batch} AS b, k.{stock.onhand} AS n FROM {st
 UNION ALL
 SELECT c.{rx.doctor}, m.{line.item}, SUM(m.{line.qty})
 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} GROUP BY c.{rx.doctor}, m.{line.item}
+@text
+SELECT g.{reg.doctor} AS a, COUNT(*) AS n FROM {reg} g GROUP BY g.{reg.doctor}
+UNION ALL
+SELECT f.{charge.doctor}, SUM(f.{charge.qty}) FROM {charge} f
+WHERE f.{charge.item} = {item3} GROUP BY f.{charge.doctor}
 
 == T40 CTE、递归 CTE | CTE and recursive CTE
 @expect usage prescriber item
@@ -144,6 +154,12 @@ WITH n (i) AS (SELECT 1 AS i FROM {dept} WHERE {dept.dept} = {dept1}
            FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
            WHERE m.{line.item} = {item1} GROUP BY c.{rx.doctor})
 SELECT n.i, z.who, z.q FROM n CROSS JOIN z
+@text
+WITH s AS (SELECT m.{line.rx} AS k, SUM(m.{line.qty}) AS q FROM {line} m
+           WHERE m.{line.item} = {item1} GROUP BY m.{line.rx}),
+     w AS (SELECT c.{rx.id} AS k, e.{staff.name} AS who FROM {rx} c
+           JOIN {staff} e ON e.{staff.doctor} = c.{rx.doctor})
+SELECT w.who, SUM(s.q) AS total FROM w JOIN s ON s.k = w.k GROUP BY w.who
 
 == T41 LATERAL、APPLY | LATERAL and APPLY
 @expect usage prescriber item

@@ -42,9 +42,8 @@ SELECT "c"."{rx.doctor}", "m"."{line.item}", SUM("m"."{line.qty}") AS "n"
 FROM "{rx}" AS "c" JOIN "{line}" AS "m" ON "m"."{line.rx}" = "c"."{rx.id}"
 GROUP BY "c"."{rx.doctor}", "m"."{line.item}"
 @text postgres
-@only drug : 转义的是药品列名里的字符
 @label SQLite 不认 U& 标识符；去掉转义就是 T01
-SELECT c.{rx.doctor}, m.U&"\0064rug_code", SUM(m.U&"q\0075antity") AS n
+SELECT c.{rx.doctor}, m.{escaped:line.item}, SUM(m.{escaped:line.qty}) AS n
 FROM {rx} c, {line} m WHERE m.{line.rx} = c.{rx.id} GROUP BY c.{rx.doctor}, m.{line.item}
 
 == T62 序号分组、逗号连接、不写别名 | ordinals, comma join, no aliases
@@ -83,6 +82,12 @@ SELECT c.{rx.doctor}, m.{line.item}, AVG(m.{line.qty}) * COUNT(*) AS n
 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} GROUP BY c.{rx.doctor}, m.{line.item}
 @text
 SELECT c.{rx.doctor}, m.{line.item}, -MIN(-m.{line.qty}) AS n, COUNT(m.{line.amount} / m.{line.qty}) AS k
+FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} GROUP BY c.{rx.doctor}, m.{line.item}
+@text
+SELECT c.{rx.doctor}, COUNT(CASE WHEN m.{line.item} = {item1} THEN 1 END) * 100.0 / COUNT(*) AS pct
+FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} GROUP BY c.{rx.doctor}
+@text
+SELECT c.{rx.doctor}, m.{line.item}, SUM(m.{line.amount} / m.{line.price}) AS n
 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} GROUP BY c.{rx.doctor}, m.{line.item}
 
 == T65 超长 SQL 截断 | over-long statement, padding before the payload
@@ -124,19 +129,23 @@ SELECT who, what, q FROM (SELECT c.{rx.doctor} AS who, m.{line.item} AS what, SU
 FROM {rx} c, {line} m WHERE m.{line.rx} = c.{rx.id} GROUP BY c.{rx.doctor}, m.{line.item})
 MODEL PARTITION BY (who) DIMENSION BY (what) MEASURES (q) RULES (q[ANY] = q[CV()])
 @text oracle
+@expect usage prescriber item
 @label SQLite 没有 MATCH_RECOGNIZE；各医生的用量
 SELECT * FROM (SELECT c.{rx.doctor} AS who, c.{rx.day} AS d, m.{line.item} AS what, m.{line.qty} AS q FROM {rx} c, {line} m WHERE m.{line.rx} = c.{rx.id})
 MATCH_RECOGNIZE (PARTITION BY who, what ORDER BY d MEASURES SUM(a.q) AS total ONE ROW PER MATCH PATTERN (a+) DEFINE a AS a.q > 0)
 @text tsql
+@expect usage detail item
 @label 旧式外连接与 COMPUTE；各医生的用量
 SELECT c.{rx.doctor}, m.{line.item}, m.{line.qty} FROM {rx} c, {line} m WHERE c.{rx.id} *= m.{line.rx}
 ORDER BY c.{rx.doctor} COMPUTE SUM(m.{line.qty}) BY c.{rx.doctor}
 @text mysql
+@expect usage detail item
 @label HANDLER 不经过解析直接读表
 HANDLER {line} OPEN
 ;;
 HANDLER {line} READ FIRST LIMIT 100000
 @text postgres
+@expect usage prescriber item
 @label psql 以外少见的写法；各医生的用量
 TABLE {rx}
 ;;
