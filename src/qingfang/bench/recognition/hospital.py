@@ -62,7 +62,7 @@ class Post(Struct, frozen=True):
 
 
 POSTS: dict[str, Post] = {
-    "clinic-doctor": Post(5, "MZYSZ.exe", "K{}"),
+    "clinic-doctor": Post(4, "MZYSZ.exe", "K{}"),
     "ward-doctor": Post(3, "ZYYSZ.exe", "K{}"),
     "nurse": Post(3, "HSZ.exe", "W{}"),
     "window": Post(2, "YFFY.exe", "MZYF", "pharmacy"),
@@ -72,7 +72,8 @@ POSTS: dict[str, Post] = {
     "store": Post(1, "YKGL.exe", "YK", "pharmacy"),
     "theatre": Post(1, "SSHS.exe", "SSS"),
     "statistics": Post(1, "TJBB.exe", "TJK", "statistics"),
-    "reviewer": Post(1, "CFDP.exe", "LCYX", "statistics"),
+    "reviewer": Post(1, "CFDP.exe", "LCYX"),
+    "approved": Post(1, "CFDP.exe", "LCYX", "statistics"),
     "infection": Post(1, "YGJC.exe", "YGB"),
     "engineer": Post(1, "HISADM.exe", "XXK"),
     "clerk": Post(2, "BGXT.exe", "YWK"),
@@ -103,8 +104,8 @@ PLACES: dict[str, str] = {
     "N34": "theatre",
     **dict.fromkeys(("N04", "N05", "N22", "N29", "N33", "N39"), "store"),
     **dict.fromkeys(("N07", "N08", "N09", "N24", "N25", "N37", "N38", "N40"), "statistics"),
-    **dict.fromkeys(("N10", "N11", "N12", "N18", "N19", "N35"), "reviewer"),
-    **dict.fromkeys(("N13",), "etl"),
+    **dict.fromkeys(("N10", "N11", "N12", "N18", "N19", "N35"), "approved"),
+    "N13": "etl",
     "N14": "backup",
     "N15": "upload",
     "N26": "monitor",
@@ -227,7 +228,7 @@ class Hospital:
                     persons=tuple(s.number for s in self.at(post)),
                     terminals=tuple(s.terminal for s in self.at(post)),
                 )
-                for post in ("statistics", "store", "reviewer")
+                for post in ("statistics", "store", "approved")
             ),
             services=tuple(self._services()),
             programs=(

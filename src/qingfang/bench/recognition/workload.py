@@ -41,6 +41,7 @@ _MARK = re.compile(r"\{\$(\w+)\}")
 _PLACE = re.compile(r"\ue000(\w+)\ue001")
 _OPTIONS = re.compile(r"\[([^\]]*)\] ")
 _MARKS = {"oracle": ":{}", "tsql": "@P{}", "mysql": "?", "postgres": "${}"}
+_WRITTEN_FOR = re.compile("2026-01-2[01]")
 _BARE = frozenset({"n", "qty"})
 _DATES = frozenset({"today", "tomorrow", "yesterday", "monthstart", "monthend", "lastmonth"})
 _BEGIN = {"tsql": "BEGIN TRAN", "mysql": "START TRANSACTION", "postgres": "BEGIN"}
@@ -53,7 +54,7 @@ _CLOCK = {
 }
 _WARDS, _BEDS, _ITEMS, _WINDOWS, _ARCHIVE = 9, 30, 800, 3, 400_000
 _LOOKALIKE_SHARE = 0.3
-_NIGHT = 2 * 3600
+_NIGHT, _MORNING = 2 * 3600, 9 * 3600
 _DISCHARGED = 0.1
 
 
@@ -345,7 +346,9 @@ class Workload:
             # A little behind the doctors, and everybody takes whoever comes to their window.
             colleagues = max(1, len(self.hospital.at(staff.post)))
             behind = int(max(0.0, progress) * len(waiting))
-            return waiting[min(len(waiting) - 1, behind - behind % colleagues + turn % colleagues)][1]
+            return waiting[min(len(waiting) - 1, behind - behind % colleagues + turn % colleagues)][
+                1
+            ]
         return self._admitted()
 
     def _do(
@@ -422,10 +425,8 @@ class Workload:
                 continue
             staff = self.sender(name)
             night = staff.post in {"etl", "backup"}
-            second = _NIGHT if night else 9 * 3600 + self.random.randrange(7200)
+            second = _NIGHT if night else _MORNING + self.random.randrange(7200)
             at_us = hospital.moment(day, second)
-            if not night and staff.post not in PROGRAMS:
-                at_us = max(at_us, hospital.moment(day, 9 * 3600))
             for sql, binds in steps:
                 at_us += 1_000_000
                 sent.append(Sent(at_us, staff, dated(sql, day), binds, name))
@@ -445,7 +446,8 @@ class Workload:
 def dated(sql: str, day: dt.date) -> str:
     """A look-alike's text with the day it is sent on for the day it was written for."""
     tomorrow = day + dt.timedelta(days=1)
-    return sql.replace("2026-01-21", tomorrow.isoformat()).replace("2026-01-20", day.isoformat())
+    days = {"2026-01-20": day, "2026-01-21": tomorrow}
+    return _WRITTEN_FOR.sub(lambda found: days[found[0]].isoformat(), sql)
 
 
 @cache
