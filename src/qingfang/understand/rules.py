@@ -300,15 +300,13 @@ def _fixed(evidence: _Evidence, roles: frozenset[str]) -> list[Fact]:
 def _subtype(evidence: _Evidence) -> Subtype:
     """What a use table says of the kind of its lines (drug, consumable, or another fee: rule 6) makes
     no class: it is all of them together. A kind picked in a dictionary, such as high value, does;
-    and so do items that are picked by their class alone."""
-    known = _item_known(evidence)
-    if known and not _only_chosen(evidence):
-        return "item"
+    so do items that a sub-select chose by their class."""
     seen = [s for s in evidence.seen_with(CLASS_ROLES) if s.role == "item_class"]
     told = [*seen, *(f.source for f in _class_facts(evidence))]
-    if any(not _is_kind(s) for s in told):
-        return "class"
-    return "item" if known else "total"
+    classes = any(not _is_kind(s) for s in told)
+    if _item_known(evidence) and not (classes and _only_chosen(evidence)):
+        return "item"
+    return "class" if classes else "total"
 
 
 def _only_chosen(evidence: _Evidence) -> bool:

@@ -44,7 +44,6 @@ _HEAD = re.compile(r"== (\w+) ([^|]+) \| (.+)")
 _GAP = re.compile(r"(\d+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PAUSE = 20
-_START = "2026-01-20T09:00:00+08:00"
 
 
 class FixtureError(ValueError):

@@ -238,9 +238,9 @@ def to_sqlite(sql: str, dialect: str) -> list[tuple[str, bool]]:
         for tree in trees:
             if isinstance(tree, exp.Command):
                 raise _CannotRun(f"SQLite 没有 {tree.name.upper()} 这样的语句")
-            plain = tree.transform(_plain)
+            plain = tree.transform(_plain, copy=False)
             ordered = isinstance(plain, exp.Query) and plain.args.get("order") is not None
-            text = plain.sql(dialect="sqlite", unsupported_level=ErrorLevel.RAISE)
+            text = plain.sql(dialect="sqlite", copy=False, unsupported_level=ErrorLevel.RAISE)
             out.append((text, ordered))
     except (SqlglotError, RecursionError, ValueError) as error:
         raise _CannotRun(f"不能翻译：{str(error).splitlines()[0][:80]}") from None

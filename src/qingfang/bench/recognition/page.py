@@ -20,6 +20,7 @@ PRECISION_BAR = 0.97
 GRAIN_BAR = 0.97
 OPAQUE_BAR = 0.03
 _LONGEST = 2_000
+_HEAD = 2
 _NAMES = {"oracle": "Oracle", "tsql": "SQL Server", "mysql": "MySQL", "postgres": "PostgreSQL"}
 
 
@@ -103,7 +104,7 @@ def rows(scored: Scored) -> list[Row]:
                     _("{}：精确率").format(name),
                     precision(counted, told),
                     PRECISION_BAR,
-                    _keyword_precision(scored, counted, dialect),
+                    _keyword_precision(scored, counted, dialect) if counted.cases else None,
                 ),
                 _most(
                     _("{}：无害语句存疑").format(name),
@@ -197,6 +198,9 @@ def markdown(scored: Scored) -> str:
     if scored.whole:
         lines += [*_dialects(scored, dialects), "", *_grains(scored, dialects), ""]
         lines += [*_techniques(scored, dialects), ""]
+        sessions = _sessions(scored, dialects)
+        if len(sessions) > _HEAD:
+            lines += [_("会话平均到第几条语句认出："), "", *sessions, ""]
     if scored.alike:
         lines += [*_lookalikes(scored, dialects), ""]
     return "\n".join(lines)
@@ -264,15 +268,36 @@ def _techniques(scored: Scored, dialects: list[str]) -> list[str]:
             else:
                 opaque = f"，存疑 {counted.opaque}" if counted.opaque else ""
                 cells.append(f"✗ {counted.caught} / {counted.cases}{opaque}")
-        if any(cell != "–" for cell in cells):
+        if any((name, dialect) in scored.techniques for dialect in dialects):
             body.append([name, technique.zh, *cells])
     return _table(["编号", "手法", *(_NAMES[d] for d in dialects)], body)
+
+
+def _sessions(scored: Scored, dialects: list[str]) -> list[str]:
+    """After how many statements of a session it was caught, on average."""
+    body = []
+    for name, technique in techniques("attacks").items():
+        if not any(text.session for text in technique.texts):
+            continue
+        counts = [scored.techniques.get((name, dialect), Counted()) for dialect in dialects]
+        if any(counted.cases for counted in counts):
+            means = [f"{c.statements / c.caught:.1f}" if c.caught else "–" for c in counts]
+            body.append([name, technique.zh, *means])
+    return _table(["编号", "会话", *(_NAMES[d] for d in dialects)], body)
 
 
 def _lookalikes(scored: Scored, dialects: list[str]) -> list[str]:
     body = []
     for name, technique in techniques("lookalikes").items():
-        wrong = [scored.alike_wrong.get((name, dialect), 0) for dialect in dialects]
-        expect = technique.expect or "见各方言"
-        body.append([name, technique.zh, expect, *(f"✗ {n}" if n else "✓" for n in wrong)])
-    return _table(["编号", "貌似", "应判为", *(_NAMES[d] for d in dialects)], body)
+        cells = []
+        for dialect in dialects:
+            cases = scored.alike_cases.get((name, dialect), 0)
+            wrong = scored.alike_wrong.get((name, dialect), 0)
+            cells.append(
+                f"✗ {cases - wrong} / {cases}" if wrong else f"✓ {cases}" if cases else "–"
+            )
+        if any((name, dialect) in scored.alike_cases for dialect in dialects):
+            expect = technique.expect or "见各方言"
+            body.append([name, technique.zh, expect, technique.context or "–", *cells])
+    head = ["编号", "貌似", "应判为", "凭什么允许", *(_NAMES[d] for d in dialects)]
+    return _table(head, body)

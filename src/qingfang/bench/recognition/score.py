@@ -76,7 +76,7 @@ class Scored(Struct):
 
     `whole` maps (technique, dialect) to whether every rewrite was caught, `safe` the same with
     `opaque` taken for caught. `alike` counts look-alikes as (expected, said) disclosures, by
-    dialect; `keyword_false` those harmless ones that the keyword rule flags. `labels` counts cases
+    dialect; `alike_cases` and `alike_wrong` count them by technique and dialect; `keyword_false` those harmless ones that the keyword rule flags. `labels` counts cases
     whose truth is a label, by its reason. `renamed` counts cases asked again under other names,
     `renamed_wrong` those that were then judged otherwise."""
 
@@ -85,6 +85,7 @@ class Scored(Struct):
     techniques: dict[tuple[str, str], Counted]
     grains: dict[tuple[str, str], Counted]
     alike: dict[tuple[str, str, str], int]
+    alike_cases: dict[tuple[str, str], int]
     alike_wrong: dict[tuple[str, str], int]
     keyword_false: dict[str, int]
     misses: list[Miss]
@@ -95,7 +96,7 @@ class Scored(Struct):
 
 
 def nothing() -> Scored:
-    return Scored({}, {}, {}, {}, {}, {}, {}, [], [], {})
+    return Scored({}, {}, {}, {}, {}, {}, {}, {}, [], [], {})
 
 
 # ---------------------------------------------------------------- asking the product
@@ -236,8 +237,9 @@ def alike(scored: Scored, rewritten: Rewritten, said: Said) -> None:
     if expected in {"none", "clinical"}:
         flagged = int(baseline.flags(case))
         scored.keyword_false[case.dialect] = scored.keyword_false.get(case.dialect, 0) + flagged
+    key = (case.technique, case.dialect)
+    scored.alike_cases[key] = scored.alike_cases.get(key, 0) + 1
     if said.last != case.expect:
-        key = (case.technique, case.dialect)
         scored.alike_wrong[key] = scored.alike_wrong.get(key, 0) + 1
         scored.misses.append(_miss(rewritten, case.expect, said, explanations().get(key, "")))
 

@@ -73,7 +73,7 @@ WHERE e.{staff.name} = '合成医生0{*}' OR e.{staff.name} = '合成医生1{*}'
 @expect clinical pinned
 @session usage detail
 @as operator=1002
-@each 80 gap=10s
+@each 60 gap=10s
 SELECT c.{rx.doctor}, m.{line.item}, m.{line.qty}
 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} WHERE c.{rx.patient} = {patient*}
 

@@ -1,16 +1,30 @@
 == N04 盘点 | stock-taking
 @expect none
 SELECT k.{stock.item}, SUM(k.{stock.onhand}) AS n FROM {stock} k GROUP BY k.{stock.item}
+@text
+SELECT d.{drug.name}, k.{stock.batch}, k.{stock.onhand}, k.{stock.onhand} * d.{drug.price} AS worth
+FROM {stock} k JOIN {drug} d ON d.{drug.item} = k.{stock.item} WHERE k.{stock.onhand} > 0
+@text
+SELECT g.{ledger.item}, SUM(g.{ledger.qty}) AS moved FROM {ledger} g
+WHERE g.{ledger.day} >= {day:2026-01-01} GROUP BY g.{ledger.item}
 
 == N07 科室收入，不分药品 | revenue by department
 @expect none
 SELECT f.{charge.dept}, SUM(f.{charge.amount}) AS fee FROM {charge} f GROUP BY f.{charge.dept}
+@text
+SELECT k.{dept.name}, COUNT(DISTINCT f.{charge.visit}) AS visits, SUM(f.{charge.amount}) AS fee
+FROM {charge} f JOIN {dept} k ON k.{dept.dept} = f.{charge.dept}
+WHERE f.{charge.day} BETWEEN {day:2026-01-01} AND {day:2026-01-31} GROUP BY k.{dept.name}
 
 == N08 医生接诊人次 | doctor workload: visits
 @expect none
 SELECT c.{rx.doctor}, COUNT(*) AS n FROM {rx} c WHERE c.{rx.day} >= {day:2026-01-01} GROUP BY c.{rx.doctor}
 @text
 SELECT g.{reg.doctor}, COUNT(DISTINCT g.{reg.patient}) AS n FROM {reg} g GROUP BY g.{reg.doctor}
+@text
+SELECT e.{staff.name}, COUNT(DISTINCT c.{rx.patient}) AS patients, COUNT(DISTINCT c.{rx.id}) AS sheets
+FROM {rx} c JOIN {staff} e ON e.{staff.doctor} = c.{rx.doctor}
+GROUP BY e.{staff.name} ORDER BY patients DESC
 
 == N24 医生挂号量 | registrations per doctor
 @expect none
@@ -20,6 +34,10 @@ JOIN {staff} e ON e.{staff.doctor} = g.{reg.doctor} GROUP BY e.{staff.name}
 == N25 检查检验开单量 | examination orders per doctor
 @expect none
 SELECT l.{lab.doctor}, l.{lab.test}, COUNT(*) AS n FROM {lab} l GROUP BY l.{lab.doctor}, l.{lab.test}
+@text
+SELECT e.{staff.name}, SUM(l.{lab.fee}) AS fee FROM {lab} l
+JOIN {staff} e ON e.{staff.doctor} = l.{lab.doctor} JOIN {reg} g ON g.{reg.patient} = l.{lab.patient}
+WHERE l.{lab.day} >= {day:2026-01-01} GROUP BY e.{staff.name}
 
 == N26 监控心跳 | health check
 @expect none
@@ -44,6 +62,9 @@ ANALYZE {line}
 SELECT d.{drug.item}, d.{drug.name}, d.{drug.spec}, d.{drug.price} FROM {drug} d
 ;;
 SELECT e.{staff.doctor}, e.{staff.name}, e.{staff.dept} FROM {staff} e
+@text
+SELECT e.{staff.doctor}, e.{staff.name}, k.{dept.name} FROM {staff} e
+JOIN {dept} k ON k.{dept.dept} = e.{staff.dept} ORDER BY k.{dept.name}
 
 == N29 调价 | price change
 @expect none
@@ -52,6 +73,11 @@ UPDATE {drug} SET {drug.price} = {drug.price} * 0.95 WHERE {drug.item} = {item1}
 == N30 开处方写入 | a prescription is written
 @expect none
 INSERT INTO {line} ({line.row}, {line.rx}, {line.item}, {line.qty}) VALUES (9001, {rx12#}, {item1}, 2)
+@text
+INSERT INTO {rx} ({rx.id}, {rx.patient}, {rx.doctor}, {rx.dept}, {rx.day}, {rx.state})
+VALUES ({rx999#}, {patient1}, {doctor1}, {dept1}, {day:2026-01-20}, 0)
+@text
+UPDATE {rx} SET {rx.state} = 1 WHERE {rx.id} = {rx12#}
 
 == N33 耗材库存 | stock by item
 @only material : 只关耗材；药品见 N04
@@ -63,6 +89,9 @@ JOIN {material} m ON m.{material.item} = k.{stock.item} WHERE k.{stock.onhand} <
 @expect none
 SELECT f.{charge.dept}, SUM(f.{charge.amount}) / COUNT(DISTINCT f.{charge.visit}) AS avg_fee
 FROM {charge} f WHERE f.{charge.day} >= {day:2026-01-01} GROUP BY f.{charge.dept}
+@text
+SELECT AVG(t.fee) AS avg_fee FROM (SELECT f.{charge.visit} AS v, SUM(f.{charge.amount}) AS fee
+FROM {charge} f WHERE f.{charge.dept} = {dept1} GROUP BY f.{charge.visit}) t
 
 == N39 近效期预警 | expiry warning
 @expect none

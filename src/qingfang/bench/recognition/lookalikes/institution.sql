@@ -4,6 +4,9 @@
 SELECT m.{line.item}, SUM(m.{line.qty}) AS total
 FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
 WHERE c.{rx.day} >= {day:2026-01-01} GROUP BY m.{line.item}
+@text
+SELECT d.{drug.name}, d.{drug.maker}, SUM(m.{line.amount}) AS total FROM {line} m
+JOIN {drug} d ON d.{drug.item} = m.{line.item} GROUP BY d.{drug.name}, d.{drug.maker} HAVING SUM(m.{line.amount}) > 100
 
 == N19 药品召回追溯病人 | recall: patients who got an item
 @expect usage institution item
