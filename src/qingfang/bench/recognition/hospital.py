@@ -12,6 +12,7 @@ Rules this module keeps:
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -222,14 +223,7 @@ class Hospital:
             expires_at_us=until,
             persons=persons,
             terminals=tuple(terminals),
-            designations=tuple(
-                Designation(
-                    function=post,
-                    persons=tuple(s.number for s in self.at(post)),
-                    terminals=tuple(s.terminal for s in self.at(post)),
-                )
-                for post in ("statistics", "store", "approved")
-            ),
+            designations=tuple(self._designations()),
             services=tuple(self._services()),
             programs=(
                 *(spec.program for spec in POSTS.values()),
@@ -243,6 +237,18 @@ class Hospital:
             ),
             calendar=Calendar(holidays=_HOLIDAYS),
         )
+
+    def _designations(self) -> Iterator[Designation]:
+        """Every other office of visitors is designated for statistics: figures of the institution by
+        themselves are nothing out of the ordinary there."""
+        named = {post: self.at(post) for post in ("statistics", "store", "approved")}
+        named["visitors"] = [s for n, s in enumerate(self.visitors) if n // 2 % 2]
+        for function, those in named.items():
+            yield Designation(
+                function=function,
+                persons=tuple(s.number for s in those),
+                terminals=tuple(s.terminal for s in those),
+            )
 
     def _cases(self, technique: str) -> list[Case]:
         found: Technique = techniques("lookalikes")[technique]
