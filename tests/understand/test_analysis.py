@@ -5,7 +5,6 @@ import pytest
 from qingfang.events import Fixed, Pin, Value
 from qingfang.understand.analysis import Analyser, SessionState, holds
 from qingfang.understand.catalogue import load
-from qingfang.understand.procedures import queries_of
 from qingfang.understand.state import MAX_OBJECTS, MAX_SOURCES, Shared
 from tests.understand.scenes import catalogue
 
@@ -144,24 +143,6 @@ def test_a_session_is_bounded_and_forgets_towards_opaque() -> None:
     assert last.meaning.disclosure == "opaque"
 
 
-def test_bodies_in_three_languages() -> None:
-    plpgsql = (
-        "CREATE FUNCTION f(a int, b text) RETURNS SETOF t LANGUAGE plpgsql AS $x$ DECLARE n int; "
-        "BEGIN IF (SELECT COUNT(*) FROM t) > 0 THEN RETURN QUERY SELECT * FROM u; END IF; "
-        "FOR r IN SELECT 1 LOOP PERFORM g(r); END LOOP; INSERT INTO v SELECT * FROM w; END $x$"
-    )
-    body = queries_of(plpgsql, "postgres")
-    assert body.parameters == ["a", "b"] and not body.opaque
-    assert len(body.queries) == 4 and len(body.changes) == 1
-    plsql = "BEGIN EXECUTE IMMEDIATE 'SELECT ' || 'x FROM t'; DELETE FROM u; END;"
-    body = queries_of(plsql, "oracle")
-    assert [q.sql() for q in body.queries] == ["SELECT x FROM t"] and len(body.changes) == 1
-    assert queries_of("BEGIN EXECUTE IMMEDIATE v_sql; END;", "oracle").opaque
-    tsql = "CREATE PROCEDURE p @d date AS BEGIN SELECT a FROM t WHERE d=@d; EXEC q @d; END"
-    body = queries_of(tsql, "tsql")
-    assert len(body.queries) == 1 and body.calls == ["q"]
-
-
 def test_a_body_that_runs_an_unseen_text_may_touch_every_usage_table() -> None:
     tree = {
         "name": "t",
@@ -172,6 +153,6 @@ def test_a_body_that_runs_an_unseen_text_may_touch_every_usage_table() -> None:
             " $$ BEGIN RETURN QUERY EXECUTE replace(t, 'Q', 'r'); END $$"
         },
     }
-    meaning = Analyser(load(tree)).analyse("SELECT * FROM g('SELECT * FROM Qx')").meaning
+    meaning = Analyser(load(tree)).analyse("SELECT * FROM g($1)").meaning
     assert meaning.disclosure == "opaque"
     assert [(t.table, t.roles) for t in meaning.touches] == [("rx", ("prescriber_id", "quantity"))]

@@ -27,7 +27,6 @@ from qingfang.understand import dialects, rules
 from qingfang.understand.catalogue import Catalogue, split_name
 from qingfang.understand.folding import Reading
 from qingfang.understand.holding import Condition, holds
-from qingfang.understand.procedures import Texts
 from qingfang.understand.reasons import OF_PROBLEM, reason
 from qingfang.understand.state import SessionState
 from qingfang.understand.statement import Outcome, Statement
@@ -90,10 +89,9 @@ class Analyser:
         reading = Reading(binds)
         volatile = state is not None and state.has_own
         outcomes: list[Outcome] = []
-        texts: Texts = {}
         for piece in dialects.pieces(sql, chosen):
-            statement = Statement(self, sql, chosen, reading, state, piece, texts)
-            outcomes.append(statement.outcome())
+            statement = Statement(self, sql, chosen, reading, state, piece)
+            outcomes.extend(statement.outcomes())
             volatile = volatile or statement.walker.volatile
         meaning = self._together(sql, outcomes, volatile or bool(state and state.has_own))
         scope = next((o.operator_scope for o in outcomes if o.operator is not None), "")

@@ -3,8 +3,10 @@
 Rules this module keeps:
 
 1. Everything from a body is said to stand where the statement calls it.
-2. A body that calls itself, or calls nested too deeply, is over budget, which is opaque.
-3. A text to run that does not fold to a constant, or is no query, is reported (`remote_sql`).
+2. A body is read with its call's arguments: constants decide its branches and its pins, columns of
+   the calling query are joined to its rows.
+3. A body that calls itself, or calls nested too deeply, is over budget, which is opaque.
+4. A text to run that does not fold to a constant, or is no query, is reported (`remote_sql`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from qingfang.understand.builtin import LINKED, WHOLE_TABLES
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Flow, Span
 from qingfang.understand.folding import fold
-from qingfang.understand.procedures import queries_of
+from qingfang.understand.routines.interpret import Frame, Interpreter, named_argument
+from qingfang.understand.routines.source import read
+from qingfang.understand.routines.values import Value
 from qingfang.understand.scope import OverBudget, Problem, Scope
 
 if TYPE_CHECKING:
@@ -30,38 +34,95 @@ _QUERIES = frozenset({"SELECT", "WITH", "TABLE", "VALUES", "("})
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "CALL", "DO", "EXECUTE", "EXEC"})
 
 
+def source_of(walker: Walker, name: str) -> str | None:
+    """The source that holds a routine's body: its own, or its package's."""
+    text = walker.catalogue.procedure(name) or walker.state_function(name)
+    if text is None and "." in name:
+        package = name.rpartition(".")[0]
+        text = walker.catalogue.procedure(package) or walker.state_function(package)
+        if text is not None and name.rpartition(".")[2] not in read(text, walker.dialect).inner:
+            return None
+    return text
+
+
 def body_of(walker: Walker, call: exp.Expr) -> tuple[str, str] | None:
-    name = call_name(call)
-    body = walker.catalogue.procedure(name) or walker.state_function(name)
+    name = call_name(_unwrapped(call))
+    body = source_of(walker, name) if name else None
     return (name, body) if body is not None else None
 
 
-def body_blocks(walker: Walker, name: str, body: str, node: exp.Expr, scope: Scope) -> list[Block]:
+def _unwrapped(call: exp.Expr) -> exp.Expr:
+    """Oracle's `TABLE(f(x))` as `f(x)`."""
+    if isinstance(call, exp.Anonymous) and call.name.lower() == "table" and call.expressions:
+        return call.expressions[0]
+    return call
+
+
+class _Heard:
+    """Collects the blocks of what a function's body hands on, or puts somewhere."""
+
+    def __init__(self, walker: Walker, params: Mapping[str, Flow], anchor: Span) -> None:
+        self.walker, self.params, self.anchor = walker, params, anchor
+        self.blocks: list[Block] = []
+
+    def shown(self, tree: exp.Expr, span: Span, anchor: Span | None, stored: bool) -> None:
+        self.blocks.extend(self.read(tree))
+
+    def read(self, tree: exp.Expr) -> list[Block]:
+        return self.walker.query(tree, Scope(self.walker, None, {}, self.anchor, self.params))
+
+    def did(self, tree: exp.Expr, span: Span, anchor: Span | None) -> None:
+        source = tree.expression if isinstance(tree, (exp.Insert, exp.Create)) else None
+        if isinstance(source, exp.Query):
+            self.blocks.extend(self.read(source))
+        elif not isinstance(source, exp.Values):
+            for query in tree.find_all(exp.Query):
+                self.blocks.extend(self.read(query))
+                break
+
+    def problem(self, kind: str, name: str, span: Span) -> None:
+        self.walker.problems.append(Problem(kind, name, self.anchor))
+
+    def text(self, kind: str, name: str) -> tuple[str, ...] | None:
+        return None
+
+    def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
+        return None
+
+
+def body_blocks(walker: Walker, name: str, node: exp.Expr, scope: Scope) -> list[Block]:
+    """What a call of a stored function hands on, with its arguments."""
     if name in walker.bodies or len(walker.bodies) > 8:
         raise OverBudget
-    found = queries_of(body, walker.dialect)
     anchor = scope.span(node) or (0, 0)
-    if found.opaque:
-        walker.problems.append(Problem("opaque_body", name, anchor))
-    params = {
-        parameter: flow(argument, scope)
-        for parameter, argument in zip(found.parameters, _arguments(node), strict=False)
-    }
-    constants = {
-        parameter: argument
-        for parameter, argument in zip(found.parameters, _arguments(node), strict=False)
-        if not any(argument.find_all(exp.Column))
-    }
+    params: dict[str, Flow] = {}
+    heard = _Heard(walker, params, anchor)
+    interpreter = Interpreter(walker, heard)
+    caller = Frame(scope.own, scope.anchor, anchor)
+    given: list[tuple[str, Value]] = []
+    for argument in _arguments(_unwrapped(node)):
+        label, part = named_argument(argument, walker.dialect)
+        if any(True for _c in part.find_all(exp.Column, exp.Query, exp.AggFunc)):
+            walker.outside += 1
+            key = f"qf_given_{walker.outside}"
+            params[key] = flow(part, scope)
+            given.append((label, Value(None, (), exp.column(key))))
+        else:
+            given.append((label, interpreter.value(exp.Select(expressions=[part]), caller)))
+    params.update(scope.params)
     walker.bodies.append(name)
-    blocks: list[Block] = []
     try:
-        for query in found.queries:
-            bound = _with_constants(query, constants)
-            inner = Scope(walker, None, {}, anchor, params)
-            blocks.extend(walker.query(bound, inner))
+        inner = interpreter.invoke(name, given, caller)
+        if inner is None:
+            return heard.blocks
+        for tree in interpreter.handed(name, inner, caller):
+            for block in heard.read(tree):
+                # A row type's fields have names of their own.
+                block.other = block.other or block.output()
+                heard.blocks.append(block)
     finally:
         walker.bodies.pop()
-    return blocks
+    return heard.blocks
 
 
 def remote_blocks(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
@@ -133,10 +194,10 @@ def _trees(text: str, dialect: str) -> list[exp.Expr] | None:
     return found
 
 
-def body_flow(walker: Walker, name: str, body: str, node: exp.Expr, scope: Scope) -> Flow:
+def body_flow(walker: Walker, name: str, node: exp.Expr, scope: Scope) -> Flow:
     """What a function's value shows: all that its body reads."""
     total = NOTHING
-    for block in body_blocks(walker, name, body, node, scope):
+    for block in body_blocks(walker, name, node, scope):
         scope.draft.absorb(block, SOFT)
         scope.draft.shown = scope.draft.shown | block.shown.measures_only()
         total = total | block.output()
@@ -167,14 +228,3 @@ def _arguments(node: exp.Expr) -> list[exp.Expr]:
     if isinstance(node, exp.Anonymous):
         return list(node.expressions)
     return [part for part in node.iter_expressions() if isinstance(part, exp.Expr)]
-
-
-def _with_constants(query: exp.Expr, constants: Mapping[str, exp.Expr]) -> exp.Expr:
-    """A body's query with its parameters' constant arguments put in."""
-    if not constants:
-        return query
-    twin = query.copy()
-    for column in list(twin.find_all(exp.Column)):
-        if not column.table and column.name.lower() in constants:
-            column.replace(constants[column.name.lower()].copy())
-    return twin

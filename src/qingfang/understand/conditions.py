@@ -20,7 +20,7 @@ from sqlglot import exp
 from qingfang.understand.days import DAY_UNITS, day_of
 from qingfang.understand.expressions import flow, presence
 from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
-from qingfang.understand.folding import Const, fold, is_known_bind
+from qingfang.understand.folding import Const, fold, is_known_bind, offset
 from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment
 from qingfang.understand.periods import MONTH, YEAR, cut_of, days_between, days_of, part_of
 from qingfang.understand.predicates import Fact, same_value
@@ -183,6 +183,13 @@ def always(node: exp.Expr, scope: Scope) -> bool | None:
         subject = node.this
         while isinstance(subject, (exp.Cast, exp.Paren)):
             subject = subject.this
+        if isinstance(subject, (exp.Null, exp.Literal, exp.National)):
+            const = fold(subject, reading, own)
+            # Oracle takes an empty text for NULL.
+            if const is not None and _oracle(scope):
+                reading.bind(const)
+            known = const is not None and (const.null or (const.text == "" and _oracle(scope)))
+            return known is not bool(node.args.get("negate"))
         if is_known_bind(subject, reading):
             const = fold(subject, reading, own)
             if const is not None:
@@ -197,9 +204,13 @@ def always(node: exp.Expr, scope: Scope) -> bool | None:
         reading.bind(right)
         return same_value(left.text, right.text) is isinstance(node, exp.EQ)
     if isinstance(node, exp.Literal):
-        reading.fixed.update([node.meta["start"]] if own and "start" in node.meta else [])
+        reading.fixed.update(offset(node, own))
         return str(node.this) not in {"0", ""}
     return None
+
+
+def _oracle(scope: Scope) -> bool:
+    return scope.walker.dialect == "oracle"
 
 
 def _flat(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:

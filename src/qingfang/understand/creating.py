@@ -9,7 +9,6 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.understand import dialects, running
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
-from qingfang.understand.procedures import queries_of
 from qingfang.understand.scope import Scope
 from qingfang.understand.state import Made
 
@@ -22,7 +21,7 @@ _ROUTINES = frozenset({"FUNCTION", "PROCEDURE", "PROC", "TRIGGER", "EVENT", "PAC
 
 def create(statement: Statement, words: list[str]) -> None:
     kinds = [word for word in words[1:] if word not in {"OR", "REPLACE", "TEMP", "TEMPORARY"}]
-    routine = next((w for w in words[1:6] if w in _ROUTINES), None)
+    routine = next((w for w in words[1:8] if w in _ROUTINES), None)
     if routine is not None and "INDEX" not in words[1:3] and "TABLE" not in words[1:4]:
         _routine(statement)
         return
@@ -52,7 +51,8 @@ def _created(statement: Statement, words: list[str]) -> None:
         piece, statement.piece = statement.piece, dialects.Piece(tokens[run + 1 :])
         running.execute(statement)
         statement.piece = piece
-        statement.result.delivery = "stored"
+        for part in (*statement.parts, statement.result):
+            part.delivery = "stored"
         return
     node = dialects.tree(statement.piece, statement.sql, statement.dialect)
     query = node.expression if isinstance(node, exp.Create) else None
@@ -104,11 +104,14 @@ def _without_suffix(tokens: list[Token]) -> list[Token]:
 
 
 def create_from(statement: Statement, node: exp.Create, scope: Scope) -> None:
-    """A CREATE inside a block: only one that holds a query's rows is read."""
+    """A CREATE inside a block: a table or a view."""
     if isinstance(node.expression, exp.Query) and node.kind in {"TABLE", "VIEW"}:
         temporary = node.find(exp.TemporaryProperty) is not None
         _made_from(statement, node, node.expression, temporary, scope)
-    else:
+    elif node.kind == "TABLE" and node.find(exp.Query) is None:
+        temporary = node.find(exp.TemporaryProperty) is not None
+        _made_empty(statement, node, ["TEMPORARY"] if temporary else [])
+    elif node.kind not in {"INDEX", "SEQUENCE", "SCHEMA"}:
         statement.problem("unparsed")
 
 
@@ -197,11 +200,12 @@ def _named(tokens: list[Token]) -> tuple[str, list[str]]:
 def _routine(statement: Statement) -> None:
     """CREATE FUNCTION, PROCEDURE, TRIGGER, EVENT: what its body would reveal, stored."""
     text = statement.text()
-    running.run_body(statement, queries_of(text, statement.dialect), statement.result.span)
-    statement.result.delivery = "stored"
+    running.define(statement)
     tokens = statement.piece.tokens
     for n, token in enumerate(tokens[:-1]):
-        if token.text.upper() in {"FUNCTION", "PROCEDURE", "PROC"}:
+        if token.text.upper() in {"FUNCTION", "PROCEDURE", "PROC", "PACKAGE"}:
+            if tokens[n + 1].text.upper() == "BODY":
+                tokens = [*tokens[: n + 1], *tokens[n + 2 :]]
             name = tokens[n + 1].text
             if n + 3 < len(tokens) and tokens[n + 2].text == ".":
                 name = tokens[n + 3].text

@@ -44,7 +44,7 @@ _OPERANDS = frozenset(
 _COMMANDS = frozenset(
     {
         *(TokenType.COMMAND, TokenType.EXECUTE, TokenType.FETCH, TokenType.SHOW),
-        *(TokenType.RENAME, TokenType.REPLACE),
+        *(TokenType.RENAME, TokenType.REPLACE, TokenType.END),
     }
 )
 # Objects whose body is a block of statements: their `;` do not end the statement.
@@ -69,17 +69,27 @@ class Piece:
 def pieces(sql: str, dialect: str) -> list[Piece]:
     """The statements of a text. A text that cannot be read is one piece with a `problem`:
     `too_long`, `too_deep` or `unparsed`."""
+    found = words(sql, dialect)
+    if isinstance(found, str):
+        return [Piece([], found, 0, len(sql))]
+    parts = _split(found, dialect)
+    if dialect != "tsql":
+        return [Piece(part) for part in parts]
+    return [piece for batch in _batches(parts) for piece in _of_batch(batch)]
+
+
+def words(sql: str, dialect: str) -> list[Token] | str:
+    """The words of a text, or its `problem`."""
     if len(sql) > MAX_LENGTH:
-        return [Piece([], "too_long", 0, len(sql))]
+        return "too_long"
     try:
-        tokens = _tokens(_without_disguise(sql, dialect), dialect, 0)
+        plain = _without_delimiters(_without_disguise(sql, dialect), dialect)
+        tokens = _tokens(plain, dialect, 0)
     except (SqlglotError, RecursionError, ValueError):
-        return [Piece([], "unparsed", 0, len(sql))]
+        return "unparsed"
     if len(tokens) > MAX_TOKENS:
-        return [Piece([], "too_long", 0, len(sql))]
-    if _deepest(tokens) > MAX_NESTING:
-        return [Piece([], "too_deep", 0, len(sql))]
-    return [Piece(part) for part in _split(_repaired(tokens, dialect), dialect)]
+        return "too_long"
+    return "too_deep" if _deepest(tokens) > MAX_NESTING else _repaired(tokens, dialect)
 
 
 def _tokens(sql: str, dialect: str, base: int) -> list[Token]:
@@ -314,6 +324,22 @@ def _blank(text: str) -> str:
     return "".join("\n" if char == "\n" else " " for char in text)
 
 
+def _without_delimiters(sql: str, dialect: str) -> str:
+    """MySQL's client ends statements with whatever DELIMITER says: here with `;` again."""
+    if dialect != "mysql" or "delimiter" not in sql.lower():
+        return sql
+    lines: list[str] = []
+    mark = ";"
+    for line in sql.splitlines(keepends=True):
+        found = re.match(r"\s*delimiter\s+(\S+)\s*$", line, re.IGNORECASE)
+        if found is not None:
+            mark = found[1]
+            lines.append(re.sub(r"\S", " ", line))
+        else:
+            lines.append(line.replace(mark, ";" + " " * (len(mark) - 1)))
+    return "".join(lines)
+
+
 def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
     """Bound values in one form, and `U&"…"` identifiers decoded."""
     out: list[Token] = []
@@ -434,6 +460,7 @@ def _split(tokens: list[Token], dialect: str) -> list[list[Token]]:
         if dialect == "tsql" and token.text.upper() == "GO" and not depth:
             if part:
                 parts.append(part)
+            parts.append([token])
             part, bodied = [], False
             continue
         if dialect == "tsql" and not depth and not bodied and opens_statement(part, token):
@@ -444,12 +471,22 @@ def _split(tokens: list[Token], dialect: str) -> list[list[Token]]:
                 parts.append(part)
             part = []
             continue
+        if (
+            dialect == "oracle"
+            and kind is TokenType.SLASH
+            and bodied
+            and part[-1].token_type is TokenType.SEMICOLON
+        ):
+            # SQL*Plus ends a block with a `/`.
+            parts.append(part)
+            part, bodied = [], False
+            continue
         if kind in _OPENERS and kind is not TokenType.CASE:
             depth += 1
         elif kind in _CLOSERS:
             depth = max(0, depth - 1)
         part.append(token)
-        if len(part) <= 6 and not bodied:
+        if len(part) <= 8 and not bodied:
             bodied = _has_body(part, dialect)
         elif dialect == "postgres" and bodied is False and token.text.upper() == "ATOMIC":
             bodied = part[-2].text.upper() == "BEGIN"
@@ -458,7 +495,62 @@ def _split(tokens: list[Token], dialect: str) -> list[list[Token]]:
     return parts
 
 
-_BATCH_VERBS = frozenset(
+def _batches(parts: list[list[Token]]) -> list[list[list[Token]]]:
+    """The statements between one `GO [n]` and the next."""
+    batches: list[list[list[Token]]] = [[]]
+    fresh = False
+    for part in parts:
+        if len(part) == 1 and part[0].text.upper() == "GO":
+            batches.append([])
+            fresh = True
+            continue
+        rest = part[1:] if fresh and part[0].token_type is TokenType.NUMBER else part
+        fresh = False
+        if rest:
+            batches[-1].append(rest)
+    return batches
+
+
+def _of_batch(parts: list[list[Token]]) -> list[Piece]:
+    """A batch whose statements depend on each other (variables, branches, calls) is one piece, whose
+    verb is BATCH; else each is one."""
+    heads = [[token.text.upper() for token in part[:6]] for part in parts]
+    if any(head[0] in {"CREATE", "ALTER"} and _BODIED & set(head) for head in heads):
+        return [Piece(part) for part in parts]
+    if not any(_depends(part, head) for part, head in zip(parts, heads, strict=True)):
+        return [Piece(part) for part in parts]
+    whole = Piece([token for part in parts for token in part])
+    whole.verb = "BATCH"
+    return [whole]
+
+
+_DEPENDING = frozenset(
+    {
+        *("DECLARE", "IF", "WHILE", "EXEC", "EXECUTE", "OPEN", "FETCH", "RETURN", "GOTO", "PRINT"),
+        *("RAISERROR", "THROW", "ELSE"),
+    }
+)
+
+
+def _depends(part: list[Token], head: list[str]) -> bool:
+    if head[0] in _DEPENDING:
+        return True
+    if head[0] == "BEGIN":
+        return head[1:2] not in ([], ["TRAN"], ["TRANSACTION"], ["DISTRIBUTED"])
+    if head[0] == "INSERT":
+        return any(token.text.upper() in {"EXEC", "EXECUTE"} for token in part)
+    if head[0] in {"SELECT", "SET", "UPDATE", "WITH"}:
+        return any(
+            one.text.startswith(BIND)
+            and other.text in {"=", "+"}
+            and before.text == ":"
+            and opener.text.upper() in {"SELECT", "SET", ",", "ALL", "DISTINCT"}
+            for opener, before, one, other in zip(part, part[1:], part[2:], part[3:], strict=False)
+        )
+    return len(head) > 1 and head[1] == ":"
+
+
+BATCH_VERBS = frozenset(
     {
         *("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXEC", "EXECUTE", "DECLARE", "SET"),
         *("PRINT", "USE", "DROP", "TRUNCATE", "WAITFOR", "RAISERROR", "IF", "WHILE", "CREATE"),
@@ -466,6 +558,7 @@ _BATCH_VERBS = frozenset(
     }
 )
 _NAMES_RIGHTS = frozenset({"GRANT", "DENY", "REVOKE", "CREATE", "ALTER", "ADD"})
+_CLOSED = frozenset({"TABLE", "INDEX", "UNIQUE", "CLUSTERED", "NONCLUSTERED"})
 _GOES_ON = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT", "THEN", "FOR", "AS", "WITH", "."})
 _QUERY_VERBS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
 
@@ -474,14 +567,15 @@ def opens_statement(part: list[Token], token: Token) -> bool:
     """Whether a word begins a new statement of a T-SQL batch, where no `;` need stand. `part` is
     the statement so far; both are outside parentheses."""
     word = token.text.upper()
-    if not part or word not in _BATCH_VERBS:
+    if not part or word not in BATCH_VERBS:
         return False
     if token.token_type in {TokenType.IDENTIFIER, TokenType.STRING, TokenType.NATIONAL_STRING}:
         return False
     words = [before.text.upper() for before in part]
     first, last = words[0], words[-1]
     if first in _NAMES_RIGHTS or last in _GOES_ON:
-        return False
+        # CREATE TABLE t (…), CREATE INDEX i ON t (…): anything may follow.
+        return first == "CREATE" and last == ")" and words[1] in _CLOSED
     if first == "WITH" and word in _QUERY_VERBS:
         return _outside(part, _QUERY_VERBS)
     if first == "INSERT" and word in {"SELECT", "EXEC", "EXECUTE"}:

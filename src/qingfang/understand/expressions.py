@@ -223,9 +223,8 @@ def function(node: exp.Expr, name: str, scope: Scope) -> Flow:
     """A call of a function the parser does not know."""
     walker = scope.walker
     arguments = union(flow(part, scope) for part in node.expressions)
-    body = walker.catalogue.procedure(name) or walker.state_function(name)
-    if body is not None:
-        return arguments.derived() | walker.body_flow(name, body, node, scope)
+    if walker.has_body(name):
+        return arguments.derived() | walker.body_flow(name, node, scope)
     last = name.rsplit(".", maxsplit=1)[-1]
     if last in REMOTE:
         return arguments.derived() | walker.remote_flow(node, scope)

@@ -109,11 +109,11 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if node is None or depth > 40:
         return None
     if isinstance(node, (exp.Literal, exp.National)):
-        return Const(str(node.this), _offset(node, own))
+        return Const(str(node.this), offset(node, own))
     if isinstance(node, (exp.RawString, exp.ByteString, exp.UnicodeString)):
-        return _fixed(Const(_decoded(node), _offset(node, own)), reading)
+        return _fixed(Const(_decoded(node), offset(node, own)), reading)
     if isinstance(node, exp.HexString):
-        return _fixed(Const(_from_hex(str(node.this)), _offset(node, own)), reading)
+        return _fixed(Const(_from_hex(str(node.this)), offset(node, own)), reading)
     if isinstance(node, exp.Null):
         return Const(null=True)
     if isinstance(node, exp.Boolean):
@@ -139,7 +139,7 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if isinstance(node, _CASTS) and isinstance(node.this, exp.Literal):
         named = _NAMED_DAYS.get(str(node.this.this).strip().lower())
         if named is not None:
-            reading.bind(Const(literals=_offset(node.this, own)))
+            reading.bind(Const(literals=offset(node.this, own)))
             return Const(clock=named, whole=str(node.this.this).strip().lower() != "now")
     if isinstance(node, (exp.StrToDate, exp.StrToTime)):
         return _parsed(node, reading, own, depth)
@@ -263,7 +263,7 @@ def _moving(
         # SQLite: date('2026-01-01', '+1 month').
         steps = [interval(part.name) for part in node.expressions[1:]]
         if len(steps) == 1 and steps[0] is not None:
-            reading.bind(Const(literals=_offset(node.expressions[1], own)))
+            reading.bind(Const(literals=offset(node.expressions[1], own)))
             return node.expressions[0], steps[0][0], steps[0][1]
     return None
 
@@ -397,7 +397,10 @@ def _fixed(const: Const, reading: Reading) -> Const:
     return const
 
 
-def _offset(node: exp.Expr, own: bool) -> tuple[int, ...]:
+def offset(node: exp.Expr, own: bool) -> tuple[int, ...]:
+    """Where a literal stands in the statement; `given` tells it of one that was put into a body."""
+    if "given" in node.meta:
+        return (node.meta["given"],)
     return (node.meta["start"],) if own and "start" in node.meta else ()
 
 
@@ -459,8 +462,7 @@ def _days(node: exp.Expr, reading: Reading, own: bool, depth: int) -> float | No
         return _days(node.this, reading, own, depth + 1) if depth < 40 else None
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
         # '1 day'::interval
-        if own:
-            reading.fixed.update(_offset(node.this, own))
+        reading.fixed.update(offset(node.this, own))
         found = re.fullmatch(r"\s*(-?[\d.]+)\s*([A-Za-z]+)\s*", str(node.this.this))
         return number(found[1], _UNIT_DAYS.get(found[2].upper())) if found else None
     if isinstance(node, exp.Interval):

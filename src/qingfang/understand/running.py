@@ -9,47 +9,156 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.understand import dialects
 from qingfang.understand.folding import fold
-from qingfang.understand.procedures import Body, queries_of
-from qingfang.understand.scope import OverBudget, Scope
+from qingfang.understand.routines.blocks import BlockReader
+from qingfang.understand.routines.interpret import Frame, Interpreter, Table
+from qingfang.understand.routines.source import read, read_words
+from qingfang.understand.routines.tree import Block, Hand, If, Routine, Span, Step
+from qingfang.understand.routines.tree import Each as EachStep
+from qingfang.understand.routines.tree import Loop as LoopStep
+from qingfang.understand.routines.values import UNKNOWN, has_hole
+from qingfang.understand.scope import Problem, Scope
+from qingfang.understand.state import SessionState
 
 if TYPE_CHECKING:
     from qingfang.understand.statement import Statement
 
 
-def _routine_call(statement: Statement, name: str) -> None:
-    body = statement.catalogue.procedure(name)
-    if body is None and statement.state is not None:
-        body = statement.state.function(name)
-    if body is None:
-        statement.problem("unknown_procedure", name)
+class Told:
+    """Makes an outcome of its own of everything that a body does. `stored`: what it shows stays on
+    the server (a routine's definition, a block that says nothing)."""
+
+    def __init__(self, statement: Statement, stored: bool = False) -> None:
+        self.statement, self.stored = statement, stored
+
+    def shown(self, tree: exp.Expr, span: Span, anchor: Span | None, stored: bool) -> None:
+        with self.statement.part(span) as result:
+            self.statement.query(tree, self._scope(anchor))
+            if stored or self.stored:
+                result.delivery = "stored"
+
+    def did(self, tree: exp.Expr, span: Span, anchor: Span | None) -> None:
+        with self.statement.part(span) as result:
+            self.statement.node(tree, self._scope(anchor))
+            if self.stored:
+                result.delivery = "stored"
+
+    def _scope(self, anchor: Span | None) -> Scope:
+        return Scope(self.statement.walker, None, {}, anchor)
+
+    def problem(self, kind: str, name: str, span: Span) -> None:
+        with self.statement.part(span) as result:
+            result.problems.append(Problem(kind, name, span))
+            result.unbounded = kind == "unknown_handle"
+            if self.stored:
+                result.delivery = "stored"
+
+    def text(self, kind: str, name: str) -> tuple[str, ...] | None:
+        state = self.statement.state
+        if state is None:
+            return None
+        self.statement.walker.volatile = True
+        if kind == "variable":
+            return state.texts.get(name)
+        if kind == "prepared":
+            return tuple(state.prepared.get(name, ())) or None
+        found = state.cursors.get(name)
+        return (found,) if found is not None else None
+
+    def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
+        state = self.statement.state
+        if state is None:
+            return
+        known = texts is not None and not any(has_hole(text) for text in texts)
+        if kind == "variable":
+            state.keep_texts(name, texts if known else None)
+        else:
+            for text in texts if known and texts is not None else ():
+                state.prepare(name, text)
+
+
+def batch(statement: Statement) -> None:
+    """A batch, a block or a call, as the client sent it."""
+    _session(statement)
+    routine = read_words(statement.piece.tokens, statement.sql, statement.dialect)
+    _run(statement, routine, Told(statement))
+
+
+def _session(statement: Statement) -> None:
+    """A batch's temporary tables have to be somewhere."""
+    if statement.state is None:
+        statement.state = SessionState()
+        statement.walker.state = statement.state
+
+
+def _run(statement: Statement, routine: Routine, told: Told) -> None:
+    Interpreter(statement.walker, told).batch(routine, statement.result.span)
+
+
+def call(statement: Statement) -> None:
+    """ODBC's `{call p(…)}` and `{? = call f(…)}`."""
+    _session(statement)
+    tokens = [token for token in statement.piece.tokens if token.text not in {"{", "}"}]
+    at = next((n for n, token in enumerate(tokens) if token.text.upper() == "CALL"), None)
+    if at is None:
+        statement.problem("unparsed")
         return
-    if statement.walker.depth > 8:
-        raise OverBudget
-    statement.walker.depth += 1
-    run_body(statement, queries_of(body, statement.dialect), statement.result.span)
-
-
-def call(statement: Statement, tokens: list[Token]) -> None:
-    """CALL p(…), EXEC p …: the name may be qualified."""
-    name: list[str] = []
-    for token in tokens:
-        if token.token_type in {TokenType.L_PAREN, TokenType.PARAMETER, TokenType.COLON}:
-            break
-        if token.text != "." and name and not name[-1].endswith("."):
-            break
-        name.append(token.text)
-    _routine_call(statement, "".join(name).lower())
+    reader = BlockReader(tokens[at:], statement.sql, statement.dialect)
+    routine = Routine(body=reader.batch())
+    _run(statement, routine, Told(statement))
 
 
 def do(statement: Statement) -> None:
+    """PostgreSQL's DO: a block hands rows to nobody; only what it says (RAISE) reaches the client.
+    What it works out may still be kept (`set_config`) or come back as an error."""
+    _session(statement)
     strings = [t for t in statement.piece.tokens if len(t.text) > 8]
     source = max((t.text for t in strings), key=len, default="")
-    body = queries_of(source, "postgres")
-    run_body(statement, body, statement.result.span)
-    # A block hands rows to nobody; only what it says (RAISE) reaches the client. What it works out
-    # may still be kept (`set_config`) or come back as an error.
-    if not body.speaks:
-        statement.result.delivery = "stored"
+    routine = read(source, "postgres")
+    frame = Frame(False, statement.result.span, statement.result.span)
+    told = Told(statement, not _speaks(routine.body))
+    Interpreter(statement.walker, told).block(routine.body, frame)
+
+
+def _speaks(block: Block) -> bool:
+    waiting: list[Step | None] = [block]
+    while waiting:
+        step = waiting.pop()
+        if isinstance(step, Hand):
+            return True
+        if isinstance(step, Block):
+            waiting.extend([*step.steps, *step.handlers])
+        elif isinstance(step, If):
+            waiting.extend([arm for _condition, arm in step.arms])
+            waiting.append(step.other)
+        elif isinstance(step, (LoopStep, EachStep)):
+            waiting.append(step.body)
+    return False
+
+
+def define(statement: Statement) -> None:
+    """CREATE FUNCTION, PROCEDURE, TRIGGER, PACKAGE, EVENT: what its body would reveal, stored."""
+    _session(statement)
+    routine = read(statement.text(), statement.dialect)
+    told = Told(statement, True)
+    span = statement.result.span
+    for found in (routine, *routine.inner.values()):
+        interpreter = Interpreter(statement.walker, told)
+        frame = Frame(False, span, span)
+        frame.inner, frame.package, frame.plain = routine.inner, routine.name, found.plain
+        if statement.dialect == "tsql":
+            frame.tables = {"inserted": Table([]), "deleted": Table([])}
+        frame.env = {"new": UNKNOWN, "old": UNKNOWN}
+        for parameter in found.parameters:
+            frame.env[parameter.name] = UNKNOWN.typed(parameter.kind)
+        frame.positional = [UNKNOWN.typed(p.kind) for p in found.parameters]
+        interpreter.block(found.body, frame)
+        for parameter in found.parameters:
+            if "out" in parameter.mode:
+                interpreter.show_value(frame.env[parameter.name], frame)
+        if frame.result is not None:
+            interpreter.show_value(frame.result, frame)
+        for rows in frame.rows:
+            interpreter.show(rows, frame)
 
 
 def _handle(token: Token) -> str:
@@ -58,12 +167,8 @@ def _handle(token: Token) -> str:
 
 
 def execute(statement: Statement) -> None:
+    """PostgreSQL's `EXECUTE name (…)`."""
     tokens = statement.piece.tokens
-    words = statement.piece.words(4)
-    if statement.dialect in {"tsql", "oracle"} or words[1:2] == ["IMMEDIATE"]:
-        found = queries_of(statement.text(), statement.dialect, 0, statement.texts)
-        run_body(statement, found, statement.result.span)
-        return
     name = _handle(tokens[1]) if len(tokens) > 1 else ""
     texts = statement.state.prepared.get(name) if statement.state is not None else None
     statement.walker.volatile = True
@@ -105,25 +210,12 @@ def _arguments(statement: Statement, tokens: list[Token]) -> list[str | None] | 
 
 
 def prepare(statement: Statement) -> None:
+    """PostgreSQL's `PREPARE name AS …`."""
     tokens = statement.piece.tokens
     words = [t.text.upper() for t in tokens]
-    if statement.state is None or len(tokens) < 4:
-        return
-    name = _handle(tokens[1])
-    if "AS" in words[:-1]:
+    if statement.state is not None and len(tokens) > 3 and "AS" in words[:-1]:
         start = tokens[words.index("AS") + 1].start
-        statement.state.prepare(name, statement.sql[start : statement.piece.end])
-    elif words[2] == "FROM":
-        node = dialects.parse(
-            [Token(TokenType.SELECT, "SELECT", start=0, end=0), *tokens[3:]],
-            statement.sql,
-            statement.dialect,
-        )
-        value = node.expressions[0] if isinstance(node, exp.Select) else None
-        const = fold(value, statement.reading, True) if value is not None else None
-        if const is not None and const.text is not None:
-            statement.reading.bind(const)
-            statement.state.prepare(name, const.text)
+        statement.state.prepare(_handle(tokens[1]), statement.sql[start : statement.piece.end])
 
 
 def declare(statement: Statement) -> None:
@@ -155,18 +247,3 @@ def fetch(statement: Statement) -> None:
     statement.walker.volatile = True
     binds = list(statement.reading.binds) if statement.reading.binds is not None else None
     statement.again(text, binds)
-
-
-def run_body(statement: Statement, body: Body, span: tuple[int, int]) -> None:
-    """What a stored body or a block selects and stores."""
-    if body.opaque:
-        statement.problem("opaque_body")
-    for query in body.queries:
-        blocks = statement.walker.query(query, Scope(statement.walker, None, {}, span))
-        statement.result.blocks(blocks, statement.reading)
-    stored = bool(body.changes) and not body.queries
-    for change in body.changes:
-        statement.node(change, Scope(statement.walker, None, {}, span))
-    statement.result.delivery = "stored" if stored else "returned"
-    for name in body.calls:
-        _routine_call(statement, name)

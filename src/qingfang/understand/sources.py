@@ -220,7 +220,7 @@ def _rows_of(
             continue
         body = body_of(walker, part)
         if body is not None:
-            found.extend(body_blocks(walker, body[0], body[1], part, inner))
+            found.extend(body_blocks(walker, body[0], part, inner))
         elif call_name(part) in REMOTE:
             found.extend(remote_blocks(walker, part, inner))
         else:

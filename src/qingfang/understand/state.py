@@ -150,13 +150,15 @@ class SessionState:
     """One session's objects, by the last part of their name in lower case. `changed` tells that a
     statement built or dropped something, even if the same as before: it must be read each time."""
 
-    __slots__ = ("changed", "cursors", "objects", "prepared", "shared")
+    __slots__ = ("changed", "cursors", "objects", "prepared", "shared", "texts")
 
     def __init__(self, shared: Shared | None = None) -> None:
         self.shared = shared if shared is not None else Shared()
         self.objects: dict[str, Made] = {}
         self.prepared: dict[str, list[str]] = {}
         self.cursors: dict[str, str] = {}
+        # What MySQL's user variables may hold; None: not known.
+        self.texts: dict[str, tuple[str, ...] | None] = {}
         self.changed = False
 
     @property
@@ -166,6 +168,7 @@ class SessionState:
             self.objects
             or self.prepared
             or self.cursors
+            or self.texts
             or self.shared.objects
             or self.shared.synonyms
             or self.shared.functions
@@ -174,7 +177,7 @@ class SessionState:
     @property
     def has_own(self) -> bool:
         """Whether the session itself (not all sessions) has built something."""
-        return bool(self.objects or self.prepared or self.cursors)
+        return bool(self.objects or self.prepared or self.cursors or self.texts)
 
     def prepare(self, name: str, text: str) -> None:
         """One more text that `name` may stand for. Nothing takes it back: whether the server took
@@ -186,6 +189,15 @@ class SessionState:
             texts.append(text)
             if len(texts) > MAX_SOURCES:
                 texts.clear()
+
+    def keep_texts(self, name: str, texts: tuple[str, ...] | None) -> None:
+        """What a user variable may hold now: whether the server took the SET is not known, so what
+        it held before stays possible."""
+        if name not in self.texts and len(self.texts) >= MAX_OBJECTS:
+            return
+        old = self.texts.get(name, ())
+        both = None if old is None or texts is None else tuple(dict.fromkeys((*old, *texts)))
+        self.texts[name] = both if both is None or len(both) <= MAX_SOURCES else None
 
     def made(self, name: str) -> Made | None:
         key = _key(name)
@@ -244,7 +256,7 @@ class SessionState:
 
 
 def _key(name: str) -> str:
-    return split_name(name)[-1]
+    return split_name(name)[-1].lstrip("#")
 
 
 def frozen(node: exp.Expr, constants: Mapping[str, str | None]) -> exp.Expr:
@@ -258,4 +270,5 @@ def frozen(node: exp.Expr, constants: Mapping[str, str | None]) -> exp.Expr:
     for part in twin.walk():
         part.meta.pop("start", None)
         part.meta.pop("end", None)
+        part.meta.pop("given", None)
     return twin

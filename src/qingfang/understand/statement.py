@@ -9,7 +9,8 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -23,7 +24,6 @@ from qingfang.understand.flows import Block
 from qingfang.understand.folding import Reading
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.operators import note_operator
-from qingfang.understand.procedures import Texts, queries_of
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
 from qingfang.understand.state import frozen as frozen_tree
@@ -58,7 +58,7 @@ _HARMLESS = frozenset(
         *("ATTACH_NONE", "UPDATE_STATISTICS", "DISCONNECT", "CONNECT_NONE", "WAITFOR"),
     }
 )
-_SETTING = frozenset({"SELECT", "UPDATE", "FETCH", "WITH", "MERGE"})
+_ROUTINES = frozenset({"FUNCTION", "PROCEDURE", "PROC", "TRIGGER", "PACKAGE", "EVENT"})
 _READING = frozenset({"SELECT", "EXEC", "EXECUTE"})
 _RIGHTS = frozenset({"GRANT", "REVOKE", "DENY"})
 _KNOWN_SERVER = frozenset(
@@ -104,20 +104,21 @@ class Statement:
         reading: Reading,
         state: SessionState | None,
         piece: Piece,
-        texts: Texts | None = None,
     ) -> None:
-        self.texts: Texts = texts if texts is not None else {}
         self.analyser, self.sql, self.dialect = analyser, sql, dialect
         self.reading, self.state, self.piece = reading, state, piece
         self.catalogue = analyser.catalogue
         self.walker = Walker(self.catalogue, dialect, reading, state, analyser.views(dialect))
         self.result = Outcome()
         self.result.span = (piece.start, piece.end)
+        # What the statement's parts (a batch's statements, a body's) came to.
+        self.parts: list[Outcome] = []
 
-    def outcome(self) -> Outcome:
+    def outcomes(self) -> list[Outcome]:
+        """What the statement comes to, and each of its parts."""
         if self.piece.problem:
             self.problem(self.piece.problem)
-            return self.result
+            return [self.result]
         try:
             self._dispatch()
         except (OverBudget, RecursionError):
@@ -131,21 +132,35 @@ class Statement:
         if self.state is not None and self.state.changed:
             self.walker.volatile = True
             self.state.changed = False
-        return self.result
+        return [*self.parts, self.result]
+
+    @contextmanager
+    def part(self, span: tuple[int, int]) -> Iterator[Outcome]:
+        """A part of the statement, with an outcome of its own."""
+        whole, self.result = self.result, Outcome()
+        known, self.walker.problems = self.walker.problems, []
+        self.result.span = span
+        self.parts.append(self.result)
+        try:
+            yield self.result
+        finally:
+            self.result.problems.extend(self.walker.problems)
+            self.result, self.walker.problems = whole, known
 
     def problem(self, kind: str, name: str = "") -> None:
         self.result.problems.append(Problem(kind, name, self.result.span))
 
     def _dispatch(self) -> None:
         verb, words = self.piece.verb, self.piece.words(8)
-        if self.dialect == "tsql" and verb in _SETTING and self.texts:
-            # What the batch's variables hold is read on the way, for a later EXEC.
-            queries_of(self.text(), self.dialect, 0, self.texts)
-        if verb in _QUERIES or verb in _CHANGES:
+        if verb == "BATCH" or self._runs(verb, words):
+            running.batch(self)
+        elif verb == "{":
+            running.call(self)
+        elif verb in _QUERIES or verb in _CHANGES:
             self._tree()
         elif supplied(self):
             return
-        elif verb == "CREATE":
+        elif verb == "CREATE" or (verb == "ALTER" and words[1:2] and words[1] in _ROUTINES):
             creating.create(self, words)
         elif verb == "EXPLAIN":
             copying.explain(self, words)
@@ -153,10 +168,8 @@ class Statement:
             copying.copy(self)
         elif verb == "PREPARE":
             running.prepare(self)
-        elif verb in {"EXECUTE", "EXEC"}:
+        elif verb == "EXECUTE":
             running.execute(self)
-        elif verb == "CALL":
-            running.call(self, self.piece.tokens[1:])
         elif verb == "DO":
             running.do(self)
         elif verb == "FETCH":
@@ -169,11 +182,6 @@ class Statement:
             creating.altered(self, words)
         elif verb == "ALTER" and len(words) > 1 and words[1] in SERVER_OBJECTS:
             self.problem("server")
-        elif (verb in {"DECLARE", "BEGIN", "IF", "WHILE"} and self._is_block(words)) or (
-            verb == "SET" and self.dialect == "tsql" and self.texts
-        ):
-            body = queries_of(self.text(), self.dialect, 0, self.texts)
-            running.run_body(self, body, self.result.span)
         elif verb in _HARMLESS:
             self._harmless(verb, words)
         else:
@@ -182,11 +190,26 @@ class Statement:
     def text(self) -> str:
         return self.sql[self.piece.start : self.piece.end]
 
-    def _is_block(self, words: list[str]) -> bool:
-        return len(words) > 1 and words[1] not in {
-            *("TRANSACTION", "TRAN", "WORK", "ISOLATION", "READ", "NOT", "DEFERRABLE"),
-            *("IMMEDIATE", "EXCLUSIVE", "DEFERRED"),
-        }
+    def _runs(self, verb: str, words: list[str]) -> bool:
+        """Whether it is a block or a call, or (MySQL) has to do with variables."""
+        if verb in {"CALL", "EXEC"} or words[1:2] == ["IMMEDIATE"]:
+            return verb != "BEGIN"
+        if verb in {"DECLARE", "BEGIN", "IF", "WHILE", "<"} and self.dialect != "postgres":
+            return len(words) > 1 and words[1] not in {
+                *("TRANSACTION", "TRAN", "WORK", "ISOLATION", "READ", "NOT", "DEFERRABLE"),
+                *("EXCLUSIVE", "DEFERRED"),
+            }
+        if self.dialect == "mysql":
+            marked = any(token.text == "@" for token in self.piece.tokens)
+            return verb in {"PREPARE", "EXECUTE"} or (
+                marked and (verb == "SET" or (verb == "SELECT" and self._assigns()))
+            )
+        return self.dialect in {"oracle", "tsql"} and verb in {"EXECUTE", "FETCH", "OPEN"}
+
+    def _assigns(self) -> bool:
+        """MySQL's SELECT that sets a user variable: `INTO @v`, `@v := x`."""
+        texts = [token.text.upper() for token in self.piece.tokens]
+        return any(text == "@" and at and texts[at - 1] == "INTO" for at, text in enumerate(texts))
 
     def _harmless(self, verb: str, words: list[str]) -> None:
         if any(token.text.upper() in _READING for token in self.piece.tokens):
@@ -425,7 +448,7 @@ class Statement:
             if not isinstance(using, exp.Expr) or not isinstance(on, exp.Expr):
                 return None
             joins = [exp.Join(this=using.copy(), on=on.copy())]
-            asked = [c.copy() for c in _conditions(node) if c.find(exp.Query) is not None]
+            asked = [exp.paren(c) for c in _conditions(node) if c.find(exp.Query) is not None]
             where = exp.Where(this=exp.or_(*asked, copy=False)) if asked else None
             return exp.Select(from_=exp.From(this=target.copy()), joins=joins, where=where)
         if where is None:
@@ -498,16 +521,14 @@ class Statement:
         inner = Reading(binds)
         for piece in dialects.pieces(text, self.dialect):
             statement = Statement(self.analyser, text, self.dialect, inner, self.state, piece)
-            found = statement.outcome()
-            for finding in found.findings:
-                finding.reasons = [
-                    Reason(r.code, r.text, *self.result.span) for r in finding.reasons
-                ]
-            self.result.findings.extend(found.findings)
-            self.result.problems.extend(
-                Problem(p.kind, p.name, self.result.span) for p in found.problems
-            )
-            self.result.delivery = found.delivery
+            for found in statement.outcomes():
+                for finding in found.findings:
+                    finding.reasons = [
+                        Reason(r.code, r.text, *self.result.span) for r in finding.reasons
+                    ]
+                found.problems = [Problem(p.kind, p.name, self.result.span) for p in found.problems]
+                found.span = self.result.span
+                self.parts.append(found)
 
 
 def _count() -> exp.Expr:

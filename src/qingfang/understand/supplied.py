@@ -118,57 +118,10 @@ def _values(statement: Statement, values: list[list[Token]]) -> None:
 
 
 def _tsql(statement: Statement, verb: str, words: list[str]) -> bool:
-    tokens = statement.piece.tokens
     if verb == "DBCC":
         if words[1:2] and words[1].lower() in HARMLESS_DBCC:
             return True
         statement.problem("server")
         return True
-    if verb in {"EXEC", "EXECUTE"}:
-        tokens = tokens[1:]
-    elif not verb.lower().startswith(("sp_", "xp_")):
-        return False
-    name, rest = _called(tokens)
-    if name in PROCEDURES_ABOUT_OBJECTS and statement.catalogue.procedure(name) is None:
-        return True
-    if name in {"sp_add_jobstep", "sp_update_jobstep"}:
-        _job(statement, rest)
-        return True
-    return False
-
-
-def _called(tokens: list[Token]) -> tuple[str, list[Token]]:
-    """The procedure's own name, and what is handed to it."""
-    name, at = "", 0
-    while at < len(tokens):
-        name = tokens[at].text.lower()
-        at += 1
-        dots = 0
-        while at < len(tokens) and tokens[at].token_type is TokenType.DOT:
-            dots, at = dots + 1, at + 1
-        if not dots:
-            break
-    return name, tokens[at:]
-
-
-def _job(statement: Statement, arguments: list[Token]) -> None:
-    """A step of an agent job: its text is stored, to be run later. One for another subsystem than
-    T-SQL is a program."""
-    given: dict[str, Token] = {}
-    for at in range(len(arguments) - 2):
-        if arguments[at + 1].token_type is TokenType.EQ:
-            given[arguments[at].text.lower()] = arguments[at + 2]
-        elif (
-            arguments[at].token_type is TokenType.COLON
-            and arguments[at + 2].token_type is TokenType.EQ
-            and at + 3 < len(arguments)
-        ):
-            name = arguments[at + 1].text.lower().removeprefix(dialects.BIND)
-            given[name.split("_", 1)[-1]] = arguments[at + 3]
-    command, subsystem = given.get("command"), given.get("subsystem")
-    foreign = subsystem is not None and subsystem.text.upper() != "TSQL"
-    if command is None or command.token_type not in _TEXTS or foreign:
-        statement.problem("opaque_body")
-        return
-    statement.again(command.text, None)
-    statement.result.delivery = "stored"
+    # EXEC may be left out before the first of a batch.
+    return verb.lower() in PROCEDURES_ABOUT_OBJECTS

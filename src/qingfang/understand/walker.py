@@ -53,6 +53,9 @@ class Walker:
         self.depth = 0
         self._groups = 0
         self.bodies: list[str] = []
+        # Nodes of trees copied for bodies, and arguments of their calls that stand outside them.
+        self.copied = 0
+        self.outside = 0
         self.world: Mapping[str, Made] | None = None
 
     def spend(self, steps: int = 1) -> None:
@@ -474,9 +477,13 @@ class Walker:
     def state_function(self, name: str) -> str | None:
         return self.state.function(name) if self.state is not None else None
 
-    def body_flow(self, name: str, body: str, node: exp.Expr, scope: Scope) -> Flow:
-        """What a function's value shows: all that its body reads."""
-        return bodies.body_flow(self, name, body, node, scope)
+    def has_body(self, name: str) -> bool:
+        """Whether the source of a function is known."""
+        return bodies.source_of(self, name) is not None
+
+    def body_flow(self, name: str, node: exp.Expr, scope: Scope) -> Flow:
+        """What a function's value shows: all that its body hands on."""
+        return bodies.body_flow(self, name, node, scope)
 
     def remote_flow(self, node: exp.Expr, scope: Scope) -> Flow:
         """What the rows show of a SQL text handed to a function that runs it."""
