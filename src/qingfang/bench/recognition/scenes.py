@@ -74,7 +74,8 @@ class SceneError(ValueError):
 
 
 class Played(Struct, frozen=True):
-    """A scene as written: its lines with their numbers. `dialects` and `kinds` it is played in."""
+    """A scene as written: its lines with their numbers. `dialects` and `kinds` it is played in;
+    `cannot` says why it cannot be played yet, `known` why it does not come true yet."""
 
     technique: str
     name: str
@@ -83,6 +84,7 @@ class Played(Struct, frozen=True):
     dialects: tuple[str, ...]
     kinds: tuple[Kind, ...]
     cannot: str = ""
+    known: str = ""
 
 
 @cache
@@ -121,6 +123,8 @@ def read(source: str, file: str) -> Iterator[Played]:
             )
         elif line.startswith("cannot "):
             scene = replace(scene, cannot=line.removeprefix("cannot "))
+        elif line.startswith("known "):
+            scene = replace(scene, known=line.removeprefix("known "))
         else:
             scene = replace(scene, lines=(*scene.lines, (number, line)))
     if scene is not None:
@@ -145,11 +149,12 @@ def play(
             continue
         for dialect in scene.dialects:
             if dialect in dialects:
-                found.append(_played(scene, dialect))
+                found.append(play_one(scene, dialect))
     return found
 
 
-def _played(scene: Played, dialect: str) -> Scene:
+def play_one(scene: Played, dialect: str) -> Scene:
+    """One scene in one dialect, in all its kinds. Raises `SceneError`."""
     stages = [_Stage(scene, dialect, kind) for kind in scene.kinds]
     for stage in stages:
         stage.play()
@@ -161,7 +166,7 @@ def _played(scene: Played, dialect: str) -> Scene:
         wrong.got or wrong.expected,
         not wrong.got,
         min((s.until for s in stages if s.until is not None), default=None),
-        wrong.where,
+        f"{scene.known}\n  {wrong.where}".strip() if wrong.got else "",
     )
 
 
@@ -243,6 +248,7 @@ class _Stage:
         self.sent = 0
         self.until: int | None = None
         self.expected = self.got = self.where = ""
+        """What had to come, what came instead (empty while all is as expected), and where."""
         self._connections = 0
 
     def play(self) -> None:
