@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from qingfang.bench.recognition.fixtures import Case, Technique, techniques
-from qingfang.bench.recognition.schema import Schema
+from qingfang.bench.recognition.schema import Schema, date, literal
 from qingfang.judge import snapshot
 from qingfang.judge.snapshot import (
     Allowed,
@@ -50,6 +50,11 @@ def moment(day: dt.date, second: int = 0) -> int:
     """Microseconds UTC of a second of a local day."""
     start = dt.datetime.combine(day, dt.time(), tzinfo=ZONE)
     return (int(start.timestamp()) + second) * _SECOND_US
+
+
+def day_of(at_us: int) -> dt.date:
+    """The local day of a moment."""
+    return dt.datetime.fromtimestamp(at_us / _SECOND_US, ZONE).date()
 
 
 class Post(Struct, frozen=True):
@@ -319,3 +324,12 @@ class Hospital:
             )
             for technique, (name, why, windows) in SERVICES.items()
         ]
+
+
+def signing_in(of: Schema, staff: Staff, at_us: int) -> str:
+    """The row that a sign-in writes."""
+    log = of.tables["login"]
+    today = date(day_of(at_us).isoformat(), of.dialect)
+    values = (literal(staff.number), literal(staff.terminal), today)
+    names = ", ".join(column.name for column in log.columns)
+    return f"INSERT INTO {log.name} ({names}) VALUES ({', '.join(values)})"

@@ -27,16 +27,20 @@ from msgspec.structs import replace
 
 from qingfang.bench.recognition import hospital, wire
 from qingfang.bench.recognition.fixtures import seconds, techniques
-from qingfang.bench.recognition.hospital import PROGRAMS, SITE, ZONE, Hospital, Staff
+from qingfang.bench.recognition.hospital import (
+    PROGRAMS,
+    SITE,
+    ZONE,
+    Hospital,
+    Staff,
+    signing_in,
+)
 from qingfang.bench.recognition.results import Scene
 from qingfang.bench.recognition.schema import (
     DIALECTS,
     KINDS,
     Kind,
-    Schema,
     catalogue,
-    date,
-    literal,
     render,
     schema,
 )
@@ -406,7 +410,7 @@ class _Stage:
             host=options.get("host", ""),
         )
         if staff is not None and staff.post not in PROGRAMS:
-            self._ask(_signing_in(self.of, staff, self.now))
+            self._ask(signing_in(self.of, staff, self.now))
 
     def _ask(self, sql: str, binds: tuple[str | None, ...] | None = None) -> Verdict:
         if self.connection is None:
@@ -540,14 +544,6 @@ def _judged(verdict: Verdict) -> Event:
         verdict=verdict.decision,
         codes=verdict.codes,
     )
-
-
-def _signing_in(of: Schema, staff: Staff, at_us: int) -> str:
-    log = of.tables["login"]
-    day = dt.datetime.fromtimestamp(at_us / _SECOND_US, ZONE).date()
-    values = (literal(staff.number), literal(staff.terminal), date(str(day), of.dialect))
-    names = ", ".join(column.name for column in log.columns)
-    return f"INSERT INTO {log.name} ({names}) VALUES ({', '.join(values)})"
 
 
 def _numbered(text: str, n: int) -> str:

@@ -21,7 +21,7 @@ from msgspec import Struct
 from qingfang.bench.recognition import hospital
 from qingfang.bench.recognition.fixtures import Case, techniques
 from qingfang.bench.recognition.hospital import FIRST_DAY, Hospital, Staff
-from qingfang.bench.recognition.schema import Schema, date, literal
+from qingfang.bench.recognition.schema import Schema
 from qingfang.bench.recognition.workload import Sent, dated
 
 ATTACKS = ("T20", "T21", "T22", "T23", "T24", "T25", "T26", "T27", "T49")
@@ -97,18 +97,15 @@ def _times(case: Case, over: str, draw: random.Random) -> tuple[int, ...]:
 def sent(plan: Plan, of: Schema) -> list[Sent]:
     """The statements of a plan, each with the sign-in before the first of each person. Two people
     take turns, or half each where the technique is to share."""
-    log = of.tables["login"]
-    names = ", ".join(column.name for column in log.columns)
     found: list[Sent] = []
     signed: set[str] = set()
     for n, (step, at_us) in enumerate(zip(plan.case.steps, plan.at_us, strict=True)):
         half = n * len(plan.people) // len(plan.case.steps)
         staff = plan.people[half if plan.name == "T92" else n % len(plan.people)]
-        day = dt.datetime.fromtimestamp(at_us / 1_000_000, hospital.ZONE).date()
+        day = hospital.day_of(at_us)
         if staff.number not in signed:
             signed.add(staff.number)
-            row = (literal(staff.number), literal(staff.terminal), date(str(day), of.dialect))
-            sql = f"INSERT INTO {log.name} ({names}) VALUES ({', '.join(row)})"
-            found.append(Sent(at_us - 1_000_000, staff, sql, None))
+            before = at_us - 1_000_000
+            found.append(Sent(before, staff, hospital.signing_in(of, staff, before), None))
         found.append(Sent(at_us, staff, dated(step.sql, day), step.binds, plan.name))
     return found
