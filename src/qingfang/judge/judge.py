@@ -63,10 +63,13 @@ class _State(Struct):
 
 class History:
     """What judging itself has to remember: runs used of each grant, opaque templates reported
-    before, and who was denied when. Bounded; survives a restart by `dump` and `load`."""
+    before, and who was denied when. Bounded; survives a restart by `dump` and `load`.
+
+    `news` is what was taken in since the owner last emptied it, for `again`."""
 
     def __init__(self) -> None:
         self.runs: dict[str, int] = {}
+        self.news: list[tuple[str, str, int]] = []
         self._opaque: OrderedDict[str, None] = OrderedDict()
         self._denied: OrderedDict[str, int] = OrderedDict()
 
@@ -74,6 +77,8 @@ class History:
         """Whether this opaque template was reported before; it is from now on."""
         name = template.hex()
         known = name in self._opaque
+        if not known:
+            self.news.append(("seen", name, 0))
         self._opaque[name] = None
         self._opaque.move_to_end(name)
         if len(self._opaque) > _OPAQUE:
@@ -82,6 +87,7 @@ class History:
 
     def deny(self, names: tuple[str, ...], at_us: int) -> None:
         for name in names:
+            self.news.append(("denied", name, at_us))
             self._denied[name] = at_us
             self._denied.move_to_end(name)
         while len(self._denied) > _DENIED:
@@ -89,6 +95,20 @@ class History:
 
     def denied_since(self, names: tuple[str, ...], since_us: int) -> bool:
         return any(self._denied.get(name, since_us - 1) >= since_us for name in names)
+
+    def ran(self, grant: str) -> None:
+        """A run of this grant is used up."""
+        self.news.append(("ran", grant, 0))
+        self.runs[grant] = self.runs.get(grant, 0) + 1
+
+    def again(self, what: str, name: str, at_us: int) -> None:
+        """Take in once more what `news` told."""
+        if what == "seen":
+            self.seen(bytes.fromhex(name))
+        elif what == "denied":
+            self.deny((name,), at_us)
+        else:
+            self.ran(name)
 
     def forget_runs(self, grants_known: frozenset[str]) -> None:
         """Drop the runs of grants that no snapshot names any more."""
@@ -214,7 +234,7 @@ class Judge:
         if decision == "deny":
             self.history.deny(names, at_us)
         elif grant is not None and meaning.disclosure == "usage":
-            self.history.runs[grant.id] = self.history.runs.get(grant.id, 0) + 1
+            self.history.ran(grant.id)
         differs = mode == "observe" and connection.source == "gateway" and would != decision
         if differs:
             said.append(say("observed", would=DECISIONS[would]))

@@ -46,7 +46,8 @@ _POSTGRES: frozenset[str] = _words(
     has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege
     has_language_privilege has_parameter_privilege has_schema_privilege
     has_sequence_privilege has_server_privilege has_table_privilege has_tablespace_privilege
-    has_type_privilege hashtext host hostmask icu_unicode_version in_range initcap int2 int4
+    has_type_privilege hashtext host hostmask icu_unicode_version in_range
+    inet_client_addr inet_client_port inet_server_addr inet_server_port initcap int2 int4
     int4range int8 int8range interval isfinite json_agg json_agg_strict json_array_elements
     json_array_elements_text json_array_length json_build_array json_build_object json_each
     json_each_text json_extract_path json_extract_path_text json_object json_object_agg

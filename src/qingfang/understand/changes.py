@@ -45,13 +45,18 @@ def returned_rows(node: exp.Expr) -> exp.Select | None:
         target = tables[0]  # T-SQL's DELETE t OUTPUT …
     if not isinstance(target, exp.Table) or clause is None:
         return None
+    output = [part.copy() for part in clause.expressions]
+    _of_target(output, target)
+    return changed_rows(node, target, output)
+
+
+def changed_rows(node: exp.Expr, target: exp.Table, output: list[exp.Expr]) -> exp.Select:
+    """The rows that an UPDATE or DELETE is about, joined with what it names besides. T-SQL's
+    `UPDATE a … FROM t a JOIN …` names the target among them."""
     origin = node.args.get("from_")
     froms: list[exp.Expr] = [origin.this.copy()] if origin is not None else []
     froms.extend(part.copy() for part in node.args.get("using") or [])
-    output = [part.copy() for part in clause.expressions]
-    _of_target(output, target)
-    # T-SQL's `UPDATE a … FROM t a JOIN …`: the target is one of the tables of FROM.
-    if not any(_is_named(part, target.name) for part in froms):
+    if aliased(node, target) is None:
         froms.insert(0, target.copy())
     where = node.args.get("where")
     return exp.Select(
@@ -62,9 +67,16 @@ def returned_rows(node: exp.Expr) -> exp.Select | None:
     )
 
 
-def _is_named(item: exp.Expr, name: str) -> bool:
-    joined = [join.this for join in item.args.get("joins") or []]
-    return any(part.alias_or_name.lower() == name.lower() for part in [item, *joined])
+def aliased(node: exp.Expr, target: exp.Table) -> exp.Table | None:
+    """The table of FROM that a change names by its alias or its name; None when it names none."""
+    origin = node.args.get("from_")
+    if origin is None:
+        return None
+    parts = [origin.this, *(join.this for join in origin.this.args.get("joins") or [])]
+    for part in parts:
+        if isinstance(part, exp.Table) and part.alias_or_name.lower() == target.name.lower():
+            return part
+    return None
 
 
 def _merged(walker: Walker, node: exp.Merge, output: list[exp.Expr], scope: Scope) -> list[Block]:

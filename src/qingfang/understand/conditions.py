@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from qingfang.understand.catalogue import MEASURE_ROLES
 from qingfang.understand.days import DAY_UNITS, day_of
 from qingfang.understand.expressions import flow, presence
 from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
@@ -745,8 +746,10 @@ def _chosen(subject: exp.Expr, query: exp.Expr, sink: Sink, node: exp.Expr) -> N
     block = blocks[0]
     _join(block, sink)
     for part, (_name, column) in zip(shown, block.columns, strict=False):
-        if column.measured:
-            sink.show(column.comparison())
+        measures = frozenset(s for s in column.raw if s.role in MEASURE_ROLES)
+        if column.measured or measures:
+            # Being equal to a figure tells it.
+            sink.show(column.comparison() | Flow(summed=measures))
         if part.exact is None or column.member is None:
             continue
         whole = column.exact is not None and not block.added and block.windowed is None

@@ -37,6 +37,10 @@ def create(statement: Statement, words: list[str]) -> None:
     _created(statement, words)
 
 
+# What is created without reading a row.
+_WITHOUT_ROWS = frozenset({"TABLE", "INDEX", "SEQUENCE", "SCHEMA", "TYPE", "STATISTICS"})
+
+
 def altered(statement: Statement, words: list[str]) -> None:
     """ALTER VIEW … AS SELECT: as if it were created so."""
     if _query_start(statement.piece.tokens) is not None:
@@ -64,7 +68,7 @@ def _created(statement: Statement, words: list[str]) -> None:
     elif _query_start(tokens) is not None:
         _created_by_words(statement, words)
     elif any(token.text.upper() in {"SELECT", "EXECUTE", "EXEC"} for token in tokens) or (
-        node is None and not (set(words) & {"TABLE", "INDEX", "SEQUENCE", "SCHEMA", "TYPE"})
+        node is None and not (set(words) & _WITHOUT_ROWS)
     ):
         statement.problem("unparsed")
 

@@ -547,7 +547,8 @@ def _depends(part: list[Token], head: list[str]) -> bool:
             and opener.text.upper() in {"SELECT", "SET", ",", "ALL", "DISTINCT"}
             for opener, before, one, other in zip(part, part[1:], part[2:], part[3:], strict=False)
         )
-    return len(head) > 1 and head[1] == ":"
+    named = head[0].startswith(("SP_", "XP_"))  # EXEC may be left out
+    return named or (len(head) > 1 and head[1] == ":")
 
 
 BATCH_VERBS = frozenset(
@@ -608,6 +609,8 @@ def _has_body(part: list[Token], dialect: str) -> bool:
     if words[0] in {"CREATE", "ALTER"} and words[-1] in _BODIED:
         return dialect != "postgres"
     if dialect == "oracle":
+        if words[:2] in (["WITH", "FUNCTION"], ["WITH", "PROCEDURE"]):
+            return True
         return words[0] in {"DECLARE", "BEGIN", "<"} and len(words) > 1
     if dialect == "tsql":
         return words[0] in {"IF", "WHILE"} or (

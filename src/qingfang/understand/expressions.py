@@ -108,8 +108,10 @@ def _children(node: exp.Expr, scope: Scope, skip: str = "") -> Flow:
     """The parts together. Long chains of operators are left-deep trees: walked down, not in."""
     total = NOTHING
     while isinstance(node, exp.Binary) and not isinstance(node, (exp.Dot, exp.Func)) and not skip:
-        total = total | flow(node.right, scope)
-        left = node.left
+        right, left = node.args.get("expression"), node.args.get("this")
+        if not isinstance(right, exp.Expr) or not isinstance(left, exp.Expr):
+            break  # a text cut short can leave an operator with one side
+        total = total | flow(right, scope)
         if type(left) is not type(node):
             return (total | flow(left, scope)).derived()
         node = left

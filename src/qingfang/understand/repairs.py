@@ -220,17 +220,18 @@ def _insert_all(tokens: Tokens) -> Tokens:
     heads = {"VALUES", "INTO", "WHEN", "ELSE", "SELECT", "WITH"}
     outputs: list[Tokens] = []
     like = tokens[query]
-    for n in outside:
+    for i, n in enumerate(outside):
         if n >= query:
             break
+        following = (outside[j] for j in range(i + 1, len(outside)))
         if words[n] == "INTO":
-            after = next(m for m in outside if m > n and words[m] in heads)
+            after = next(m for m in following if words[m] in heads)
             if words[after] != "VALUES":
                 outputs.append([_word(TokenType.STAR, "*", like)])
         elif words[n] == "VALUES":
             outputs.append(tokens[n + 2 : _closing(tokens, n + 1)])
         elif words[n] == "WHEN":
-            then = next((m for m in outside if m > n and words[m] == "THEN"), None)
+            then = next((m for m in following if words[m] == "THEN"), None)
             if then is None:
                 return tokens
             outputs.append(_tested(tokens[n + 1 : then], tokens[n]))
@@ -257,6 +258,27 @@ def _tested(condition: Tokens, like: Token) -> Tokens:
         _word(TokenType.NUMBER, "1", like),
         _word(TokenType.END, "END", like),
     ]
+
+
+def _xml_serialize(tokens: Tokens) -> Tokens:
+    """`XMLSERIALIZE(CONTENT x AS text)`: x, written as a text."""
+    words = _words(tokens)
+    out = tokens
+    for at in range(len(words) - 3, -1, -1):
+        if words[at] != "XMLSERIALIZE" or words[at + 2] not in {"CONTENT", "DOCUMENT"}:
+            continue
+        close = _closing(out, at + 1)
+        depths = _depths(out)
+        end = max(
+            (
+                n
+                for n in range(at, close)
+                if out[n].text.upper() == "AS" and depths[n] == depths[at] + 1
+            ),
+            default=close,
+        )
+        out = [*out[: at + 2], *out[at + 3 : end], *out[close:]]
+    return out
 
 
 def _json_object(tokens: Tokens) -> Tokens:
@@ -297,7 +319,30 @@ def _member(part: Tokens) -> Tokens:
     return part
 
 
+def _current_of(tokens: Tokens) -> Tokens:
+    """`WHERE CURRENT OF c`: one row, of those that the cursor went through."""
+    words = _words(tokens)
+    for at in range(len(words) - 2):
+        if words[at : at + 3] == ["WHERE", "CURRENT", "OF"]:
+            return [*tokens[:at], *tokens[at + 4 :]]
+    return tokens
+
+
 # ------------------------------------------------------------------ T-SQL
+
+
+def _compound(tokens: Tokens) -> Tokens:
+    """`UPDATE t SET x += y` sets x to something made of y."""
+    words = _words(tokens)
+    if words[0] != "UPDATE":
+        return tokens
+    out: Tokens = []
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        sign = token.token_type in _SIGNS or token.token_type is TokenType.MOD
+        if sign and after is not None and after.token_type is TokenType.EQ:
+            continue
+        out.append(token)
+    return out if len(out) < len(tokens) else tokens
 
 
 def _outer_joins(tokens: Tokens) -> Tokens:
@@ -404,7 +449,10 @@ def _analyse(tokens: Tokens) -> Tokens:
     words = _words(tokens)
     for at in range(len(words) - 2):
         if words[at] == "PROCEDURE" and words[at + 1] in {"ANALYSE", "ANALYZE"}:
-            return [*tokens[:at], *tokens[_closing(tokens, at + 2) + 1 :]]
+            close = _closing(tokens, at + 2)
+            if "SELECT" in words[at:close]:
+                return tokens  # what is asked there comes back in the error
+            return [*tokens[:at], *tokens[close + 1 :]]
     return tokens
 
 
@@ -434,8 +482,17 @@ def _on_empty(tokens: Tokens) -> Tokens:
 
 
 _RULES: dict[str, tuple[Rule, ...]] = {
-    "oracle": (_pivot_xml, _model, _versions, _insert_all, _json_object),
-    "tsql": (_outer_joins, _compute),
+    "oracle": (
+        _pivot_xml,
+        _model,
+        _versions,
+        _insert_all,
+        _xml_serialize,
+        _json_object,
+        _current_of,
+    ),
+    "postgres": (_xml_serialize, _current_of),
+    "tsql": (_outer_joins, _compute, _compound, _current_of),
     "mysql": (_modifiers, _analyse, _replace, _on_empty),
     "sqlite": (_replace,),
 }

@@ -114,7 +114,7 @@ def judge(block: Block, reading: Reading) -> Finding:
             finding.scope = _scope(evidence)
             finding.reasons = _usage_reasons(evidence, finding)
     finding.yields = _yield(evidence, bool(grains), pinned_rows)
-    if finding.scope is None and finding.yields is not None and evidence.use:
+    if finding.scope is None and finding.yields is not None:
         # What a header list or a pinned reading selected: not the contract's, accumulation's.
         finding.scope = _scope(evidence)
     return finding

@@ -71,7 +71,7 @@ def source(walker: Walker, item: exp.Expr, scope: Scope) -> Found:
         listed = walker.constants(inner, within)
         blocks = walker.query(item, within) if listed is None else [listed]
         found = [_derived(block, label, columns) for block in blocks]
-        return _pivoted(item, found, label)
+        return _pivoted(walker, item, found, label, scope)
     if isinstance(item, (exp.Values, exp.Unnest)):
         if isinstance(item, exp.Values):
             blocks = [walker.values(item, scope.inside())]
@@ -82,7 +82,7 @@ def source(walker: Walker, item: exp.Expr, scope: Scope) -> Found:
             return _rows_of(walker, _method(walker, item), label, columns, scope, item)
         if item.args.get("rows_from") or not isinstance(item.this, (exp.Identifier, exp.Dot)):
             return _rows_of(walker, item.this, label, columns, scope, item)
-        return _pivoted(item, _table(walker, item, label, columns, scope), label)
+        return _pivoted(walker, item, _table(walker, item, label, columns, scope), label, scope)
     if isinstance(item, exp.Func):
         return _rows_of(walker, item, label, columns, scope)
     walker.problem("unparsed", type(item).__name__, item, scope)
@@ -126,8 +126,9 @@ def _derived(block: Block, label: str, columns: list[str]) -> tuple[list[Name], 
     return [Name(label, flows, other)], block
 
 
-def _pivoted(item: exp.Expr, found: Found, label: str) -> Found:
-    """PIVOT and UNPIVOT: any output name may show any column, measures as sums."""
+def _pivoted(walker: Walker, item: exp.Expr, found: Found, label: str, scope: Scope) -> Found:
+    """PIVOT and UNPIVOT: any output name may show any column, measures as sums; a query for the
+    headings shows what it finds."""
     pivots = item.args.get("pivots")
     if not pivots:
         return found
@@ -140,6 +141,13 @@ def _pivoted(item: exp.Expr, found: Found, label: str) -> Found:
         )
         alias = pivots[0].args.get("alias")
         block.rows = frozenset()
+        for pivot in pivots:
+            for heading in pivot.args.get("fields") or []:
+                for query in heading.args.get("expressions") or []:
+                    if isinstance(query, (exp.Query, exp.Subquery)):
+                        inner = scope.inside()
+                        shown = shown | flow(query, inner)
+                        block.absorb(inner.draft, SOFT)
         out.append(([Name(alias.name.lower() if alias else label, {}, shown)], block))
     return out
 

@@ -18,7 +18,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from qingfang.events import Delivery, Pin, Reason, Value
 from qingfang.understand import copying, creating, dialects, rules, running
-from qingfang.understand.changes import returned_rows, returning
+from qingfang.understand.changes import aliased, changed_rows, returned_rows, returning
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
 from qingfang.understand.folding import Reading
@@ -27,7 +27,7 @@ from qingfang.understand.operators import note_operator
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
 from qingfang.understand.state import frozen as frozen_tree
-from qingfang.understand.supplied import supplied
+from qingfang.understand.supplied import supplied, with_functions
 from qingfang.understand.walker import Walker
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ _HARMLESS = frozenset(
         ),
         *("COMMENT", "TRUNCATE", "DROP", "ALTER", "USE", "DESC", "DESCRIBE", "PRAGMA", "PRINT"),
         *("UNLOCK", "OPTIMIZE", "CHECK", "REFRESH", "REASSIGN", "RENAME", "PURGE", "SAVE"),
+        *("RAISERROR", "THROW", "CHECKSUM"),
         *("ATTACH_NONE", "UPDATE_STATISTICS", "DISCONNECT", "CONNECT_NONE", "WAITFOR"),
     }
 )
@@ -156,6 +157,8 @@ class Statement:
             running.batch(self)
         elif verb == "{":
             running.call(self)
+        elif verb == "WITH" and words[1:2] in (["FUNCTION"], ["PROCEDURE"]):
+            with_functions(self)
         elif verb in _QUERIES or verb in _CHANGES:
             self._tree()
         elif supplied(self):
@@ -385,7 +388,8 @@ class Statement:
             return
         self._free_assignments(node, scope)
         target = node.this
-        kind = self.catalogue.table(dotted(target)) if isinstance(target, exp.Table) else None
+        real = aliased(node, target) or target if isinstance(target, exp.Table) else None
+        kind = self.catalogue.table(dotted(real)) if real is not None else None
         if kind is not None and kind.kind in {"usage", "stock"}:
             self._known_objects(node, scope)
         self._probed(node, scope)
@@ -453,17 +457,7 @@ class Statement:
             return exp.Select(from_=exp.From(this=target.copy()), joins=joins, where=where)
         if where is None:
             return None
-        others = [node.args.get("from_"), *(node.args.get("using") or [])]
-        tables = [
-            other.this if isinstance(other, exp.From) else other
-            for other in others
-            if isinstance(other, exp.Expr)
-        ]
-        return exp.Select(
-            from_=exp.From(this=target.copy()),
-            joins=[exp.Join(this=other.copy()) for other in tables],
-            where=where.copy(),
-        )
+        return changed_rows(node, target, [])
 
     def _guarded(self, table: exp.Table) -> bool:
         """Whether a table holds use of items, or something that may lead to it."""
@@ -476,15 +470,11 @@ class Statement:
     def _updated(self, node: exp.Update, target: exp.Table, scope: Scope) -> None:
         """Figures written into the rows of some other table: as a SELECT of these rows with them."""
         values = [part.expression for part in node.expressions if isinstance(part, exp.EQ)]
-        extra = node.args.get("from_")
-        if extra is None and not any(value.find(exp.Query) is not None for value in values):
+        joined = bool(target.args.get("joins")) and any(_elsewhere(v, target) for v in values)
+        extra = node.args.get("from_") is not None or joined
+        if not extra and not any(value.find(exp.Query) is not None for value in values):
             return
-        select = exp.Select(
-            expressions=[exp.Star(), *(value.copy() for value in values)],
-            from_=exp.From(this=target.copy()),
-            joins=[exp.Join(this=extra.this.copy())] if extra is not None else [],
-            where=node.args.get("where"),
-        )
+        select = changed_rows(node, target, [exp.Star(), *(value.copy() for value in values)])
         inner = Scope(self.walker, None, scope.ctes, scope.anchor)
         before = len(self.result.findings)
         self.result.blocks(self.walker.query(select, inner), self.reading)
@@ -526,9 +516,18 @@ class Statement:
                     finding.reasons = [
                         Reason(r.code, r.text, *self.result.span) for r in finding.reasons
                     ]
-                found.problems = [Problem(p.kind, p.name, self.result.span) for p in found.problems]
-                found.span = self.result.span
-                self.parts.append(found)
+                self.result.findings.extend(found.findings)
+                self.result.problems.extend(
+                    Problem(p.kind, p.name, self.result.span) for p in found.problems
+                )
+                if found.findings:
+                    self.result.delivery = found.delivery
+
+
+def _elsewhere(value: exp.Expr, target: exp.Table) -> bool:
+    """Whether a value that is set comes from another table than the one it is set in."""
+    name = target.alias_or_name.lower()
+    return any(column.table.lower() != name for column in value.find_all(exp.Column))
 
 
 def _count() -> exp.Expr:

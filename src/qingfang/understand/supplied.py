@@ -20,8 +20,7 @@ from qingfang.understand.builtin import HARMLESS_DBCC, PROCEDURES_ABOUT_OBJECTS
 if TYPE_CHECKING:
     from qingfang.understand.statement import Statement
 
-_TEXTS = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING})
-_OTHERS_TEXTS = frozenset({"PROCESSLIST", "BINLOG", "RELAYLOG"})
+_OTHERS_TEXTS = frozenset({"PROCESSLIST", "BINLOG", "RELAYLOG", "ENGINE"})
 
 
 def supplied(statement: Statement) -> bool:
@@ -34,6 +33,32 @@ def supplied(statement: Statement) -> bool:
     return False
 
 
+# ------------------------------------------------------------------ Oracle
+
+
+def with_functions(statement: Statement) -> None:
+    """`WITH FUNCTION f … END; SELECT f(x) …`: a query that brings its functions along."""
+    tokens = statement.piece.tokens
+    ends = [n for n, token in enumerate(tokens) if token.token_type is TokenType.SEMICOLON]
+    if not ends:
+        statement.problem("unparsed")
+        return
+    heads = [
+        n
+        for n in range(1, ends[-1])
+        if tokens[n].text.upper() in {"FUNCTION", "PROCEDURE"} and (n == 1 or n - 1 in ends)
+    ]
+    for head, following in zip(heads, [*heads[1:], ends[-1] + 1], strict=True):
+        start, end = tokens[head].start, tokens[following - 1].end + 1
+        name = tokens[head + 1].text.lower()
+        statement.walker.local[name] = f"CREATE {statement.sql[start:end]}"
+    query = dialects.parse(tokens[ends[-1] + 1 :], statement.sql, statement.dialect)
+    if isinstance(query, exp.Query):
+        statement.query(query, statement.scope())
+    else:
+        statement.problem("unparsed")
+
+
 # ------------------------------------------------------------------ MySQL
 
 
@@ -42,6 +67,8 @@ def _mysql(statement: Statement, verb: str, words: list[str]) -> bool:
         _handler(statement, words)
     elif verb == "DO":
         _values(statement, [statement.piece.tokens[1:]])
+    elif verb == "SET" and words[1:2] == ["PASSWORD"]:
+        statement.problem("grant")
     elif verb == "SET" and _asks(statement.piece.tokens):
         _values(statement, _assigned(statement.piece.tokens[1:]))
         statement.result.delivery = "stored"

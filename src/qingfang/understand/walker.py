@@ -57,6 +57,8 @@ class Walker:
         self.copied = 0
         self.outside = 0
         self.world: Mapping[str, Made] | None = None
+        # Functions that the statement itself brings along.
+        self.local: dict[str, str] = {}
 
     def spend(self, steps: int = 1) -> None:
         self._steps += steps
@@ -475,6 +477,9 @@ class Walker:
     # -------------------------------------------------------------- stored bodies
 
     def state_function(self, name: str) -> str | None:
+        own = self.local.get(name)
+        if own is not None:
+            return own
         return self.state.function(name) if self.state is not None else None
 
     def has_body(self, name: str) -> bool:
