@@ -84,7 +84,7 @@ def measure(progress: Progress, options: Options) -> score.Scored:
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     scored = score.nothing()
     chosen = {part: _chosen(part, options) for part in ("attacks", "lookalikes")}
-    known = {*(scene.technique for scene in scenes.scenes()), *stream.names()}
+    known = {scene.technique for scene in scenes.scenes()}
     if not any(chosen.values()) and known.isdisjoint(options.techniques):
         raise Impossible(_("没有这些手法：{}").format(" ".join(options.techniques)))
     with Laboratory() as laboratory:

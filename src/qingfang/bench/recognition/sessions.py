@@ -25,7 +25,7 @@ from qingfang.bench.recognition.schema import Schema
 from qingfang.bench.recognition.workload import Sent, dated
 
 ATTACKS = ("T20", "T21", "T22", "T23", "T24", "T25", "T26", "T27", "T49")
-PROCESS = ("T89", "T92", "T94", "T95")
+PROCESS = ("T22", "T25", "T89", "T92", "T94", "T95")
 OVER = ("hour", "day", "month")
 OWN_TIME = {"T25": "month", "T89": "months"}
 _HOUR, _DAY = 3600, 86_400

@@ -22,7 +22,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from qingfang.bench.recognition import hospital, sessions
-from qingfang.bench.recognition.fixtures import Technique, techniques
 from qingfang.bench.recognition.hospital import Hospital, Staff
 from qingfang.bench.recognition.results import Alarm, Planted, Stream
 from qingfang.bench.recognition.schema import DIALECTS, catalogue, schema
@@ -201,9 +200,3 @@ def _alarm(sent: Sent, told: Told, dialect: str) -> Alarm:
         technique=sent.technique,
         true=operator in {"", sent.staff.number} and terminal in {"", sent.staff.terminal},
     )
-
-
-def names() -> dict[str, Technique]:
-    """The techniques that are mixed into the stream."""
-    found = {name: techniques("attacks")[name] for name in sessions.ATTACKS}
-    return found | {name: techniques("sessions")[name] for name in sessions.PROCESS}

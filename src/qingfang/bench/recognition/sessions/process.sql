@@ -63,3 +63,17 @@ SELECT c.{rx.doctor}, m.{line.item}, m.{line.qty} FROM {rx} c JOIN {line} m ON m
 SELECT c.{rx.doctor}, m.{line.item}, m.{line.qty} FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} LIMIT 5
 ;;
 SELECT c.{rx.doctor}, m.{line.item}, m.{line.qty} FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id} LIMIT 2000
+
+== T22 逐个医生的当天清单 | one prescriber's list of the day after another
+@expect clinical worklist
+@session usage prescriber
+@each 12
+SELECT c.{rx.id}, c.{rx.patient}, m.{line.item}, m.{line.qty} FROM {rx} c JOIN {line} m ON m.{line.rx} = c.{rx.id}
+WHERE c.{rx.doctor} = {doctor*} AND c.{rx.day} = {day:2026-01-20}
+
+== T25 慢滴：一个病区一天一天的清单 | a ward's lists of past days, one by one
+@expect clinical worklist
+@session usage detail
+@each 9 gap=1d
+SELECT y.{order.visit}, y.{order.item}, y.{order.qty}, y.{order.doctor} FROM {order} y
+WHERE y.{order.ward} = {ward3} AND y.{order.day} = {day:2025-12-1{*}} AND {order.is:y}
