@@ -129,7 +129,7 @@ class Knowledge(Struct):
     """What one session, person or group holds. Maps lead from a digest to when it was last seen,
     unless said otherwise.
 
-    `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and
+    `turn`: counts all that is learned; the lowest is idle longest. `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and
     grain, packed. `unexplained`: key role → pinned keys read, of the last day. `worked`: keys
     written, or taken from a list that explains them.
     `ranges`: role and prefix → lowest and highest number read. `lists`: key role → unpinned list
@@ -144,6 +144,7 @@ class Knowledge(Struct):
     work lists. `sum_days`: department → days whose sums by item were read.
     """
 
+    turn: int = 0
     last_us: int = 0
     revealed: dict[int, int] = {}
     unexplained: dict[str, dict[int, int]] = {}

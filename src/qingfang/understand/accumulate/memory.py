@@ -56,11 +56,10 @@ TABLES: tuple[Table, ...] = ("sessions", "persons", "groups", "places")
 
 
 class Entry(Struct, frozen=True, array_like=True):
-    """What one of a table's learners holds; `order` counts from the longest idle."""
+    """What one of a table's learners holds."""
 
     table: Table
     name: str
-    order: int
     known: Knowledge
 
 
@@ -73,43 +72,44 @@ class Image:
     """The state of a moment, given out part by part. What changes or is forgotten before its turn
     came is copied first, so that all parts together are the state of that one moment."""
 
-    def __init__(self, tables: dict[Table, OrderedDict[str, Knowledge]]) -> None:
-        self._tables = tables
-        self._pending: dict[Table, dict[str, int]] = {
-            table: {name: order for order, name in enumerate(held)}
-            for table, held in tables.items()
-        }
+    def __init__(self, tables: dict[Table, OrderedDict[str, Knowledge]], turn: int) -> None:
+        self._tables, self._turn = tables, turn
         self._rest: list[tuple[Table, list[str]]] = [
             (table, list(reversed(held))) for table, held in tables.items()
         ]
+        self._taken: dict[Table, set[str]] = {table: set() for table in tables}
         self._kept: list[Entry] = []
+        self._over = False
 
     def keep(self, table: Table, name: str, known: Knowledge) -> None:
-        """`known` is about to change."""
-        order = self._pending[table].pop(name, None)
-        if order is not None:
-            copy = msgspec.msgpack.decode(msgspec.msgpack.encode(known), type=Knowledge)
-            self._kept.append(Entry(table, name, order, copy))
+        """`known` is about to change or to be forgotten."""
+        if self._over or known.turn > self._turn or name in self._taken[table]:
+            return
+        copy = msgspec.msgpack.decode(msgspec.msgpack.encode(known), type=Knowledge)
+        self._kept.append(Entry(table, name, copy))
 
     def part(self, most: int) -> list[Entry]:
         """The next entries, at most so many; none at the end. They are the living ones: use them
         before anything is learned again."""
         entries, self._kept = self._kept[:most], self._kept[most:]
         for table, names in self._rest:
-            pending, held = self._pending[table], self._tables[table]
+            taken, held = self._taken[table], self._tables[table]
             while names and len(entries) < most:
                 name = names.pop()
-                order = pending.pop(name, None)
-                if order is not None:
-                    entries.append(Entry(table, name, order, held[name]))
+                known = held.get(name)
+                if known is not None and known.turn <= self._turn:
+                    taken.add(name)
+                    entries.append(Entry(table, name, known))
+        if not entries:
+            self.drop()
         return entries
 
     def drop(self) -> None:
         """Nobody takes the rest of it."""
+        self._over = True
         self._rest.clear()
         self._kept.clear()
-        for pending in self._pending.values():
-            pending.clear()
+        self._taken.clear()
 
 
 class Memory:
@@ -125,6 +125,7 @@ class Memory:
             table: OrderedDict() for table in TABLES
         }
         self._image: Image | None = None
+        self._turn = 0
         self._last: tuple[Meaning, Learner, int, bytes, int | None, Facts] | None = None
 
     # -------------------------------------------------------------- the front door
@@ -217,13 +218,13 @@ class Memory:
 
     def image(self) -> Image:
         """The whole state as it is now, to be taken part by part while learning goes on."""
-        self._image = Image(self._tables)
+        self._image = Image(self._tables, self._turn)
         return self._image
 
     def dump(self) -> bytes:
         """The whole state at once, to be read back by `load`."""
         parts: list[Entry] = []
-        image = Image(self._tables)
+        image = Image(self._tables, self._turn)
         while entries := image.part(1024):
             parts += entries
         return msgspec.msgpack.encode(_State(VERSION, parts))
@@ -241,12 +242,13 @@ class Memory:
 
     def restore(self, entries: Iterable[Entry]) -> None:
         """Take over the parts of an image, in whatever order, in place of all that is held."""
-        ordered = sorted(entries, key=lambda entry: entry.order)
+        ordered = sorted(entries, key=lambda entry: entry.known.turn)
         self._image = None
         for name in TABLES:
             self._tables[name].clear()
         for entry in ordered:
             self._tables[entry.table][entry.name] = entry.known
+        self._turn = max((entry.known.turn for entry in ordered), default=0)
 
     def _touch(self, table: Table, name: str, at_us: int, most: int) -> Knowledge:
         """What `name` holds, about to be changed."""
@@ -263,6 +265,8 @@ class Memory:
             if self._image is not None:
                 self._image.keep(table, name, known)
             held.move_to_end(name)
+        self._turn += 1
+        known.turn = self._turn
         known.last_us = max(known.last_us, at_us)
         return known
 

@@ -38,6 +38,28 @@ class Sink(Protocol):
         """What the session's own batch gives such a name."""
 
 
+class Stored:
+    """Hears for another, for whom all of it is stored."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+
+    def shown(self, tree: exp.Expr, span: Span, anchor: Span | None, stored: bool) -> None:
+        self.sink.shown(tree, span, anchor, True)
+
+    def did(self, tree: exp.Expr, span: Span, anchor: Span | None) -> None:
+        self.sink.did(tree, span, anchor)
+
+    def problem(self, kind: str, name: str, span: Span) -> None:
+        self.sink.problem(kind, name, span)
+
+    def text(self, kind: str, name: str) -> tuple[str, ...] | None:
+        return self.sink.text(kind, name)
+
+    def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
+        self.sink.learn(kind, name, texts)
+
+
 class Table:
     """A table that the body alone sees: what was put into it, by the statement that did."""
 

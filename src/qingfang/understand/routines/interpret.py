@@ -24,7 +24,7 @@ from sqlglot import exp
 
 from qingfang.understand.builtin import PROCEDURES_ABOUT_OBJECTS
 from qingfang.understand.routines.evaluate import Evaluator
-from qingfang.understand.routines.frames import Frame, Sink, Table
+from qingfang.understand.routines.frames import Frame, Sink, Stored, Table
 from qingfang.understand.routines.source import read
 from qingfang.understand.routines.tree import (
     Assign,
@@ -940,11 +940,13 @@ class Interpreter(Evaluator):
             return
         if command is not None:
             self._executed(command)
-        outside, frame.stored = frame.stored, True
-        for text in texts:
-            called = [k for k in kinds if k.lower().strip() == "stored_procedure"]
-            self.run_text(f"BEGIN {text}; END;" if called else text, [], frame)
-        frame.stored = outside
+        heard, self.sink = self.sink, Stored(self.sink)
+        try:
+            for text in texts:
+                called = [k for k in kinds if k.lower().strip() == "stored_procedure"]
+                self.run_text(f"BEGIN {text}; END;" if called else text, [], frame)
+        finally:
+            self.sink = heard
 
     def _outputs(self, step: Call, name: str, inner: Frame, frame: Frame) -> None:
         """What comes back by OUT parameters: to the caller's variables, else to the client."""
