@@ -31,6 +31,7 @@ from qingfang.language import _
 @click.option("--only", "parts", multiple=True, help=_("只用于 recognition：哪一部分，可多次"))
 @click.option("--rewrites", type=int, help=_("只用于 recognition：每条语句几个变形，默认 20"))
 @click.option("--seed", type=int, help=_("只用于 recognition：变形的种子，默认 1"))
+@click.option("--benign", type=int, help=_("只用于 recognition：日常语句几条，默认 1000000"))
 def command(name: str | None, as_json: bool, markdown: bool, **given: Any) -> None:
     if name not in bench.names():
         raise Refused(_("要测哪一项？可选：{}").format(" ".join(bench.names())))

@@ -14,9 +14,10 @@ import msgspec
 from msgspec import Struct
 
 from qingfang.bench import Impossible, Progress, Report, machine
-from qingfang.bench.recognition import page, score
+from qingfang.bench.recognition import daily, page, scenes, score, stream
 from qingfang.bench.recognition.fixtures import Case, Technique, techniques
 from qingfang.bench.recognition.interference import Laboratory
+from qingfang.bench.recognition.results import Scene, Stream
 from qingfang.bench.recognition.schema import DIALECTS
 from qingfang.language import _
 
@@ -24,7 +25,7 @@ SCENES: tuple[str, ...] = tuple(f"T{n}" for n in range(69, 97))
 """Techniques of channel, blindness and process: not a matter of one session's SQL. `scenes.play`
 plays them and gives `results.Scene`s."""
 
-PARTS: tuple[str, ...] = ("attacks", "lookalikes", "renaming")
+PARTS: tuple[str, ...] = ("attacks", "lookalikes", "renaming", "scenes", "stream")
 _EVERY = 25
 
 
@@ -36,6 +37,7 @@ class Options(Struct, frozen=True):
     parts: tuple[str, ...] = ()
     rewrites: int = 20
     seed: int = 1
+    benign: int = stream.STATEMENTS_A_DAY
 
 
 def report(progress: Progress, options: Mapping[str, object]) -> Report:
@@ -43,8 +45,18 @@ def report(progress: Progress, options: Mapping[str, object]) -> Report:
     markdown = bool(options.get("markdown"))
     asked = _asked({key: value for key, value in options.items() if key != "markdown"})
     scored = measure(progress, asked)
-    text = page.markdown(scored) if markdown else page.missed(scored)
-    return Report("recognition", machine(), page.rows(scored), page.details(scored), text)
+    played, flowed = daily_measures(progress, asked)
+    if markdown:
+        texts = page.markdown(scored), daily.markdown(flowed, played)
+    else:
+        texts = page.missed(scored), daily.missed(flowed, played)
+    return Report(
+        "recognition",
+        machine(),
+        [*page.rows(scored), *daily.rows(flowed, played)],
+        {**page.details(scored), **daily.details(flowed, played)},
+        "\n".join(text for text in texts if text),
+    )
 
 
 def _asked(options: Mapping[str, object]) -> Options:
@@ -60,6 +72,8 @@ def _asked(options: Mapping[str, object]) -> Options:
             )
     if asked.rewrites < 0:
         raise Impossible(_("变形的个数不能小于 0"))
+    if asked.benign < 1:
+        raise Impossible(_("日常语句的条数至少是 1"))
     return asked
 
 
@@ -70,7 +84,8 @@ def measure(progress: Progress, options: Options) -> score.Scored:
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     scored = score.nothing()
     chosen = {part: _chosen(part, options) for part in ("attacks", "lookalikes")}
-    if not any(chosen.values()):
+    known = {scene.technique for scene in scenes.scenes()}
+    if not any(chosen.values()) and known.isdisjoint(options.techniques):
         raise Impossible(_("没有这些手法：{}").format(" ".join(options.techniques)))
     with Laboratory() as laboratory:
         for part, count, title in (
@@ -87,6 +102,19 @@ def measure(progress: Progress, options: Options) -> score.Scored:
         tick = _ticker(progress, _("改名"), sum(1 for _case in score.cases(every, dialects)))
         score.renaming(scored, every, dialects, options.seed, tick)
     return scored
+
+
+def daily_measures(progress: Progress, options: Options) -> tuple[list[Scene], Stream | None]:
+    """The played scenes, and the stream (None when techniques or parts were asked for and it is not
+    among them)."""
+    dialects = options.dialects or DIALECTS
+    played: list[Scene] = []
+    if not options.parts or "scenes" in options.parts:
+        played = scenes.play(dialects, options.techniques, progress)
+    flowed = None
+    if "stream" in options.parts or not (options.parts or options.techniques):
+        flowed = stream.run(progress, dialects, options.benign, options.seed)
+    return played, flowed
 
 
 def _chosen(part: str, options: Options) -> list[Technique]:

@@ -26,30 +26,42 @@ class Scene(Struct, frozen=True):
 
 
 class Alarm(Struct, frozen=True):
-    """A false alarm on benign work: the statement, who sent it, the sentence the inspector reads,
-    and the generic cause."""
+    """A false alarm on benign work: the statement, who sent it, the sentence the inspector reads, and
+    the findings it rests on (their codes). `technique` is the look-alike it was, if it was one;
+    `true` tells whether operator and terminal in it are those who sent it."""
 
+    dialect: str
     sql: str
     program: str
     operator: str
     at: str
     sentence: str
-    cause: str = ""
+    codes: tuple[str, ...] = ()
+    technique: str = ""
+    true: bool = True
 
 
 class Planted(Struct, frozen=True):
-    """An attack session mixed into the stream: whether it was found, and after how many of its own
-    statements."""
+    """An attack session mixed into the stream, over an hour, a day or a month (`over`), by one or two
+    `people`: whether it was found, after how many of its own statements, and whether the alarm named
+    operator, terminal and place as they were."""
 
     technique: str
     dialect: str
+    over: str
+    people: int
     caught: bool
     statements: int | None = None
+    named: bool = False
+    explanation: str = ""
 
 
 class Stream(Struct, frozen=True):
     """A seeded stream of benign statements in a hospital's proportions with sessions mixed in.
-    `days` are the hospital days it stands for, `seconds` what judging took."""
+
+    `days` are the hospital days it stands for, `seconds` what generating and judging took; `opaque`
+    counts benign statements, `opaque_templates` their templates, of `templates`; `after` counts
+    alarms on benign work of those who had attacked before: they are no false alarms."""
 
     benign: int
     days: float
@@ -57,6 +69,10 @@ class Stream(Struct, frozen=True):
     alarms: tuple[Alarm, ...] = ()
     planted: tuple[Planted, ...] = ()
     opaque: int = 0
+    templates: int = 0
+    opaque_templates: int = 0
+    verdicts: dict[str, int] = {}
+    after: int = 0
 
 
 class Miss(Struct, frozen=True):

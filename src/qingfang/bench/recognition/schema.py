@@ -231,6 +231,12 @@ def catalogue(of: Schema) -> dict[str, object]:
         "dialect": of.dialect,
         "tables": tables,
         "views": views,
+        "operators": [
+            {"table": table.name, "column": column.name, "on": "insert", "scope": "session"}
+            for table in of.tables.values()
+            for column in table.columns
+            if column.role == "operator_id"
+        ],
     }
 
 
