@@ -11,6 +11,7 @@ from qingfang.understand import dialects, running
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.scope import Scope
 from qingfang.understand.state import Made
+from qingfang.understand.triggers import head_of
 
 if TYPE_CHECKING:
     from qingfang.understand.statement import Statement
@@ -206,6 +207,8 @@ def _routine(statement: Statement) -> None:
     text = statement.text()
     running.define(statement)
     tokens = statement.piece.tokens
+    if head_of(tokens, statement.dialect) is not None:
+        return
     for n, token in enumerate(tokens[:-1]):
         if token.text.upper() in {"FUNCTION", "PROCEDURE", "PROC", "PACKAGE"}:
             if tokens[n + 1].text.upper() == "BODY":

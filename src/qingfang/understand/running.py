@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from qingfang.understand import dialects
+from qingfang.understand import dialects, triggers
 from qingfang.understand.folding import fold
 from qingfang.understand.routines.blocks import BlockReader
 from qingfang.understand.routines.interpret import Frame, Interpreter, Table
@@ -138,7 +138,16 @@ def _speaks(block: Block) -> bool:
 def define(statement: Statement) -> None:
     """CREATE FUNCTION, PROCEDURE, TRIGGER, PACKAGE, EVENT: what its body would reveal, stored."""
     _session(statement)
-    routine = read(statement.text(), statement.dialect)
+    head = triggers.head_of(statement.piece.tokens, statement.dialect)
+    if head is not None:
+        found_body = triggers.trigger(statement, head)
+        if found_body is None:
+            return
+        routine = found_body
+    else:
+        routine = read(statement.text(), statement.dialect)
+        if _is_trigger_function(statement):
+            triggers.worst(statement, routine)
     told = Told(statement, True)
     span = statement.result.span
     for found in (routine, *routine.inner.values()):
@@ -159,6 +168,12 @@ def define(statement: Statement) -> None:
             interpreter.show_value(frame.result, frame)
         for rows in frame.rows:
             interpreter.show(rows, frame)
+
+
+def _is_trigger_function(statement: Statement) -> bool:
+    """PostgreSQL's `CREATE FUNCTION … RETURNS trigger`."""
+    words = [token.text.upper() for token in statement.piece.tokens]
+    return any(words[n : n + 2] == ["RETURNS", "TRIGGER"] for n in range(len(words)))
 
 
 def _handle(token: Token) -> str:
