@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from qingfang.events import Fixed, Meaning, Period, Pin, Scope, Selection, Value, Yield
 from qingfang.understand.accumulate import DAY, HOUR, Learner, Limits, Memory
+from qingfang.understand.analysis import Analyser
+from tests.understand.scenes import catalogue
 
 # 2026-01-20 09:00 in Shanghai.
 NINE = 1_768_870_800_000_000
@@ -455,6 +457,29 @@ def test_the_whole_without_somebody_shows_somebody() -> None:
         Memory(), CLERK, NINE, DAY, [total_of("YP008"), total_of("YP007", without="YS01")]
     )
     assert not whole(out[1])
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "SELECT zl FROM ({}) z",
+        "WITH z AS ({}) SELECT * FROM z",
+        "WITH z AS ({}), y AS (SELECT zl * 1 AS zl FROM z) SELECT y.zl FROM y",
+    ],
+)
+@pytest.mark.parametrize("without", ["c.ysdm <> 'YS01'", "NOT (c.ysdm = 'YS01')"])
+def test_the_whole_without_somebody_may_be_wrapped(wrapped: str, without: str) -> None:
+    """T26 in a derived table or CTE; the twin leaves nobody out."""
+    analyser = Analyser(catalogue("small"), strict=True)
+    total = (
+        "SELECT SUM(m.sl) AS zl FROM mz_cf c JOIN mz_cfmx m ON m.cf_id = c.cf_id"
+        " WHERE m.ypdm = 'YP007'"
+    )
+    whole_sum = analyser.analyse(wrapped.format(total)).meaning
+    rest = analyser.analyse(wrapped.format(f"{total} AND {without}")).meaning
+    out = take_all(Memory(), CLERK, NINE, DAY, [whole_sum, rest])
+    assert whole(out[1]) == {"difference"}
+    assert not whole(take_all(Memory(), CLERK, NINE, DAY, [whole_sum, whole_sum])[1])
 
 
 def test_a_total_without_a_department_shows_the_department() -> None:

@@ -588,7 +588,8 @@ def _yield(evidence: _Evidence, reveals: bool, is_pinned: bool) -> Yield | None:
         tuple(keys),
         fixed,
         measured or bool(evidence.rows and _item_known(evidence)),
-        block.added,
+        # A figure of a nested query that is handed on alone is a figure still.
+        block.added or bool(evidence.sums and not (block.rows or evidence.measures)),
         is_pinned or bool(use_reached and use_reached <= pinned(block)),
         block.paged,
     )
