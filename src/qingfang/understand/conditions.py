@@ -718,6 +718,10 @@ def _is(node: exp.Expr, sink: Sink, negated: bool) -> None:
             sink.show(shown.comparison())
         if shown.exact is not None:
             sink.fact(shown.exact, "null", negated=negated, node=node)
+            return
+        # `NULLIF(item, 'X') IS NULL`, `JSON_SEARCH(items, …) IS NOT NULL` pick by the column.
+        for source in shown.raw | shown.tested:
+            sink.fact(source, "other", node=node)
         return
     if isinstance(node.args["expression"], exp.Boolean) and shown.exact is not None:
         truth = bool(node.args["expression"].this) is not negated
