@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from qingfang.access import snapshot
 from qingfang.access.models import Designation, Duty, Grant, Registered
-from qingfang.people.models import Act, Person, Proposed, Terminal
+from qingfang.people.models import Act, Person, Post, Proposed, Terminal
 from tests.support.people import person
 
 pytestmark = pytest.mark.django_db
@@ -229,3 +229,16 @@ def test_addresses_that_cannot_be_are_refused(it: Client, terminal: Terminal, te
     it.post(f"/terminals/{terminal.pk}", form(terminal, more_addresses=text))
     terminal.refresh_from_db()
     assert terminal.more_addresses == []
+
+
+def test_who_gets_a_post_that_may_run_a_report_waits_for_the_office(security: Client) -> None:
+    post = Post.objects.create(code="TJ", name="统计员")
+    body = {"id": "B", "digest": "a" * 64, "menu": "月报", "posts": ["TJ"], "terminals": ["T1"]}
+    Registered.objects.create(kind="report", code="B", body=body)
+    someone = person("2")
+    given = {"staff_number": "2", "name": someone.name, "department": someone.department.pk}
+    security.post(f"/persons/{someone.pk}", {**given, "post": post.pk})
+    someone.refresh_from_db()
+    assert someone.post is None
+    (waits,) = Proposed.objects.filter(state="pending")
+    assert (waits.name, waits.resting) == ("2", ["登记 B"])

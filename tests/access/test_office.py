@@ -33,6 +33,7 @@ from tests.support.people import person
 
 pytestmark = pytest.mark.django_db
 DIGEST = "ab" * 32
+ALL = {"items_kind": "all", "prescribers_kind": "all", "departments_kind": "all"}
 
 
 @pytest.fixture
@@ -194,8 +195,10 @@ def test_a_report_is_registered_from_an_alert(office: Client, engine: Engine) ->
     form = {
         "code": "BB-01",
         "menu": "科室用药排名",
-        "digest": DIGEST,
+        "digests": DIGEST,
         "grain": "department",
+        **ALL,
+        "items_kind": "list",
         "items": "A0001",
         "persons": ["1001"],
         "terminals": ["PC-1"],
@@ -217,7 +220,7 @@ def test_a_report_is_registered_from_an_alert(office: Client, engine: Engine) ->
 
 
 def test_a_report_by_department_names_persons_and_terminals(office: Client) -> None:
-    form = {"code": "BB-01", "menu": "排名", "digest": DIGEST, "grain": "department"}
+    form = {"code": "BB-01", "menu": "排名", "digests": DIGEST, "grain": "department", **ALL}
     answer = office.post("/office/registered/reports/new", form)
     assert "必须写明人员和终端" in answer.content.decode()
     assert not Registered.objects.exists()
@@ -246,7 +249,8 @@ def test_a_report_brought_in_keeps_its_class_and_days(office: Client, engine: En
     body = {"id": "B1", "digest": DIGEST, "menu": "旧", "scope": scope}
     body |= {"persons": ["1001"], "terminals": ["PC-1"]}
     row = Registered.objects.create(kind="report", code="B1", body=body)
-    form = {"menu": "新", "digest": DIGEST, "grain": "department", "items": "抗菌药物"}
+    form = {"menu": "新", "digests": DIGEST, "grain": "department", "items": "抗菌药物", **ALL}
+    form |= {"items_kind": "class", "items_members": "A1 A2"}
     form |= {"persons": "1001", "terminals": "PC-1"}
     post(office, f"/office/registered/reports/{row.pk}", **form)
     found = handed(engine).reports[0]

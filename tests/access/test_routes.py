@@ -35,7 +35,7 @@ def test_the_forecast_counts_what_would_have_been_stopped() -> None:
     mode = RouteMode.objects.get()
     assert (mode.enforce, mode.changed_by) == (True, manager)
     act = Act.objects.get(kind="route.switched")
-    assert act.facts == {"mode": "enforce", "forecast": 4}
+    assert act.facts == {"mode": "enforce", "forecast": 4, "unknown_share": 0.0}
     client.post("/routes/his-clinical/mode", {"mode": "observe"})
     mode.refresh_from_db()
     assert not mode.enforce

@@ -9,7 +9,8 @@ from qingfang.cli.discover import command
 from qingfang.understand.catalogue import load
 
 DDL = """CREATE TABLE rx_line (
-  rx_no varchar(20), drug_code varchar(20), qty numeric(10,2), doctor varchar(10)
+  rx_no varchar(20), drug_code varchar(20), qty numeric(10,2), doctor varchar(10),
+  room_no varchar(10)
 );
 """
 
@@ -25,10 +26,10 @@ def test_a_dump_becomes_a_catalogue_and_a_page_of_doubts(tmp_path):
     assert result.exit_code == 0
     tree = json.loads(result.stdout)
     assert tree["name"] == "his"
-    assert load(tree).table("RX_LINE").columns["doctor"] == "prescriber_id"
-    page.write_text(page.read_text().replace("doctor\tprescriber_id", "doctor\t-"))
+    assert load(tree).table("RX_LINE").columns["room_no"] == "prescriber_id"
+    page.write_text(page.read_text().replace("room_no\tprescriber_id", "room_no\t-"))
     again = json.loads(run("--ddl", dump, "--apply", page).stdout)
-    assert again["tables"]["rx_line"]["columns"]["doctor"] is None
+    assert again["tables"]["rx_line"]["columns"]["room_no"] is None
 
 
 def test_what_cannot_be_done_is_one_line_and_exit_2(tmp_path):

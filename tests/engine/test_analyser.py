@@ -9,7 +9,8 @@ import pytest
 
 from qingfang import ipc
 from qingfang.config import Config, Database
-from qingfang.engine.analyser import Answer, Ask, Service
+from qingfang.engine.analyser import Answer, Ask, Service, Trial
+from qingfang.events import Meaning
 from qingfang.record.recorder import Recorder
 from tests.understand.scenes import FIXTURES
 
@@ -58,5 +59,27 @@ def test_a_damaged_file_is_said_and_does_not_stop_the_service(
         service = started(tmp_path)
         assert "his.json" in caplog.text
         assert await asked(service, "c1", FIGURES) == "usage"
+
+    asyncio.run(main())
+
+
+def test_a_trial_reads_with_sources_that_are_not_in_the_catalogue_and_keeps_nothing(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        service = started(tmp_path)
+
+        async def tried(sql: str, procedures: dict[str, str]) -> str:
+            raw = msgspec.msgpack.encode(Trial("his", sql, procedures))
+            found = await service.answer("try", raw, ipc.Peer(0, 0, 0))
+            assert isinstance(found, bytes)
+            return msgspec.msgpack.decode(found, type=Meaning).disclosure
+
+        source = f"CREATE FUNCTION f() RETURNS SETOF record LANGUAGE sql AS $$ {FIGURES} $$"
+        assert await tried("SELECT * FROM f()", {}) == "opaque"
+        assert await tried("SELECT * FROM f()", {"F": source}) == "usage"
+        assert await tried(f"INSERT INTO gh_mx {FIGURES}", {}) == "usage"
+        assert await asked(service, "c1", "SELECT * FROM f()") == "opaque"
+        assert await asked(service, "c1", "SELECT * FROM gh_mx") == "none"
 
     asyncio.run(main())

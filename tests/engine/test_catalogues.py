@@ -68,3 +68,23 @@ def test_before_anything_is_started(tmp_path: Path) -> None:
         ConfigError, match=r"database\[0\]\.catalogue: .*none\.json: 读不了目录文件"
     ):
         catalogues.check(Config(database=(missing,)), tmp_path / "qingfang.toml")
+
+
+def test_a_procedure_is_put_into_the_file(tmp_path: Path) -> None:
+    file = saved(tmp_path, json.dumps(GOOD | {"procedures": {"HIS.P_A": "旧", "p_b": "留"}}))
+    file.chmod(0o640)
+    catalogues.put_procedure(file, "his.p_a", "CREATE PROCEDURE p_a …")
+    tree = json.loads(file.read_text(encoding="utf-8"))
+    assert tree["procedures"] == {"p_b": "留", "his.p_a": "CREATE PROCEDURE p_a …"}
+    assert tree["tables"] == GOOD["tables"]
+    assert catalogues.read(file).procedure("HIS.p_a") == "CREATE PROCEDURE p_a …"
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert [f.name for f in tmp_path.iterdir()] == ["c.json"]
+
+
+def test_a_procedure_without_a_name_leaves_the_file_as_it_is(tmp_path: Path) -> None:
+    file = saved(tmp_path, json.dumps(GOOD))
+    before = file.read_bytes()
+    with pytest.raises(catalogues.Unusable, match="名称为空"):
+        catalogues.put_procedure(file, " ", "x")
+    assert file.read_bytes() == before

@@ -123,14 +123,14 @@ TEN = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10"
             ' AS "id" FROM "gnuhealth_healthprofessional" AS "c" WHERE ("c"."party" IN (SELECT'
             ' "d"."id" AS "id" FROM "party_party" AS "d" WHERE ("d"."name" ILIKE \'%wang%\')))))))',
             "usage",
-            "detail",
+            "prescriber",
         ),
         # A range of lines by their number.
         (
             f'SELECT "a"."id", "a"."medicament", "a"."quantity" FROM {LINE} WHERE (("a"."id" >= 1)'
             ' AND ("a"."id" <= 600))',
             "usage",
-            "detail",
+            "institution",
         ),
         # Dispensing: the moves that prescriptions caused.
         (

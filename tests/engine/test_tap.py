@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from qingfang.config import Config
+from qingfang.engine.decider import Decider
 from qingfang.engine.tap import Listening
 from qingfang.events import Connection, Event
 from qingfang.postgres import Server
@@ -119,8 +120,9 @@ async def test_an_encrypted_connection_is_an_alert_once_a_day_for_each_client(
     with LedgerProcess(tmp_path) as ledger:
         recorder = Recorder(ledger.socket, "tap/mirror")
         await recorder.start()
+        decider = Decider(config, config.tap[0], recorder)
         listening = Listening(
-            config, config.tap[0], recorder, frozenset({"192.0.2.8:5432"}), hold_s=0.05
+            config, config.tap[0], recorder, frozenset({"192.0.2.8:5432"}), decider, hold_s=0.05
         )
         tls = Blind("tls", "1.3")
 
@@ -139,6 +141,7 @@ async def test_an_encrypted_connection_is_an_alert_once_a_day_for_each_client(
         await blind("192.0.2.3:40000", NOON + 1)
         assert (listening.encrypted, listening.unregistered) == (5, {"192.0.2.9:5432"})
         await listening.close()
+        await decider.close()
         await recorder.close()
         found = [e.value for e in reading.records(ledger.folder) if isinstance(e.value, Event)]
     assert [(e.kind, e.verdict, e.codes) for e in found] == [

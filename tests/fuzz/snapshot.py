@@ -20,6 +20,7 @@ from qingfang.judge.snapshot import (
     RouteMode,
     Scope,
     Service,
+    Settled,
     Snapshot,
     Span,
     Terminal,
@@ -46,8 +47,19 @@ _GOOD = msgspec.json.decode(
             designations=(Designation(function="statistics", persons=("1",), terminals=("T1",)),),
             services=(Service(id="S", why="上传", terminals=("T1",), tables=("t",)),),
             reports=(
-                Report(id="R", digest="a" * 64, menu="月报", scope=Scope(grain="institution")),
+                Report(
+                    id="R",
+                    digest="a" * 64,
+                    further=("b" * 64,),
+                    menu="月报",
+                    scope=Scope(
+                        grain="institution", prescribers=Allowed(kind="one"), longest_days=31
+                    ),
+                    posts=("统计员",),
+                    grants=("G1",),
+                ),
             ),
+            settled=(Settled(id="S-1", digest="c" * 64, server="h:1", tables=("t",), until_us=8),),
             grants=(
                 Grant(
                     id="G1",

@@ -12,7 +12,7 @@ from qingfang.judge import snapshot
 from qingfang.judge.grants import (
     day_of,
     grant_excess,
-    report_covers,
+    report_excess,
     scope_excess,
     service_covers,
     service_present,
@@ -259,9 +259,14 @@ REPORT = Report(
 )
 
 
+def beyond(report: Report, meaning: Meaning, **who) -> list[str]:
+    given = {"operator": ME, "terminal": HERE, "at_us": NINE, "calendar": CALENDAR}
+    given |= {"posts": frozenset(), "granted": False}
+    return [said.code for said in report_excess(report, meaning, **(given | who))]
+
+
 def covers(report: Report, meaning: Meaning, **who) -> bool:
-    given = {"operator": ME, "terminal": HERE, "at_us": NINE, "calendar": CALENDAR} | who
-    return report_covers(report, meaning, **given)
+    return not beyond(report, meaning, **who)
 
 
 def test_a_registered_report_is_no_approval_for_items() -> None:
@@ -276,6 +281,47 @@ def test_a_registered_report_is_no_approval_for_items() -> None:
     assert not covers(named, selects(grain="prescriber"))
     night = replace(named, windows=(Weekly(from_time="01:00", to_time="05:00"),))
     assert not covers(night, selects())
+
+
+def test_a_report_says_by_what_it_is_exceeded() -> None:
+    assert beyond(REPORT, selects()) == ["report-nobody"]
+    named = replace(REPORT, persons=("P1",), terminals=("T1",))
+    assert beyond(named, selects(), operator=Attributed("P2", 0.95, ()), terminal=None) == [
+        "report-person",
+        "report-terminal-unsure",
+    ]
+    night = replace(named, windows=(Weekly(from_time="01:00", to_time="05:00"),))
+    assert beyond(night, selects(grain="prescriber")) == ["report-window", "grain-beyond"]
+
+
+def test_a_report_of_a_post_or_of_a_grant() -> None:
+    post = replace(REPORT, posts=("统计员",), terminals=("T1",))
+    assert beyond(post, selects()) == ["report-person"]
+    assert covers(post, selects(), posts=frozenset({"统计员"}))
+    granted = replace(REPORT, grants=("G1",))
+    assert beyond(granted, selects()) == ["report-no-grant"]
+    assert covers(granted, selects(), granted=True)
+
+
+def test_wide_parameters_exceed_a_registered_report() -> None:
+    """«All prescribers, a year» of a menu that was registered for one prescriber and a month."""
+    one = snapshot.Scope(grain="prescriber", prescribers=Allowed(kind="one"), longest_days=31)
+    menu = replace(REPORT, persons=("P1",), terminals=("T1",), scope=one)
+    month = {"start": "2025-10-01", "end": "2025-10-31", "grain": "prescriber"}
+    who = Selection("list", values("D1"))
+    assert covers(menu, selects(prescribers=who, **month))
+    assert beyond(menu, selects(prescribers=Selection("all"), **month)) == ["prescribers-several"]
+    two = Selection("list", values("D1", "D2"))
+    assert beyond(menu, selects(prescribers=two, **month)) == ["prescribers-several"]
+    unknown = Selection("one", values(None))
+    assert beyond(menu, selects(prescribers=unknown, **month)) == ["prescribers-several"]
+    year = month | {"start": "2025-01-01", "end": "2025-12-31"}
+    assert beyond(menu, selects(prescribers=who, **year)) == ["period-long"]
+    open_end = month | {"start": "2026-01-10", "end": None}
+    assert covers(menu, selects(prescribers=who, **open_end)), "until today: eleven days"
+    endless = month | {"start": None}
+    assert beyond(menu, selects(prescribers=who, **endless)) == ["period-open"]
+    assert beyond(menu, selects(prescribers=who, **(month | {"end": "月底"}))) == ["period-open"]
 
 
 ETL = Service(

@@ -14,6 +14,7 @@ from qingfang.events import (
     Gathered,
     Meaning,
     Period,
+    Reason,
     Scope,
     Selection,
     Touch,
@@ -36,6 +37,7 @@ from qingfang.judge.snapshot import (
     Report,
     RouteMode,
     Service,
+    Settled,
     Snapshot,
     Span,
     Terminal,
@@ -338,6 +340,67 @@ def test_institution_figures_by_the_designated_and_by_others() -> None:
 
 
 # ------------------------------------------------------------------ opaque
+
+
+SETTLED = Settled(
+    id="S-1",
+    digest=TEMPLATE.hex(),
+    server="10.0.0.1:5432",
+    tables=("mz_cfmx",),
+    until_us=NINE + 1_000_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("meaning", "given", "decision"),
+    [
+        ({}, {}, "log"),
+        ({}, {"when": NINE + 1_000_000}, "alert"),
+        ({}, {"template": REPORT_TEMPLATE}, "alert"),
+        ({"touches": (Touch("mz_cfmx", ("item_id",)), Touch("mz_cf", ()))}, {}, "alert"),
+        ({"touches": (Touch("*", ("item_id", "quantity")),)}, {}, "alert"),
+        ({"reasons": (Reason("opaque.remote_sql", "", 0, 0),)}, {}, "alert"),
+        ({"reasons": (Reason("opaque.unknown_function", "", 0, 0),)}, {}, "log"),
+        ({"volatile": True}, {}, "alert"),
+        ({"disclosure": "usage", "grain": "prescriber"}, {}, "alert"),
+    ],
+)
+def test_what_people_settled_is_that_template_alone(
+    meaning: dict, given: dict, decision: str
+) -> None:
+    scene = Scene(replace(HOSPITAL, settled=(SETTLED,)))
+    opaque = {"disclosure": "opaque", "touches": (Touch("mz_cfmx", ("item_id", "quantity")),)}
+    verdict = scene(Meaning(**(opaque | meaning)), **given)
+    assert verdict.decision == decision
+    assert ("settled" in verdict.codes) is (decision == "log")
+
+
+def test_what_was_settled_lapses_with_the_snapshot() -> None:
+    stale = replace(HOSPITAL, settled=(SETTLED,), expires_at_us=NINE)
+    opaque = Meaning("opaque", touches=(Touch("mz_cfmx", ("item_id",)),))
+    assert Scene(stale)(opaque).decision == "alert"
+
+
+def test_a_known_report_that_is_not_approved_says_which_menu_it_is() -> None:
+    scene = Scene()
+    verdict = scene(usage("department"), template=REPORT_TEMPLATE, route="strict")
+    assert verdict.decision == "deny"
+    assert {"near-report", "report-nobody", "no-grant"} <= set(verdict.codes)
+    assert "这是已登记的报表「药占比（科室）」，登记不等于批准：这次超出了登记" in verdict.reasons
+    fits = scene(usage("department", "total", ""), template=REPORT_TEMPLATE, route="strict")
+    assert fits.decision == "log"
+
+
+def test_a_report_bound_to_a_grant_runs_while_the_grant_is_in_force() -> None:
+    (menu,) = HOSPITAL.reports
+    bound = replace(menu, scope=snapshot.Scope(grain="prescriber"), grants=("G-2026-1",))
+    hospital = replace(HOSPITAL, reports=(bound,))
+    asked = usage("prescriber", doctor="D9")
+    assert Scene(hospital)(asked, template=REPORT_TEMPLATE, **STATISTICIAN).codes[-1] == "by-report"
+    elsewhere = Scene(hospital)(asked, template=REPORT_TEMPLATE, operator="TJ01")
+    assert {"near-report", "report-no-grant"} <= set(elsewhere.codes)
+    late = replace(hospital, expires_at_us=NINE)
+    assert Scene(late)(asked, template=REPORT_TEMPLATE, **STATISTICIAN).decision == "alert"
 
 
 def test_opaque_is_alerted_once_a_template_when_it_touches_usage() -> None:

@@ -19,6 +19,8 @@ CASES = [
         get_args(Basis),
         get_args(Touching),
         (False, True),
+        (False, True),
+        (False, True),
     )
 ]
 POLICY = read()
@@ -64,6 +66,8 @@ def test_every_built_in_rule_decides_something() -> None:
         (Case("opaque"), "review", "review", 0),
         (Case("opaque", seen=True), "log", "log", 0),
         (Case("opaque", basis="service", touching="usage"), "log", "log", 0),
+        (Case("opaque", touching="figures", settled=True), "log", "log", 0),
+        (Case("usage", "prescriber", "item", settled=True), "alert", "deny", 2),
     ],
 )
 def test_what_the_built_in_policy_decides(

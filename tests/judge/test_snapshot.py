@@ -15,6 +15,7 @@ from qingfang.judge.snapshot import (
     Holder,
     Person,
     Rejected,
+    Report,
     Scope,
     Service,
     Snapshot,
@@ -89,7 +90,7 @@ def test_refusals_name_their_reason_and_leave_the_old_one_in_force() -> None:
     other = snapshot(6, site="elsewhere", previous=digest(encode(first)))
     assert refusal(holder, sealed(other)) == "other-site"
     assert refusal(holder, sealed(snapshot(6, base="a" * 64))) == "delta"
-    assert refusal(holder, sealed(snapshot(6, format=2))) == "other-format"
+    assert refusal(holder, sealed(snapshot(6, format=3))) == "other-format"
     envelope = msgspec.json.decode(good)
     assert refusal(holder, msgspec.json.encode(envelope | {"more": 1})) == "bad-envelope"
 
@@ -199,9 +200,30 @@ def test_the_format_is_pinned() -> None:
     made = snapshot(2, terminals=(T1,), grants=(GRANT,), previous="a" * 64)
     payload = encode(made)
     assert payload.startswith(
-        b'{"site":"hospital","version":2,"made_at_us":1000,"expires_at_us":2000,"format":1,'
+        b'{"site":"hospital","version":2,"made_at_us":1000,"expires_at_us":2000,"format":2,'
     )
     assert (
         b'"grants":[{"id":"G1","person":"001","terminals":["T1"],"scope":{"grain":"department",'
         b'"items":{"kind":"list","values":["A"]}},"valid":{"from_us":0,"to_us":10}}]'
     ) in payload
+
+
+def test_the_format_before_is_still_read() -> None:
+    """What an older console handed down lacks what was added since."""
+    made = msgspec.json.decode(encode(snapshot(1, terminals=(T1,))))
+    del made["settled"]
+    payload = msgspec.json.encode(made | {"format": 1})
+    data = msgspec.json.encode(
+        {"payload": payload, "signature": OFFICE.sign(b"qingfang snapshot\x00" + payload)}
+    )
+    taken = Holder("hospital", verify).offer(data)
+    assert taken.terminals == (T1,)
+    assert taken.settled == ()
+
+
+def test_a_menu_of_several_templates_is_found_by_each() -> None:
+    menu = Report(
+        id="R", digest="a" * 64, further=("b" * 64,), menu="月报", scope=Scope(grain="detail")
+    )
+    reports = Directory(snapshot(reports=(menu,))).reports
+    assert reports == {"a" * 64: (menu,), "b" * 64: (menu,)}

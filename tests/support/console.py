@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from psycopg.conninfo import conninfo_to_dict
 
+from qingfang import config as configuration
 from qingfang.postgres import Server
 
 FOLDER = Path(tempfile.mkdtemp(prefix="qf-console-"))
@@ -55,6 +56,10 @@ def prepare() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "qingfang.web.settings"
     # pytest-django sets Django up only when the settings have been looked at by then.
     assert settings.DATABASES
+    if settings.QINGFANG.paths.state != f"{FOLDER}/state":
+        # A worker of xdist comes with the settings of the process that started it: files are its own.
+        settings.QINGFANG = configuration.read(file)
+        settings.STATE, settings.RUN = FOLDER / "state" / "console", FOLDER / "run"
 
 
 @pytest.fixture(scope="session")

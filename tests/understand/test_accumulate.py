@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from qingfang.events import Fixed, Meaning, Period, Pin, Scope, Selection, Value, Yield
 from qingfang.understand.accumulate import DAY, HOUR, Learner, Limits, Memory
+from qingfang.understand.analysis import Analyser
+from tests.understand.scenes import catalogue
 
 # 2026-01-20 09:00 in Shanghai.
 NINE = 1_768_870_800_000_000
@@ -223,6 +225,161 @@ def test_a_registered_service_is_exempt_from_scanning_only() -> None:
     assert whole(memory.take(total_of("YP007", without="YS01"), upload, NINE)) == {"difference"}
 
 
+# ------------------------------------------------------------------ what the work explains
+
+
+def queue(rows_of: str = "W3") -> Meaning:
+    """What waits at a window, or whom a ward holds, now."""
+    return worklist(unit=rows_of)
+
+
+def prescriptions_of(patient: str) -> Meaning:
+    """SELECT cf_id FROM mz_cf WHERE brid = …"""
+    return Meaning(
+        "none",
+        pins=(Pin("patient_id", "mz_cf", (value(patient),)),),
+        yields=(Yield(("mz_cf",), ("prescription_id",), keys=("mz_cf.cf_id",), pinned=True),),
+    )
+
+
+def rx(n: int) -> Meaning:
+    return pinned(f"CF{n:06}", role="prescription_id")
+
+
+def test_a_window_that_calls_its_queue_each_time() -> None:
+    """Four hundred numbers, ascending as they come, and nothing of the work seen but the calls."""
+    memory = Memory()
+    for n in range(400):
+        at = NINE + n * MINUTE
+        assert not whole(memory.take(queue(), CLERK, at, rows=12))
+        assert not whole(memory.take(rx(n * 3), CLERK, at + 1000)), n
+
+
+def test_calling_the_queue_each_time_explains_no_more_than_a_window_can_do() -> None:
+    memory = Memory()
+    hits = []
+    for n in range(250):
+        at = NINE + n * 10_000_000
+        memory.take(queue(), CLERK, at, rows=12)
+        hits.append(bool(whole(memory.take(rx(n * 3), CLERK, at + 1000))))
+    assert not any(hits[:75])
+    assert all(hits[150:])
+
+
+def test_who_writes_what_was_called_cannot_scan_beside_it() -> None:
+    """The window again, dispensing before our eyes, with a scan between the calls."""
+    memory = Memory()
+    hits = []
+    for n in range(60):
+        at = NINE + n * MINUTE
+        memory.take(queue(), CLERK, at, rows=12)
+        memory.take(rx(9000 + n * 3), CLERK, at + 1)
+        hits.append(bool(whole(memory.take(rx(n), CLERK, at + 2))))
+        memory.take(order(f"CF{9000 + n * 3:06}", role="prescription_id"), CLERK, at + 3)
+    assert any(hits)
+    assert all(hits[50:])
+
+
+def test_a_write_whose_key_is_not_seen_explains_the_last_of_its_role() -> None:
+    unseen = Meaning("none", works=(Pin("visit_id", "js", (value(None),)),))
+    memory = Memory()
+    for n in range(100):
+        at = NINE + n * MINUTE
+        assert not whole(memory.take(pinned(f"GH{n:04}", role="visit_id"), CLERK, at))
+        memory.take(unseen, CLERK, at + 1000)
+    other = Memory()
+    hits = 0
+    for n in range(40):
+        hits += bool(whole(other.take(pinned(f"BR{n:04}"), CLERK, NINE + n * MINUTE)))
+        other.take(unseen, CLERK, NINE + n * MINUTE + 1000)
+    assert hits == 21, "it explains visits, not patients"
+
+
+def test_reading_within_a_unit_is_a_round_there() -> None:
+    memory = Memory()
+    bed = Fixed("unit_id", "zy_yz", "bq", (value("W3"),))
+    for n in range(45):
+        one = pinned(f"ZY{n:04}", role="visit_id")
+        row = Yield(("zy_yz",), ("item_id", "quantity"), fixed=(bed,), measured=True, pinned=True)
+        within = Meaning("clinical", subtype="pinned", pins=one.pins, yields=(row,))
+        assert not whole(memory.take(within, CLERK, NINE + n * MINUTE))
+
+
+def test_a_patients_own_prescriptions_count_as_the_patient() -> None:
+    chance = random.Random(8)
+    memory = Memory()
+    hits = []
+    for n in range(60):
+        at = NINE + n * 40_000_000
+        memory.take(prescriptions_of(f"BR{chance.randrange(10**6)}"), DOCTOR, at)
+        for k in range(4):
+            opened = memory.take(rx(chance.randrange(10**6)), DOCTOR, at + k * 1000 + 1)
+            hits.append(bool(whole(opened)))
+    assert not any(hits[: 4 * 50])
+    assert any(hits[4 * 50 :])
+
+
+def test_visits_and_their_patients_are_counted_apart() -> None:
+    keys = random.Random(9).sample(range(10**6), 45)
+    memory = Memory()
+    for n, key in enumerate(keys):
+        at = NINE + n * MINUTE
+        assert not whole(memory.take(pinned(f"{key}"), DOCTOR, at))
+        assert not whole(memory.take(pinned(f"{key}", role="visit_id"), DOCTOR, at + 1))
+    more = random.Random(10).sample(range(10**6), 30)
+    out = take_all(
+        memory,
+        DOCTOR,
+        NINE + 45 * MINUTE,
+        1000,
+        [pinned(f"{k}", role="prescription_id") for k in more],
+    )
+    assert codes(out[-1]) == {"scan-hour"}
+
+
+def test_a_list_of_a_ward_is_work_and_a_list_of_a_month_is_none() -> None:
+    ward = (Fixed("unit_id", "zy_br", "bq", (value("W3"),)),)
+    keys = random.Random(4).sample(range(10**6), 25)
+    scan = [pinned(str(k), role="visit_id") for k in keys]
+    month = Scope(period=Period(value("2026-01-01"), value("2026-01-31")))
+    for period, expected in ((None, False), (month, True)):
+        rows = Yield(("zy_br",), ("visit_id", "prescriber_id"), keys=("zy_br.zyh",), fixed=ward)
+        memory = Memory()
+        memory.take(Meaning("none", scope=period, yields=(rows,)), CLERK, NINE)
+        out = take_all(memory, CLERK, NINE + 1, 5 * MINUTE, scan)
+        assert ("scan-listed" in codes(out[-1])) is expected
+
+
+def test_lists_of_many_units_on_one_day() -> None:
+    lists = [worklist("2026-01-20", unit=f"W{n}") for n in range(12)]
+    out = take_all(Memory(), CLERK, NINE, MINUTE, lists)
+    assert [whole(m) for m in out] == [set()] * 9 + [{"lists-of-units"}] * 3
+    waiting = [queue(f"W{n}") for n in range(30)]
+    assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, waiting))
+
+
+def test_a_departments_sums_day_by_day() -> None:
+    def sums(role: str, day: int) -> Meaning:
+        fixed = (Fixed(role, "zy_yz", "ks", (value("31"),)),)
+        row = Yield(
+            ("zy_yz",), ("item_id", "quantity"), fixed=fixed, measured=True, aggregated=True
+        )
+        date = value(f"2026-01-{day:02}")
+        scope = Scope(period=Period(date, date))
+        return Meaning("clinical", subtype="worklist", scope=scope, yields=(row,))
+
+    for role, back, expected in (
+        ("department_id", 0, {"sums-by-day"}),
+        ("unit_id", 0, set()),
+        ("unit_id", 1, {"sums-by-day"}),
+    ):
+        memory = Memory()
+        for n in range(11):
+            last = memory.take(sums(role, 20 + n - back), CLERK, NINE + n * DAY)
+            assert n >= 9 or not whole(last)
+        assert whole(last) == expected, role
+
+
 # ------------------------------------------------------------------ joining, subtracting
 
 
@@ -300,6 +457,49 @@ def test_the_whole_without_somebody_shows_somebody() -> None:
         Memory(), CLERK, NINE, DAY, [total_of("YP008"), total_of("YP007", without="YS01")]
     )
     assert not whole(out[1])
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "SELECT zl FROM ({}) z",
+        "WITH z AS ({}) SELECT * FROM z",
+        "WITH z AS ({}), y AS (SELECT zl * 1 AS zl FROM z) SELECT y.zl FROM y",
+    ],
+)
+@pytest.mark.parametrize("without", ["c.ysdm <> 'YS01'", "NOT (c.ysdm = 'YS01')"])
+def test_the_whole_without_somebody_may_be_wrapped(wrapped: str, without: str) -> None:
+    """T26 in a derived table or CTE; the twin leaves nobody out."""
+    analyser = Analyser(catalogue("small"), strict=True)
+    total = (
+        "SELECT SUM(m.sl) AS zl FROM mz_cf c JOIN mz_cfmx m ON m.cf_id = c.cf_id"
+        " WHERE m.ypdm = 'YP007'"
+    )
+    whole_sum = analyser.analyse(wrapped.format(total)).meaning
+    rest = analyser.analyse(wrapped.format(f"{total} AND {without}")).meaning
+    out = take_all(Memory(), CLERK, NINE, DAY, [whole_sum, rest])
+    assert whole(out[1]) == {"difference"}
+    assert not whole(take_all(Memory(), CLERK, NINE, DAY, [whole_sum, whole_sum])[1])
+
+
+def test_a_total_without_a_department_shows_the_department() -> None:
+    without = (Fixed("department_id", "mz_cf", "ksdm", (value("K1"),), negated=True),)
+    item = (Fixed("item_id", "mz_cfmx", "ypdm", (value("YP007"),)),)
+    row = Yield(("mz_cfmx",), ("quantity",), fixed=item + without, measured=True, aggregated=True)
+    rest = Meaning("usage", "institution", "item", yields=(row,))
+    for pair in ([total_of("YP007"), rest], [rest, total_of("YP007")]):
+        out = take_all(Memory(), CLERK, NINE, DAY, pair)
+        assert [(g.code, g.grain) for g in out[1].gathered] == [("difference", "department")]
+
+
+def test_what_somebody_holds_alone_is_not_said_of_colleagues() -> None:
+    one = Learner(session="a", person="P1", groups=("unit:KS02",))
+    two = Learner(session="b", person="P2", groups=("unit:KS02",))
+    whole_sum, rest = total_of("YP007"), total_of("YP007", without="YS01")
+    memory = Memory()
+    memory.take(whole_sum, one, NINE)
+    assert codes(memory.consider(rest, one, NINE)) == {"difference"}
+    assert codes(memory.consider(rest, two, NINE)) == {"difference-group"}
 
 
 # ------------------------------------------------------------------ enumeration, lists, rhythm

@@ -6,13 +6,18 @@ would be is checked on every page that any test opens.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from qingfang.events import Meaning, Reason
 from qingfang.postgres import Server
+from qingfang.understand.discovery import ddl, review
+from qingfang.understand.discovery.propose import propose
 from tests.support.alerts import event
 from tests.support.browser import CHROMIUM, PASSWORD, Console
 
@@ -22,6 +27,12 @@ pytestmark = [
 ]
 PHONE = {"width": 390, "height": 844}
 ALERTS = 60
+TABLES = """
+CREATE TABLE mz_cf (cfh varchar(20) PRIMARY KEY, zsh varchar(8), ysdm varchar(10), kfrq timestamp);
+COMMENT ON TABLE mz_cf IS '门诊处方';
+COMMENT ON COLUMN mz_cf.zsh IS '诊室';
+CREATE TABLE mz_cfmx (cfh varchar(20), ypdm varchar(20), sl numeric(10,2));
+"""
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +130,37 @@ def test_from_sign_in_to_ruling(visit: Visit) -> None:
     expect(page.get_by_text("已定性。")).to_be_visible()
 
 
+def test_a_table_is_confirmed_by_keyboard(visit: Visit) -> None:
+    folder = visit.console.folder
+    proposal = propose(ddl.read(TABLES, "postgres", "his"))
+    (folder / "c.json").write_text(json.dumps(proposal.catalogue()), encoding="utf-8")
+    (folder / "c.review.txt").write_text(review.write(proposal), encoding="utf-8")
+    page = visit.sign_in("9001")
+    page.goto("/office/catalogues/his")
+    here = page.locator(".roles-here")
+    # It stands on the first doubt.
+    expect(here).to_contain_text("zsh")
+    page.keyboard.press("x")
+    expect(here.locator("select")).to_have_value("")
+    page.keyboard.press("u")
+    expect(here.locator("select")).to_have_value("prescriber_id")
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    expect(here).to_contain_text("ysdm")
+    page.keyboard.press("e")
+    expect(here.locator("select")).to_have_value("prescriber_name")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("mz_cf 已确认，几秒钟内生效。")).to_be_visible()
+    columns = json.loads((folder / "c.json").read_text())["tables"]["mz_cf"]["columns"]
+    assert (columns["zsh"], columns["ysdm"]) == (None, "prescriber_name")
+    page.get_by_role("button", name="撤销对 mz_cf 的确认").click()
+    expect(page.get_by_text("已撤销对 mz_cf 的确认。")).to_be_visible()
+    columns = json.loads((folder / "c.json").read_text())["tables"]["mz_cf"]["columns"]
+    assert (columns["zsh"], columns["ysdm"]) == ("prescriber_id", "prescriber_id")
+    page.set_viewport_size(PHONE)
+    page.goto("/office/catalogues/his")
+
+
 def test_a_new_alert_appears_by_itself(visit: Visit) -> None:
     page = visit.sign_in("9001")
     page.goto("/alerts/")
@@ -127,6 +169,35 @@ def test_a_new_alert_appears_by_itself(visit: Visit) -> None:
     visit.console.record([new])
     page.get_by_role("link", name="2026-03-01 12:16:40").wait_for()
     expect(page.locator("tbody tr").first).to_contain_text("2026-03-01 12:16:40")
+
+
+def test_the_queue_is_walked_with_the_keyboard(visit: Visit) -> None:
+    page = visit.sign_in("9001")
+    unread = Meaning("opaque", reasons=(Reason("opaque.unparsed", "读不懂", 0, 7),))
+    visit.console.record(
+        [
+            event(ALERTS + 100 + n, sql=f"SELEC {w}", meaning=unread, fingerprint=w * 64)
+            for n, w in enumerate("ab")
+        ]
+    )
+    page.goto("/opaque/")
+    for _turn in range(100):
+        if page.locator("tbody tr").count() == 2:
+            break
+        page.reload()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    first = page.locator("tbody tr").first
+    expect(first.locator("a")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/opaque/\d+$"))
+    expect(page.locator("#why")).to_contain_text("这条语句读不懂")
+    page.locator("#no-usage summary").click()
+    page.get_by_label("理由").fill("厂商的日志")
+    page.get_by_role("button", name="提交，等另一人确认").click()
+    expect(page.get_by_text("要由纪检部门的另一个人")).to_be_visible()
 
 
 def test_while_reading_nothing_moves(visit: Visit) -> None:

@@ -24,7 +24,12 @@ def _resting(kind: Proposed.Kind, record: int | None, names: frozenset[str]) -> 
     else:
         grants = filed.filter(person=record)
         designations = Designation.objects.filter(person=record)
-        named = [Q(body__persons__contains=[n]) | Q(body__operator=n) for n in names]
+        named = [
+            Q(body__posts__contains=[n.removeprefix(changes.POST)])
+            if n.startswith(changes.POST)
+            else Q(body__persons__contains=[n]) | Q(body__operator=n)
+            for n in names
+        ]
     found = [_("授权 %(name)s") % {"name": grant.number} for grant in grants]
     found += [
         _("指定：%(name)s") % {"name": row.get_function_display()}  # pyright: ignore

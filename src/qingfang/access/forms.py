@@ -16,7 +16,7 @@ from qingfang.access import calendar, days, written
 from qingfang.access.models import Designation, Duty, Grant
 from qingfang.judge import policy as judging
 from qingfang.judge import snapshot as form
-from qingfang.people.models import Person, Terminal
+from qingfang.people.models import Person, Post, Terminal
 from qingfang.ui.forms import Form, ModelForm, Words
 
 LONGEST = dt.timedelta(days=366)
@@ -252,6 +252,25 @@ class DesignationForm(ModelForm):
         self.fields["terminal"].empty_label = _("任何终端")  # pyright: ignore
 
 
+WHICH = {
+    "all": _("全部"),
+    "one": _("一次一个，不论哪个"),
+    "list": _("只许列出的"),
+    "class": _("一类"),
+}
+
+
+def _which(label: Any, kinds: tuple[str, ...]) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, choices=[(kind, WHICH[kind]) for kind in kinds])
+
+
+def _hashes(digests: list[str]) -> list[str]:
+    for digest in digests:
+        if not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise forms.ValidationError(_("应为 64 位十六进制数字。"))
+    return digests
+
+
 class _RegisteredForm(Form):
     """A row of `Registered`: `body` after cleaning is a record of `judge.snapshot`, as plain data.
     `kept` is the body being edited, None for a new one."""
@@ -288,25 +307,49 @@ class _RegisteredForm(Form):
 
 
 class ReportForm(_RegisteredForm):
+    """`more` is the digest of a template to be added to the report being edited."""
+
     record = form.Report
     menu = forms.CharField(label=_("菜单或报表名称"), max_length=200)
-    digest = forms.RegexField(
-        r"^[0-9a-f]{64}$",
+    digests = Codes(
         label=_("语句模板的摘要"),
-        help_text=_("从告警页“登记为报表”带来；64 位十六进制。"),
-        error_messages={"invalid": _("应为 64 位十六进制数字。")},
+        required=True,
+        help_text=_("一个菜单可以有几个；从告警页或“读不懂的语句”带来，64 位十六进制。"),
     )
-    grain = forms.ChoiceField(label=_("粒度"), choices=Grant.Grain.choices)
-    items = Codes(label=_("药品或耗材"))
-    departments = Codes(label=_("科室"))
-    prescribers = Codes(label=_("医生"))
+    grain = forms.ChoiceField(
+        label=_("粒度"),
+        choices=Grant.Grain.choices,
+        help_text=_("读不懂的语句看不出粒度，只有选“明细”、范围全部，登记才对它起作用。"),
+    )
+    items_kind = _which(_("药品或耗材：范围"), ("all", "one", "list", "class"))
+    items = Codes(label=_("药品或耗材"), help_text=_("选“列出的”写代码，选“一类”写类名。"))
+    items_members = Codes(
+        label=_("这一类包括的品种"), help_text=_("选“一类”时可写代码，按品种查的也算在内。")
+    )
+    departments_kind = _which(_("科室：范围"), ("all", "one", "list"))
+    departments = Codes(label=_("科室"), help_text=_("选“列出的”写代码。"))
+    prescribers_kind = _which(_("医生：范围"), ("all", "one", "list"))
+    prescribers = Codes(label=_("医生"), help_text=_("选“列出的”写代码。"))
+    longest_days = forms.IntegerField(
+        label=_("一次最多查几天"),
+        required=False,
+        min_value=1,
+        max_value=3660,
+        help_text=_("如 31；参数选得更长就算超出登记。不填表示不限。"),
+    )
     stored = forms.BooleanField(label=_("允许把结果存成表或文件"), required=False)
     persons = forms.ModelMultipleChoiceField(
         label=_("谁可以运行"),
         queryset=Person.objects.none(),
         to_field_name="staff_number",
         required=False,
-        help_text=_("除合计与全院数字外，必须写明人员和终端。"),
+        help_text=_("除合计与全院数字外，必须写明人员或岗位，以及终端；或者凭审批。"),
+    )
+    posts = forms.ModelMultipleChoiceField(
+        label=_("哪些岗位可以运行"),
+        queryset=Post.objects.none(),
+        to_field_name="code",
+        required=False,
     )
     terminals = forms.ModelMultipleChoiceField(
         label=_("在哪些终端"),
@@ -314,19 +357,34 @@ class ReportForm(_RegisteredForm):
         to_field_name="name",
         required=False,
     )
+    grants = forms.ModelMultipleChoiceField(
+        label=_("凭哪些审批"),
+        queryset=Grant.objects.none(),
+        to_field_name="number",
+        required=False,
+        help_text=_("写了就必须有其中一份生效的审批：它的人、终端、时间和次数。"),
+    )
     windows = Windows()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, more: str = "", **kwargs: Any) -> None:
         kept = kwargs.get("kept")
         if kept is not None:
             scope = kept["scope"]
+            digests = (kept["digest"], *kept.get("further", ()), *([more] if more else []))
             kwargs["initial"] = {
                 **kept,
                 "code": kept["id"],
+                "digests": " ".join(dict.fromkeys(digests)),
                 "grain": scope["grain"],
                 "stored": scope.get("stored", False),
+                "longest_days": scope.get("longest_days"),
+                "items_members": " ".join(scope.get("items", {}).get("members", ())),
                 **{
                     name: " ".join(scope.get(name, {}).get("values", ()))
+                    for name in ("items", "departments", "prescribers")
+                },
+                **{
+                    f"{name}_kind": scope.get(name, {}).get("kind", "all")
                     for name in ("items", "departments", "prescribers")
                 },
             }
@@ -334,38 +392,59 @@ class ReportForm(_RegisteredForm):
         self._scope: dict[str, Any] = kept["scope"] if kept is not None else {}
         self.fields["persons"].queryset = _active_persons()  # pyright: ignore
         self.fields["terminals"].queryset = _active_terminals()  # pyright: ignore
+        self.fields["posts"].queryset = Post.objects.order_by("code")  # pyright: ignore
+        self.fields["grants"].queryset = Grant.objects.filter(  # pyright: ignore
+            status=Grant.Status.FILED
+        ).order_by("number")
+
+    def clean_digests(self) -> list[str]:
+        return _hashes(self.cleaned_data["digests"])
 
     def clean(self) -> dict[str, Any]:
+        for name in ("items", "departments", "prescribers"):
+            codes, kind = self.cleaned_data.get(name), self.cleaned_data.get(f"{name}_kind")
+            if kind in ("list", "class") and not codes:
+                self.add_error(name, _("选了这个范围，要写明是哪些。"))
+            elif kind in ("all", "one") and codes:
+                self.add_error(name, _("写了代码，范围要选“只许列出的”。"))
+        if (
+            self.cleaned_data.get("items_members")
+            and self.cleaned_data.get("items_kind") != "class"
+        ):
+            self.add_error("items_members", _("只有范围是“一类”时才写。"))
         data = super().clean()
         single = data.get("grain") != Grant.Grain.INSTITUTION
-        if single and not (data.get("persons") and data.get("terminals")):
+        who = data.get("persons") or data.get("posts")
+        if single and not data.get("grants") and not (who and data.get("terminals")):
             self.add_error("persons", _("按科室、按医生和明细的报表，必须写明人员和终端。"))
         return data
 
     def make(self, data: dict[str, Any]) -> dict[str, Any]:
-        # A class with its members, and the span of days, come from the material that was brought
-        # in; this form leaves them as they are while the codes stay the same.
         scope: dict[str, Any] = {"grain": data["grain"], "stored": data["stored"]}
+        scope["longest_days"] = data["longest_days"]
+        # Fixed days come from the material that was brought in; this form leaves them as they are.
         if "period" in self._scope:
             scope["period"] = self._scope["period"]
         for name in ("items", "departments", "prescribers"):
-            before = self._scope.get(name, {})
-            if data[name] == list(before.get("values", ())):
-                scope[name] = before
-            else:
-                scope[name] = {"kind": "list", "values": data[name]} if data[name] else {}
+            scope[name] = {"kind": data[f"{name}_kind"], "values": data[name]}
+        scope["items"]["members"] = data["items_members"]
         return {
             "id": data["code"],
-            "digest": data["digest"],
+            "digest": data["digests"][0],
+            "further": data["digests"][1:],
             "menu": data["menu"],
             "scope": scope,
             "persons": self._chosen("persons"),
+            "posts": [post.code for post in data["posts"]],
+            "grants": [grant.number for grant in data["grants"]],
             "terminals": self._chosen("terminals"),
             "windows": data["windows"],
         }
 
 
 class ServiceForm(_RegisteredForm):
+    """`more` is the digest of a template to be added to the service being edited."""
+
     record = form.Service
     why = forms.CharField(label=_("用来做什么"), max_length=200)
     terminals = forms.ModelMultipleChoiceField(
@@ -385,24 +464,21 @@ class ServiceForm(_RegisteredForm):
     digests = Codes(label=_("语句模板的摘要"), help_text=_("只许这些语句；64 位十六进制，可不填。"))
     windows = Windows()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, more: str = "", **kwargs: Any) -> None:
         kept = kwargs.get("kept")
         if kept is not None:
+            digests = (*kept.get("digests", ()), *([more] if more else []))
             kwargs["initial"] = {
                 **kept,
                 "code": kept["id"],
                 "tables": " ".join(kept.get("tables", ())),
-                "digests": " ".join(kept.get("digests", ())),
+                "digests": " ".join(dict.fromkeys(digests)),
             }
         super().__init__(*args, **kwargs)
         self.fields["terminals"].queryset = _active_terminals()  # pyright: ignore
 
     def clean_digests(self) -> list[str]:
-        digests: list[str] = self.cleaned_data["digests"]
-        for digest in digests:
-            if not re.fullmatch(r"[0-9a-f]{64}", digest):
-                raise forms.ValidationError(_("应为 64 位十六进制数字。"))
-        return digests
+        return _hashes(self.cleaned_data["digests"])
 
     def make(self, data: dict[str, Any]) -> dict[str, Any]:
         return {

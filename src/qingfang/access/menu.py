@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from qingfang.access import duty, policy, written
-from qingfang.access.models import Designation, Duty, Grant, Registered
+from qingfang.access.models import Designation, Duty, Grant, Registered, Settlement
 from qingfang.people import facts
 from qingfang.people import policy as people
 from qingfang.people.gate import person_of
@@ -64,6 +64,18 @@ def _cards(request: HttpRequest) -> list[attention.Card]:
                 _now("待纪检确认的登记变更"),
                 pending,
                 f"{reverse('changes')}?state=pending",
+                "orange",
+                "clipboard-check",
+            )
+        )
+    if people.may(request.user, policy.CONFIRM_SETTLED):
+        asked = Settlement.objects.filter(state=Settlement.State.PENDING)
+        mine = asked.exclude(by=person_of(request)).count()
+        cards.append(
+            attention.Card(
+                _now("等我确认的认定"),
+                mine,
+                f"{reverse('settled')}?state=pending",
                 "orange",
                 "clipboard-check",
             )
@@ -133,15 +145,24 @@ def register() -> None:
                 (6, "changes", _("登记变更"), "clipboard-check"),
             )
         ),
+        Entry(
+            8,
+            "settled",
+            _("读不懂的认定"),
+            "search",
+            lambda r: people.may(r.user, policy.SEE_SETTLED),
+        ),
     )
     attention.register(cards=_cards, actions=_actions)
     facts.declare("channel", dict(Duty.Channel.choices))
     facts.declare("function", dict(Designation.Function.choices))
     facts.declare("grain", dict(Grant.Grain.choices))
     facts.declare("mode", {"enforce": _("拦截"), "observe": _("只观察")})
-    facts.declare("what", dict(Registered.Kind.choices))
+    facts.declare("what", dict(Registered.Kind.choices) | dict(Settlement.Kind.choices))
     facts.declare("windows", written.show_weekly)
     facts.declare(
         "min_severity", {n: label for n, (label, _css) in SEVERITIES.items() if n} | {0: _("全部")}
     )
-    facts.declare("kind", {"all": _("全部"), "list": _("列出的"), "class": _("一类")})
+    facts.declare(
+        "kind", {"all": _("全部"), "one": _("一次一个"), "list": _("列出的"), "class": _("一类")}
+    )

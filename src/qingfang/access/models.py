@@ -219,6 +219,63 @@ class Registered(models.Model):
         return self.code
 
 
+class Settlement(models.Model):
+    """What somebody of the discipline office found of an opaque template, for a second person to
+    confirm: that it is no usage (until `until`), or the source of a procedure it calls (`name`,
+    `source`), which then goes into the catalogue of its database."""
+
+    class Kind(models.TextChoices):
+        NO_USAGE = "no_usage", _("与用药数据无关")
+        SOURCE = "source", _("补充过程源代码")
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("待第二人确认")
+        CONFIRMED = "confirmed", _("已确认")
+        REFUSED = "refused", _("不同意")
+        ENDED = "ended", _("已撤销")
+
+    kind = models.CharField(_("认定"), max_length=10, choices=Kind.choices)
+    # The address of the server and the database's name in the configuration.
+    server = models.CharField(max_length=128)
+    database = models.CharField(_("数据库"), max_length=63)
+    digest = models.CharField(max_length=64)
+    text = models.TextField(_("语句模板"))
+    # What the estimate named when it was looked at: it holds for no more than that.
+    tables: models.JSONField[list[str]] = models.JSONField(default=list)
+    name = models.CharField(_("过程或函数"), max_length=200, blank=True)
+    source = models.TextField(_("源代码"), blank=True)
+    reason = models.CharField(_("理由"), max_length=500)
+    by = models.ForeignKey(Person, models.PROTECT, related_name="+", verbose_name=_("提出人"))
+    at = models.DateTimeField(_("提出时间"), default=timezone.now)
+    state = models.CharField(_("状态"), max_length=10, choices=State.choices, default=State.PENDING)
+    decided_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=500, blank=True)
+    until = models.DateTimeField(_("有效至"), null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "server", "digest", "name"],
+                condition=models.Q(state="pending"),
+                name="settlement_asked_once",
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["server", "digest"], name="settlement_of"),
+            models.Index(fields=["at", "id"], name="settlement_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"S-{self.pk}"
+
+    @property
+    def colour(self) -> str:
+        """Of the state's badge."""
+        known = {"pending": "yellow", "confirmed": "green", "refused": "red"}
+        return known.get(self.state, "secondary")
+
+
 class PolicyText(models.Model):
     """Overrides of the built-in judging policy, TOML; the newest row counts."""
 

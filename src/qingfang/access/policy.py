@@ -55,6 +55,14 @@ MANAGE_DUTIES = policy.declare("access.manage_duties", {policy.APPLICATION_MANAG
 MANAGE_DESIGNATIONS = policy.declare("access.manage_designations", {policy.APPLICATION_MANAGER})
 MANAGE_REGISTERED = policy.declare("access.manage_registered", {policy.APPLICATION_MANAGER})
 CONFIRM_CHANGES = policy.declare("access.confirm_changes", {policy.APPLICATION_MANAGER})
+# Both sit in the discipline office: whoever found it, another one confirms.
+SETTLE = policy.declare("access.settle", {policy.APPLICATION_MANAGER})
+CONFIRM_SETTLED = policy.declare(
+    "access.confirm_settled", {policy.APPLICATION_MANAGER, policy.FILER}
+)
+SEE_SETTLED = policy.declare(
+    "access.see_settled", {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.FILER}
+)
 MANAGE_POLICY = policy.declare("access.manage_policy", {policy.APPLICATION_MANAGER})
 
 

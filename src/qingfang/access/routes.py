@@ -13,14 +13,34 @@ from qingfang.access.models import RouteMode
 from qingfang.config import Config, Route
 
 DAYS = 7
+UNKNOWN_AT_MOST = 5.0  # per cent
 
 
 class Forecast:
     """In the last `DAYS` days: `alarms` enforcing would have raised, `stopped` of them statements
-    it would have denied or masked, of `persons` people."""
+    it would have denied or masked, of `persons` people. Of all `statements`, it was not known of
+    `unknown` who was at work."""
 
-    def __init__(self, stopped: int = 0, persons: int = 0, alarms: int = 0) -> None:
+    def __init__(
+        self,
+        stopped: int = 0,
+        persons: int = 0,
+        alarms: int = 0,
+        statements: int = 0,
+        unknown: int = 0,
+    ) -> None:
         self.stopped, self.persons, self.alarms, self.days = stopped, persons, alarms, DAYS
+        self.statements, self.unknown = statements, unknown
+
+    @property
+    def unknown_share(self) -> float:
+        """Per cent of the statements whose operator is unknown."""
+        return 100 * self.unknown / self.statements if self.statements else 0.0
+
+    @property
+    def operators_known(self) -> bool:
+        """Whether people are told apart well enough to stop one of them."""
+        return self.statements > 0 and self.unknown_share <= UNKNOWN_AT_MOST
 
 
 class State:

@@ -81,10 +81,16 @@ def step(
 
 
 def switch_route(
-    route: str, enforce: bool, *, by: Person, request: HttpRequest | None, forecast: int
+    route: str,
+    enforce: bool,
+    *,
+    by: Person,
+    request: HttpRequest | None,
+    forecast: int,
+    unknown_share: float = 0.0,
 ) -> RouteMode:
-    """`forecast` is the number of statements that would have been stopped, as shown to the person
-    who decides; it goes into the record."""
+    """`forecast` is the number of statements that would have been stopped and `unknown_share` the
+    per cent of unknown operators, as shown to the person who decides; they go into the record."""
     with transaction.atomic():
         mode, _created = RouteMode.objects.select_for_update().get_or_create(route=route)
         mode.enforce, mode.changed_at, mode.changed_by = enforce, timezone.now(), by
@@ -96,6 +102,7 @@ def switch_route(
             target=route,
             mode="enforce" if enforce else "observe",
             forecast=forecast,
+            unknown_share=round(unknown_share, 1),
         )
     return mode
 

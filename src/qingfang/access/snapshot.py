@@ -34,6 +34,7 @@ from qingfang.access.models import (
     PolicyText,
     Registered,
     RouteMode,
+    Settlement,
     SpecialDay,
     WorkingWeek,
 )
@@ -199,6 +200,23 @@ def _duties(now: dt.datetime) -> tuple[tuple[form.Contact, ...], tuple[form.Duty
     return tuple(contacts.values()), tuple(duties)
 
 
+def _settled(now: dt.datetime) -> tuple[form.Settled, ...]:
+    rows = Settlement.objects.filter(
+        kind=Settlement.Kind.NO_USAGE, state=Settlement.State.CONFIRMED, until__gt=now
+    )
+    return tuple(
+        form.Settled(
+            id=str(row),
+            digest=row.digest,
+            server=row.server,
+            tables=tuple(row.tables),
+            until_us=micros(row.until),
+        )
+        for row in rows.order_by("pk")
+        if row.until is not None
+    )
+
+
 def _calendar() -> form.Calendar:
     days = list(SpecialDay.objects.order_by("day"))
     week = WorkingWeek.objects.order_by("-pk").first()
@@ -260,6 +278,7 @@ def build(site: str, now: dt.datetime) -> form.Snapshot:
         reports=tuple(
             msgspec.convert(r.body, form.Report) for r in registered if r.kind == "report"
         ),
+        settled=_settled(now),
         grants=_grants(now),
         routes=tuple(
             form.RouteMode(route=r.route, mode="enforce" if r.enforce else "observe")

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from qingfang.access.models import Designation, Grant, Registered
+from qingfang.access.models import Designation, Grant, Registered, Settlement
 from qingfang.people.models import Proposed, Terminal
 from qingfang.ui.tables import Column, Filter, Table, choices
 from qingfang.ui.templatetags.ui import SEVERITIES, moment
@@ -22,7 +22,7 @@ def status_badge(grant: Grant) -> str:
     )
 
 
-def state_badge(change: Proposed) -> str:
+def state_badge(change: Proposed | Settlement) -> str:
     return format_html(
         '<span class="badge bg-{}-lt">{}</span>', change.colour, change.get_state_display()
     )
@@ -63,6 +63,53 @@ class ChangeTable(Table):
 
     def row_url(self, row: Any) -> str:
         return reverse("change", args=[row.pk])
+
+
+class SettlementTable(Table):
+    id = "settled"
+    caption = _("对读不懂的语句的认定")
+    file_name = "settled"
+    order = "-at"
+    columns = (
+        Column(
+            "state",
+            _("状态"),
+            lambda s: s,
+            order="state",
+            render=state_badge,
+            export=lambda s: s.get_state_display(),
+        ),
+        Column("at", _("时间"), lambda s: s.at, order="at", render=moment),
+        Column("kind", _("认定"), lambda s: s.get_kind_display(), order="kind"),
+        Column("database", _("数据库"), lambda s: s.database),
+        Column("name", _("过程或函数"), lambda s: s.name, hidden=True),
+        Column("text", _("语句模板"), lambda s: s.text[:200], css="wrap"),
+        Column("by", _("提出人"), lambda s: s.by),
+        Column("decided_by", _("确认人"), lambda s: s.decided_by or "", hidden=True),
+        Column("until", _("有效至"), lambda s: s.until, render=moment),
+    )
+    filters = (
+        Filter(
+            "state",
+            choices(_("状态"), Settlement.State.choices, _("全部状态")),
+            lambda qs, v: qs.filter(state=v),
+        ),
+        Filter(
+            "kind",
+            choices(_("认定"), Settlement.Kind.choices, _("全部类别")),
+            lambda qs, v: qs.filter(kind=v),
+        ),
+        Filter(
+            "q",
+            forms.CharField(label=_("语句或过程名")),
+            lambda qs, v: qs.filter(Q(text__icontains=v) | Q(name__icontains=v)),
+        ),
+    )
+    empty_title = _("还没有认定")
+    empty_hint = _("从“读不懂的语句”里打开一条，就能提出。")
+
+    def row_url(self, row: Any) -> str:
+        return reverse("settlement", args=[row.pk])
 
 
 class GrantTable(Table):

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from qingfang.access import calendar, duty, flow, policy, routes, seen, services, written
+from qingfang.access import calendar, duty, flow, policy, routes, seen, services, settling, written
 from qingfang.access.forms import (
     CalendarForm,
     DesignationForm,
@@ -33,6 +33,7 @@ from qingfang.access.models import (
     HandedDown,
     PolicyText,
     Registered,
+    Settlement,
 )
 from qingfang.access.tables import (
     ChangeTable,
@@ -40,6 +41,7 @@ from qingfang.access.tables import (
     DutyTable,
     GrantTable,
     RegisteredTable,
+    SettlementTable,
 )
 from qingfang.judge import policy as judging
 from qingfang.people import changes
@@ -133,12 +135,14 @@ def route_switch(request: HttpRequest, name: str) -> HttpResponse:
     if route is None:
         messages.error(request, _("没有这条线路。"), extra_tags="danger")
         return redirect("routes")
+    forecast = routes.forecast(routes.server_of(settings.QINGFANG, route))
     services.switch_route(
         name,
         request.POST.get("mode") == "enforce",
         by=person_of(request),
         request=request,
-        forecast=routes.forecast(routes.server_of(settings.QINGFANG, route)).stopped,
+        forecast=forecast.stopped,
+        unknown_share=forecast.unknown_share,
     )
     messages.success(request, _("已切换，几秒钟内下发到网关。"))
     return redirect("routes")
@@ -324,10 +328,12 @@ def _registered(
     pk: int | None,
 ) -> HttpResponse:
     row = get_object_or_404(Registered, pk=pk, kind=kind) if pk else None
-    statement = seen.statement(person_of(request), request.GET.get("alert", ""))
+    statement = seen.statement(person_of(request), request.GET)
     given: dict[str, Any] = {"kept": row.body} if row else {}
     if statement is not None and row is None:
         given = {"initial": statement.initial(kind)}
+    elif statement is not None:
+        given["more"] = statement.digest
     form = form_class(request.POST or None, **given)
     if request.method == "POST" and form.is_valid():
         try:
@@ -360,7 +366,12 @@ def _registered(
         }
         if row
         else None,
-        shown={"label": _("语句原文"), "text": statement.sql} if statement else None,
+        shown={
+            "label": _("语句模板") if statement.opaque else _("语句原文"),
+            "text": statement.sql,
+        }
+        if statement
+        else None,
     )
 
 
@@ -445,3 +456,55 @@ def change_decide(request: HttpRequest, pk: int) -> HttpResponse:
         request, _("已确认，几秒钟内生效。") if confirm else _("已记为不同意，原来的登记不变。")
     )
     return redirect("changes")
+
+
+# ---------------------------------------------------------------- what people found of opaque templates
+
+
+@may(policy.SEE_SETTLED)
+def settled(request: HttpRequest) -> HttpResponseBase:
+    rows = Settlement.objects.select_related("by", "decided_by")
+    return SettlementTable(request, rows).respond("ui/list.html", {"group": "office"})
+
+
+@may(policy.SEE_SETTLED)
+def settlement(request: HttpRequest, pk: int) -> HttpResponse:
+    person = person_of(request)
+    shown = get_object_or_404(Settlement.objects.select_related("by", "decided_by"), pk=pk)
+    pending = shown.state == Settlement.State.PENDING
+    mine = shown.by == person
+    standing = (Settlement.Kind.NO_USAGE, Settlement.State.CONFIRMED)
+    return render(
+        request,
+        "access/settlement.html",
+        {
+            "shown": shown,
+            "can_decide": pending and not mine and people.may(person, policy.CONFIRM_SETTLED),
+            "waits": pending and mine,
+            "can_end": (shown.kind, shown.state) == standing
+            and people.may(person, policy.CONFIRM_SETTLED),
+            "form": StepForm(),
+        },
+    )
+
+
+@may(policy.CONFIRM_SETTLED)
+@require_POST
+def settlement_decide(request: HttpRequest, pk: int) -> HttpResponse:
+    get_object_or_404(Settlement, pk=pk)
+    person, act = person_of(request), request.POST.get("act", "")
+    form = StepForm(request.POST)
+    note = form.cleaned_data["note"] if form.is_valid() else ""
+    try:
+        if act == "end":
+            settling.end(pk, by=person, request=request)
+        else:
+            settling.decide(pk, act == "confirm", by=person, request=request, note=note)
+    except NotAllowed as no:
+        messages.error(request, str(no), extra_tags="danger")
+    else:
+        messages.success(
+            request,
+            _("已确认，几秒钟内生效。") if act == "confirm" else _("已记下，几秒钟内生效。"),
+        )
+    return redirect("settlement", pk)

@@ -1,4 +1,5 @@
-"""Benchmarks: one file a subject, each with `run(progress) -> list[Row]`.
+"""Benchmarks: one file a subject, each with `run(progress) -> list[Row]`, or a folder of the same
+name with `report(progress, options) -> Report`.
 
 Rules this room keeps:
 
@@ -13,10 +14,12 @@ import importlib
 import math
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
+
+from qingfang.language import _
 
 Progress = Callable[[str], None]
 
@@ -38,21 +41,32 @@ class Row(Struct, frozen=True):
     met: bool | None = None
 
 
-class Report(Struct, frozen=True):
+class Report(Struct, frozen=True, omit_defaults=True):
+    """`details` is what stands behind the rows, for a program; `text` the same for a reader."""
+
     name: str
     machine: dict[str, str | int]
     rows: list[Row]
+    details: dict[str, object] | None = None
+    text: str = ""
 
 
 def names() -> list[str]:
-    return sorted(f.stem for f in Path(__file__).parent.glob("[!_]*.py"))
+    here = Path(__file__).parent
+    folders = [f.parent.name for f in here.glob("*/__init__.py")]
+    return sorted([*folders, *(f.stem for f in here.glob("[!_]*.py"))])
 
 
-def run(name: str, progress: Progress) -> Report:
-    """Run one benchmark. Raises KeyError for a name that is not in `names()`, `Impossible`."""
+def run(name: str, progress: Progress, options: Mapping[str, object] | None = None) -> Report:
+    """Run one benchmark; `options` are for one that knows them (`report` in its module). Raises
+    KeyError for a name that is not in `names()`, `Impossible`."""
     if name not in names():
         raise KeyError(name)
     module = importlib.import_module(f"qingfang.bench.{name}")
+    if hasattr(module, "report"):
+        return module.report(progress, options or {})
+    if options:
+        raise Impossible(_("{} 没有这些选项：{}").format(name, " ".join(options)))
     return Report(name, machine(), module.run(progress))
 
 

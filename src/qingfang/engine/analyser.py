@@ -1,6 +1,7 @@
 """The analyser's process: SQL in, meaning out. May be killed and started again at any time.
 
-Serves `paths.run`/analyser.sock: `analyse` (an `Ask` → an `Answer`), `closed` (a connection's id),
+Serves `paths.run`/analyser.sock: `analyse` (an `Ask` → an `Answer`), `try` (a `Trial` → the
+`Meaning` it would have; nothing is kept), `closed` (a connection's id),
 `worlds` (a stream: a number at once and whenever what statements mean has changed for everybody: a
 catalogue, a permanent object), `ping`.
 
@@ -58,6 +59,14 @@ class Ask(Struct, frozen=True, array_like=True):
     connection: str
     sql: str
     binds: tuple[str | None, ...] | None = None
+
+
+class Trial(Struct, frozen=True, array_like=True):
+    """A statement on a database, and the sources of procedures that are not in its catalogue yet."""
+
+    database: str
+    sql: str
+    procedures: dict[str, str] = {}
 
 
 class Answer(Struct, frozen=True, array_like=True):
@@ -193,6 +202,8 @@ class Service:
     ) -> bytes | AsyncIterator[bytes]:
         if method == "analyse":
             return msgspec.msgpack.encode(self._analyse(msgspec.msgpack.decode(payload, type=Ask)))
+        if method == "try":
+            return msgspec.msgpack.encode(self._try(msgspec.msgpack.decode(payload, type=Trial)))
         if method == "closed":
             self._sessions.pop(payload.decode(), None)
             return b""
@@ -208,20 +219,36 @@ class Service:
             yield str(self._world).encode()
             await changed.wait()
 
-    def _analyse(self, ask: Ask) -> Answer:
-        sight = self._sights.get(ask.database)
+    def _sight(self, database: str) -> tuple[_Sight, Analyser]:
+        sight = self._sights.get(database)
         if sight is None or sight.analyser is None:
-            raise ipc.Refusal(f"no catalogue for {ask.database}")
+            raise ipc.Refusal(f"no catalogue for {database}")
+        return sight, sight.analyser
+
+    def _try(self, trial: Trial) -> Meaning:
+        sight, analyser = self._sight(trial.database)
+        if trial.procedures:
+            analyser = Analyser(analyser.catalogue.with_procedures(trial.procedures))
+        signal.setitimer(signal.ITIMER_REAL, LONGEST_S)
+        try:
+            return analyser.analyse(trial.sql, sight.database.dialect).meaning
+        except Overrun:
+            return Meaning("opaque", touches=analyser.touches(trial.sql), volatile=True)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _analyse(self, ask: Ask) -> Answer:
+        sight, analyser = self._sight(ask.database)
         state = self._sessions.get(ask.connection)
         if state is None:
             state = SessionState(sight.shared)
         signal.setitimer(signal.ITIMER_REAL, LONGEST_S)
         try:
-            analysis = sight.analyser.analyse(
+            analysis = analyser.analyse(
                 ask.sql, sight.database.dialect, binds=ask.binds, state=state
             )
         except Overrun:
-            touches = sight.analyser.touches(ask.sql)
+            touches = analyser.touches(ask.sql)
             analysis = Analysis(Meaning("opaque", touches=touches, volatile=True))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)

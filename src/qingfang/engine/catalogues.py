@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
 from qingfang.config import Config, ConfigError
 from qingfang.language import _
 from qingfang.understand import catalogue
-from qingfang.understand.catalogue import Catalogue, CatalogueError
+from qingfang.understand.catalogue import Catalogue, CatalogueError, split_name
 
 
 class Unusable(ValueError):
@@ -46,6 +47,32 @@ def load(file: Path, data: bytes) -> Catalogue:
         raise Unusable(file, _line_of(text, error.path), error.path, error.problem) from None
 
 
+def with_procedure(file: Path, name: str, source: str) -> str:
+    """The text of a catalogue file with one more procedure in it, or another source of it. Raises
+    `Unusable`."""
+    read(file)
+    tree = json.loads(file.read_bytes())
+    same = split_name(name)
+    kept = {n: s for n, s in tree.get("procedures", {}).items() if split_name(n) != same}
+    changed = {**tree, "procedures": {**kept, name: source}}
+    text = json.dumps(changed, ensure_ascii=False, indent=1) + "\n"
+    load(file, text.encode())
+    return text
+
+
+def put_procedure(file: Path, name: str, source: str) -> None:
+    """Write a procedure's source into a catalogue file, in one step; the analyser takes the file up
+    within a second. Raises `Unusable`, `OSError`."""
+    text = with_procedure(file, name, source)
+    fresh = file.with_name(f"{file.name}.new")
+    with fresh.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.chmod(file.stat().st_mode & 0o777)
+    fresh.replace(file)
+
+
 def _line_of(text: str, path: str) -> int | None:
     """The line of a key like `tables.public.rx.columns.doctor`, whose parts may hold dots."""
     at, rest = 0, path
@@ -60,6 +87,14 @@ def _line_of(text: str, path: str) -> int | None:
         else:
             break
     return text.count("\n", 0, at) + 1 if at else None
+
+
+def changed(database: str, count: int, shown: str) -> str:
+    """What is said of a database whose structure is no longer the confirmed one; `shown` are some
+    of the objects."""
+    return _(
+        "数据库 {} 有 {} 处结构与确认过的目录不同（{}），要有人确认；在此之前，涉及新对象的语句读不懂"
+    ).format(database, count, shown)
 
 
 def check(config: Config, file: Path) -> None:

@@ -133,7 +133,8 @@ class Explainer:
         elif asked.terminal is not None:
             person = f"terminal:{asked.terminal}"
         service = any(_serves(s, asked, meaning) for s in self._catalogue.services)
-        return Learner(session=session, person=person, service=service)
+        own = (asked.operator,) if asked.operator is not None else ()
+        return Learner(session=session, person=person, own=own, service=service)
 
 
 def shown(meaning: Meaning) -> dict[str, Any]:

@@ -9,8 +9,8 @@ Rules this module keeps:
    looked at every half second. One that is refused is said once in the log and as a record of the
    ledger, and the one in force stays, over a restart too: it is kept beside the memory, so that
    nobody brings an older one back, or none at all, by a kill.
-2. What was learned is written every minute and at the end, whole or not at all. After kill -9 up to
-   a minute of small things is forgotten; what was alarming is in the ledger.
+2. What was learned is kept by `keeping`: in a journal within a tenth of a second, in an image every
+   ten minutes and at the end.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from qingfang import crypto, ipc
 from qingfang.config import Config
 from qingfang.engine import process
 from qingfang.engine.judging import Judging
+from qingfang.engine.keeping import Keeper
 from qingfang.events import Connection, Meaning
 from qingfang.judge.policy import PolicyError
 from qingfang.judge.snapshot import Rejected
@@ -38,7 +40,8 @@ from qingfang.record.recorder import Recorder
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
-SAVE_EVERY_S = 60.0
+SAVE_EVERY_S = 600.0
+DUE_EVERY_S = 5.0
 
 
 class Ask(Struct, frozen=True, array_like=True):
@@ -58,7 +61,6 @@ class Service:
     def __init__(self, config: Config, recorder: Recorder) -> None:
         state = Path(config.paths.state)
         self._snapshot, self._key = state / "snapshot.json", state / "keys" / "snapshot.pub"
-        self._memory = state / "judge" / "memory"
         self._kept = state / "judge" / "snapshot.json"
         self._site = config.site.id
         self._routes = [r.name for r in config.route]
@@ -66,7 +68,11 @@ class Service:
         self._seen: tuple[int, int, int] | None = None
         self._changed = asyncio.Event()
         self.judging = Judging(self._site, self._verify)
-        self._load()
+        self.keeper = Keeper(state / "judge", self.judging)
+        refused = self.keeper.load()
+        if refused is not None:
+            log.error("what was learned before cannot be used: %s", refused)
+            self._say("memory.refused", refused)
         self._take_up()
 
     def _verify(self, message: bytes, signature: bytes) -> bool:
@@ -76,19 +82,6 @@ class Service:
             log.error("snapshot key: %s", problem)
             return False
 
-    def _load(self) -> None:
-        try:
-            data = self._memory.read_bytes()
-        except FileNotFoundError:
-            return
-        try:
-            self.judging.load(data)
-        except ValueError as error:
-            kept = self._memory.with_suffix(f".refused-{now_us()}")
-            self._memory.rename(kept)
-            log.error("what was learned before cannot be used (%s); kept as %s", error, kept.name)
-            self._say("memory.refused", str(error))
-
     def _take_up(self) -> None:
         """Put into force what was in force before."""
         try:
@@ -97,9 +90,6 @@ class Service:
             pass
         except (OSError, Rejected, PolicyError) as error:
             log.error("the snapshot that was in force before cannot be used: %s", error)
-
-    def save(self) -> None:
-        self._write(self._memory, self.judging.dump())
 
     def _write(self, file: Path, data: bytes) -> None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -183,9 +173,21 @@ async def run(config: Config, stopping: asyncio.Event) -> None:
             except OSError as error:
                 log.error("%s", error)
 
+    async def keep() -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(DUE_EVERY_S)
+            if service.keeper.due or time.monotonic() - last >= SAVE_EVERY_S:
+                last = time.monotonic()
+                try:
+                    await service.keeper.save()
+                except OSError as error:
+                    log.error("what was learned cannot be kept: %s", error)
+
     tasks = [
         asyncio.create_task(every(LOOK_EVERY_S, service.look)),
-        asyncio.create_task(every(SAVE_EVERY_S, service.save)),
+        asyncio.create_task(service.keeper.run()),
+        asyncio.create_task(keep()),
     ]
     process.say_ready()
     await stopping.wait()
@@ -194,5 +196,5 @@ async def run(config: Config, stopping: asyncio.Event) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.gather(*tasks)
     server.close()
-    service.save()
+    await service.keeper.close()
     await recorder.close()

@@ -8,7 +8,9 @@ Rules this module keeps:
    answered.
 2. A snapshot that is refused changes nothing; neither does a policy in it that has an error.
 3. Without any snapshot the built-in policy holds, nobody is known and nothing is approved.
-4. What a text reveals that may not be what the server executes is opaque, whatever its head says,
+4. All that changes what is known is told to `journal` as a `Learned`; taken in by `again`, in the
+   same order, from the image taken before, it makes the same state.
+5. What a text reveals that may not be what the server executes is opaque, whatever its head says,
    and may read any table.
 """
 
@@ -16,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -25,9 +26,8 @@ from qingfang.judge import policy
 from qingfang.judge.attribution import Attribution, address
 from qingfang.judge.judge import History, Judge
 from qingfang.judge.snapshot import Directory, Head, Holder, Snapshot
-from qingfang.understand.accumulate import Learner, Memory
+from qingfang.understand.accumulate import Entry, Facts, Image, Learner, Memory
 
-VERSION = 1
 _CARRIED = frozenset({"by-grant", "by-report", "by-service"})
 _ANYTHING = Touch("*", ("item_id", "prescriber_id", "quantity"))
 
@@ -54,10 +54,27 @@ def doubted(meaning: Meaning) -> Meaning:
     )
 
 
-class _State(Struct, frozen=True):
-    version: int
+class Learned(Struct, frozen=True, omit_defaults=True):
+    """What one call changed: what was taken into memory (`facts` of `learner`), into the history
+    (`news`), the sign-in on a connection (`signed`: connection and name), where an operator was at
+    work (`noted`: operator and place), a connection's end, a snapshot's head. Kept in the journal: a
+    field may be added with a default."""
+
+    at_us: int = 0
+    learner: Learner | None = None
+    facts: Facts | None = None
+    carried: bool = False
+    news: tuple[tuple[str, str, int], ...] = ()
+    signed: tuple[str, str] | None = None
+    noted: tuple[str, str] | None = None
+    closed: str | None = None
+    head: Head | None = None
+
+
+class Rest(Struct, frozen=True):
+    """The part of an image that is not by person."""
+
     head: Head | None
-    memory: bytes
     history: bytes
     attribution: bytes
 
@@ -65,7 +82,7 @@ class _State(Struct, frozen=True):
 class Judging:
     """`verify` says whether the site's snapshot key signed a message (None: take no snapshot).
     `services` are sessions registered in a catalogue whose duty it is to go through patients:
-    a test over connection and operator."""
+    a test over connection and operator. `journal` is told what changes; nobody by default."""
 
     def __init__(
         self,
@@ -76,6 +93,7 @@ class Judging:
         self._site = site
         self._verify = verify or (lambda message, signature: False)
         self._is_service = is_service or (lambda connection, who: False)
+        self.journal: Callable[[Learned], None] = _forget
         self._holder = Holder(site, self._verify)
         self._memory = Memory()
         self._history = History()
@@ -96,6 +114,7 @@ class Judging:
         rules = policy.read(snapshot.policy, "snapshot")
         self._holder = trial
         self._in_force(snapshot, rules)
+        self.journal(Learned(head=trial.head))
         return snapshot
 
     def _in_force(self, snapshot: Snapshot, rules: policy.Policy) -> None:
@@ -121,13 +140,52 @@ class Judging:
         learner = self._learner(connection, who, at_us)
         whole = self._memory.consider(meaning, learner, at_us, template, rows)
         verdict = self._judge.judge(whole, connection, who, at_us, template, rows)
+        facts: Facts | None = None
+        carried = not _CARRIED.isdisjoint(verdict.codes)
         if verdict.decision != "deny":
-            carried = not _CARRIED.isdisjoint(verdict.codes)
-            self._memory.learn(meaning, learner, at_us, template, rows, carried=carried)
+            facts = self._memory.learn(meaning, learner, at_us, template, rows, carried=carried)
+        signed = meaning.operator is not None and meaning.operator_scope == "session"
+        if facts is not None or self._history.news or signed:
+            name = meaning.operator.text if signed and meaning.operator is not None else None
+            self.journal(
+                Learned(
+                    at_us,
+                    learner if facts is not None else None,
+                    facts,
+                    carried,
+                    tuple(self._history.news),
+                    (connection.id, name.strip()) if name else None,
+                    self._noted(connection, who),
+                )
+            )
+            self._history.news.clear()
         return Told(verdict, whole, who)
 
     def closed(self, connection: str) -> None:
         self._attribution.closed(connection)
+        self.journal(Learned(closed=connection))
+
+    def again(self, learned: Learned) -> None:
+        """Take in once more what the journal was told."""
+        if learned.signed is not None:
+            self._attribution.sign_in(*learned.signed, learned.at_us)
+        if learned.noted is not None:
+            self._attribution.note(*learned.noted, learned.at_us)
+        if learned.learner is not None and learned.facts is not None:
+            self._memory.relearn(learned.facts, learned.learner, carried=learned.carried)
+        for news in learned.news:
+            self._history.again(*news)
+        self._history.news.clear()
+        if learned.closed is not None:
+            self._attribution.closed(learned.closed)
+        if learned.head is not None:
+            self._holder = Holder(self._site, self._verify, learned.head)
+
+    def _noted(self, connection: Connection, who: Who) -> tuple[str, str] | None:
+        if who.operator is None:
+            return None
+        where = who.terminal.value if who.terminal else address(connection.client)
+        return who.operator.value, where
 
     def _learner(self, connection: Connection, who: Who, at_us: int) -> Learner:
         directory = self._directory
@@ -165,29 +223,21 @@ class Judging:
 
     # -------------------------------------------------------------- over a restart
 
-    def dump(self) -> bytes:
-        return msgspec.msgpack.encode(
-            _State(
-                VERSION,
-                self._holder.head,
-                self._memory.dump(),
-                self._history.dump(),
-                self._attribution.dump(),
-            )
-        )
+    def image(self) -> tuple[Rest, Image]:
+        """The state as it is now; the second part is to be taken while judging goes on."""
+        rest = Rest(self._holder.head, self._history.dump(), self._attribution.dump())
+        return rest, self._memory.image()
 
-    def load(self, data: bytes) -> None:
-        """Take over what `dump` gave. Raises ValueError, and changes nothing, when it is not that."""
-        try:
-            state = msgspec.msgpack.decode(data, type=_State)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ValueError(f"not a state of judging: {error}") from None
-        if state.version != VERSION:
-            raise ValueError(f"state of version {state.version}, this program reads {VERSION}")
+    def restore(self, rest: Rest, entries: list[Entry]) -> None:
+        """Take over an image. Raises ValueError, and changes nothing, when it is none."""
         memory, history, attribution = Memory(), History(), Attribution()
-        memory.load(state.memory)
-        history.load(state.history)
-        attribution.load(state.attribution)
+        memory.restore(entries)
+        history.load(rest.history)
+        attribution.load(rest.attribution)
         self._memory, self._history, self._attribution = memory, history, attribution
-        self._holder = Holder(self._site, self._verify, state.head)
+        self._holder = Holder(self._site, self._verify, rest.head)
         self._judge = Judge(self._judge.policy, self._directory, history, attribution)
+
+
+def _forget(learned: Learned) -> None:
+    """Where nothing is kept (replay)."""

@@ -28,7 +28,7 @@ import socket
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from qingfang import ipc
 from qingfang.config import Config, Database, Tap
@@ -37,9 +37,10 @@ from qingfang.engine.decider import Decider
 from qingfang.engine.passive import DECODERS, Decoding
 from qingfang.events import Connection, Coverage, Verdict
 from qingfang.language import _
-from qingfang.record.client import NotStored, end, follow, now_us
+from qingfang.record.client import NotStored, Recordable, end, follow, now_us
 from qingfang.record.entries import Act
 from qingfang.record.recorder import Recorder
+from qingfang.sense.gateway import contract
 from qingfang.sense.gateway.contract import Leg
 from qingfang.sense.tap.capture import RETIRE_MS, Capture, CaptureRefused
 from qingfang.sense.tap.encryption import Blind
@@ -87,17 +88,27 @@ class _Hearing:
         self.queue: deque[_Heard] = deque()
 
 
+class Teller(Protocol):
+    """Where alerts about blindness and losses go (`record.recorder.Recorder`)."""
+
+    def later(self, value: Recordable) -> None: ...
+
+    def report_loss(self, kind: str, count: int, why: str) -> None: ...
+
+
 class Listening:
     """The listener of a tap's connections. `gateways`: whether some route leads to the same
     database, so that gateways' own connections may be among them. `addresses` are the database's,
-    as address:port; another server on the wire is judged too, and reported as unregistered."""
+    as address:port; another server on the wire is judged too, and reported as unregistered.
+    `decider` is asked about every statement; whoever made it starts and closes it."""
 
     def __init__(
         self,
         config: Config,
         tap: Tap,
-        recorder: Recorder,
+        recorder: Teller,
         addresses: frozenset[str],
+        decider: contract.Decider,
         *,
         hold_s: float = HOLD_S,
     ) -> None:
@@ -111,7 +122,7 @@ class Listening:
             for worker in range(route.workers)
         ]
         self._hold_s = hold_s
-        self._decider = Decider(config, tap, recorder)
+        self._decider = decider
         self._hearings: dict[str, _Hearing] = {}
         self._by_client: dict[str, _Hearing] = {}
         self._legs: OrderedDict[str, int] = OrderedDict()
@@ -123,9 +134,6 @@ class Listening:
         self.last_us: int | None = None
         self.unregistered: set[str] = set()
 
-    def start(self) -> None:
-        self._decider.start()
-
     async def close(self) -> None:
         """Judge what waits, for a moment; what is left is counted as lost."""
         if self._tasks:
@@ -135,7 +143,6 @@ class Listening:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._decider.close()
         for client in self._gateways:
             await client.close()
 
@@ -450,8 +457,9 @@ async def run(config: Config, stopping: asyncio.Event, *, name: str, worker: int
     folder = Path(config.paths.run)
     recorder = Recorder(folder / "ledger.sock", f"tap/{name}")
     await recorder.start()
-    listening = Listening(config, tap, recorder, await _addresses(database))
-    listening.start()
+    decider = Decider(config, tap, recorder)
+    decider.start()
+    listening = Listening(config, tap, recorder, await _addresses(database), decider)
     ear = _Ear(config, tap, database.protocol, listening)
     tasks = [
         asyncio.create_task(_keep_listening(ear, listening, recorder, folder)),
@@ -464,6 +472,7 @@ async def run(config: Config, stopping: asyncio.Event, *, name: str, worker: int
     found = await asyncio.gather(*tasks, return_exceptions=True)
     ear.finish()
     await listening.close()
+    await decider.close()
     await recorder.close()
     for result in found:
         if isinstance(result, Exception):

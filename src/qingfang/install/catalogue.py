@@ -30,7 +30,7 @@ class Counts(Struct, frozen=True):
 
 
 def read(dsn: str, progress: Callable[[int, int], None]) -> Proposal:
-    """Raises `postgres.Unreachable`."""
+    """Raises `readers.live.Unreachable`."""
     return propose(postgres.read(dsn, progress=progress))
 
 

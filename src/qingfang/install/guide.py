@@ -25,7 +25,7 @@ from qingfang.install.console import Console, Unavailable
 from qingfang.language import _
 from qingfang.understand.discovery import review
 from qingfang.understand.discovery.propose import Proposal
-from qingfang.understand.discovery.readers import postgres
+from qingfang.understand.discovery.readers import live
 from qingfang.web.setup.fill import Calendar, Request
 
 ROLES: Final = (
@@ -308,7 +308,7 @@ class Guide:
                 text = catalogue.apply_file(proposal, self._w.apply)
             else:
                 text = catalogue.stands(proposal, kept)
-        except (postgres.Unreachable, review.ReviewError) as error:
+        except (live.Unreachable, review.ReviewError) as error:
             raise Stopped(str(error)) from None
         for note in proposal.schema.notes:
             self._say(f"  {note}")

@@ -102,17 +102,21 @@ class Attribution:
         if meaning.operator is not None and meaning.operator.text:
             name = meaning.operator.text.strip()
             if meaning.operator_scope == "session":
-                signed = self._signed_in.get(connection.id) or _SignedIn(name)
-                signed.again(name, at_us)
-                _put(self._signed_in, connection.id, signed)
+                self.sign_in(connection.id, name, at_us)
             else:
                 _put(self._writing, connection.id, (name, transaction))
         operator = self._operator(connection, directory, at_us, transaction)
         terminal, place = _terminal(connection, directory)
         if operator is not None:
             where = terminal.value if terminal is not None else address(connection.client)
-            self._note(operator.value, where, at_us)
+            self.note(operator.value, where, at_us)
         return Who(operator, terminal, place)
+
+    def sign_in(self, connection: str, name: str, at_us: int) -> None:
+        """From now on the connection's operator is `name`."""
+        signed = self._signed_in.get(connection) or _SignedIn(name)
+        signed.again(name, at_us)
+        _put(self._signed_in, connection, signed)
 
     def at_once(self, operator: str, at_us: int, within_us: int) -> int:
         """At how many terminals (or undeclared addresses) the operator was seen lately (T74)."""
@@ -161,7 +165,8 @@ class Attribution:
                 return Attributed(person.number, 0.65, (said,))
         return None
 
-    def _note(self, operator: str, where: str, at_us: int) -> None:
+    def note(self, operator: str, where: str, at_us: int) -> None:
+        """The operator was at work at a terminal (or undeclared address)."""
         seen = self._seen.get(operator)
         if seen is None:
             seen = self._seen[operator] = {}

@@ -14,6 +14,7 @@ Rules this module keeps:
    approved last day is not over, because there are no prescriptions of tomorrow.
 6. A class of items covers a list only when the list lies in the members written into the approval;
    this module knows no dictionary.
+7. A registered report is compared in the same way: known is not approved.
 """
 
 from __future__ import annotations
@@ -45,6 +46,24 @@ def grant_excess(
 ) -> tuple[Said, ...]:
     """What the execution goes beyond `grant` by; empty when it is covered. `runs` are those used
     before this one."""
+    return (
+        *holder_excess(
+            grant, operator=operator, terminal=terminal, at_us=at_us, runs=runs, calendar=calendar
+        ),
+        *scope_excess(grant.scope, meaning, at_us, calendar),
+    )
+
+
+def holder_excess(
+    grant: Grant,
+    *,
+    operator: Attributed | None,
+    terminal: Attributed | None,
+    at_us: int,
+    runs: int,
+    calendar: Calendar,
+) -> tuple[Said, ...]:
+    """The same but for the scope: is it this person's, here and now?"""
     found: list[Said] = []
     if operator is None or operator.confidence < SURE:
         found.append(say("grant-operator-unsure"))
@@ -64,7 +83,6 @@ def grant_excess(
         found.append(say("grant-window"))
     if grant.max_runs is not None and runs >= grant.max_runs:
         found.append(say("grant-runs", allowed=grant.max_runs))
-    found += scope_excess(grant.scope, meaning, at_us, calendar)
     return tuple(found)
 
 
@@ -84,6 +102,10 @@ def scope_excess(
         ("prescribers", scope.prescribers, selected.prescribers if selected else None),
         ("departments", scope.departments, selected.departments if selected else None),
     ):
+        if allowed.kind == "one":
+            if not _single(selection):
+                found.append(say(f"{name}-several"))
+            continue
         beyond = _beyond(allowed, selection)
         if beyond is None:
             found.append(say(f"{name}-unlimited"))
@@ -93,7 +115,35 @@ def scope_excess(
     if not _period_inside(scope.period, selected.period if selected else None, today):
         granted = f"{scope.period.from_day or '最早'} 至 {scope.period.to_day or '今后'}"
         found.append(say("period-beyond", granted=granted))
+    if scope.longest_days is not None:
+        asked = _asked_days(selected.period if selected else None, today)
+        if asked is None:
+            found.append(say("period-open", allowed=scope.longest_days))
+        elif asked > scope.longest_days:
+            found.append(say("period-long", allowed=scope.longest_days, asked=asked))
     return tuple(found)
+
+
+def _single(selection: Selection | None) -> bool:
+    """Whether one value is named, and known."""
+    if selection is None or selection.kind not in ("one", "list"):
+        return False
+    return len(selection.values) == 1 and selection.values[0].text is not None
+
+
+def _asked_days(period: Period | None, today: datetime.date) -> int | None:
+    """How many days a statement selects, both ends included; None when that cannot be told. An end
+    that is open, or lies ahead, is today: there are no prescriptions of tomorrow."""
+    first = day_of(period.from_.text) if period is not None and period.from_ else None
+    if period is None or first is None:
+        return None
+    last = today
+    if period.to is not None:
+        found = day_of(period.to.text)
+        if found is None:
+            return None
+        last = min(found, today)
+    return max(1, (last - first).days + 1)
 
 
 def _beyond(allowed: Allowed, selection: Selection | None) -> list[str] | None:
@@ -152,27 +202,41 @@ def _period_inside(allowed: Days, period: Period | None, today: datetime.date) -
     return True
 
 
-def report_covers(
+def report_excess(
     report: Report,
     meaning: Meaning,
     *,
     operator: Attributed | None,
+    posts: frozenset[str],
     terminal: Attributed | None,
+    granted: bool,
     at_us: int,
     calendar: Calendar,
-) -> bool:
-    """True when a registered report carries this execution. Figures of items or classes below the
-    institution need named persons and terminals: a menu is not an approval."""
+) -> tuple[Said, ...]:
+    """What the execution goes beyond a registered report by; empty when the registration carries it.
+    `posts` are the operator's; `granted` tells that one of the report's grants is in force for this
+    person at this terminal. Figures of items or classes below the institution need people and
+    terminals to be named: a menu is not an approval."""
+    found: list[Said] = []
     open_to_all = meaning.subtype == "total" or meaning.grain == "institution"
-    for named, found in ((report.persons, operator), (report.terminals, terminal)):
-        if named:
-            if found is None or found.confidence < SURE or found.value not in named:
-                return False
-        elif not open_to_all:
-            return False
-    return hours.within(report.windows, at_us, calendar.utc_offset_minutes) and not scope_excess(
-        report.scope, meaning, at_us, calendar
-    )
+    if report.grants:
+        if not granted:
+            found.append(say("report-no-grant"))
+    elif not open_to_all and not (report.terminals and (report.persons or report.posts)):
+        found.append(say("report-nobody"))
+    if report.persons or report.posts:
+        if operator is None or operator.confidence < SURE:
+            found.append(say("report-operator-unsure"))
+        elif operator.value not in report.persons and posts.isdisjoint(report.posts):
+            found.append(say("report-person"))
+    if report.terminals:
+        if terminal is None or terminal.confidence < SURE:
+            found.append(say("report-terminal-unsure"))
+        elif terminal.value not in report.terminals:
+            found.append(say("report-terminal"))
+    if not hours.within(report.windows, at_us, calendar.utc_offset_minutes):
+        found.append(say("report-window"))
+    return (*found, *scope_excess(report.scope, meaning, at_us, calendar))
 
 
 def service_present(

@@ -16,6 +16,8 @@ Rules this module keeps:
 4. A route that is not told to enforce observes; so do tap, trail and replay, which cannot do
    otherwise. What enforcing would have decided is in `Verdict.would` and in the reasons.
 5. An execution counts as a run of its grant only when it is answered.
+6. What people found of an opaque template holds for that template alone: not for a statement whose
+   text does not say what runs, nor for one that seems to touch more than what they looked at.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from qingfang.judge import grants, hours
 from qingfang.judge.attribution import Attribution, address
 from qingfang.judge.policy import Basis, Case, Policy, Touching
 from qingfang.judge.reasons import DECISIONS, Said, say
-from qingfang.judge.snapshot import Directory, Grant, Mode, Service
+from qingfang.judge.snapshot import Directory, Grant, Mode, Report, Service
 
 VERSION = 1
 _MINUTE_US = 60_000_000
@@ -52,6 +54,10 @@ _FIGURES = (
     frozenset({"prescriber_id", "prescriber_name"}),
 )
 _USAGE_ROLES = frozenset().union(*_FIGURES)
+UNFIXED = frozenset(
+    {"opaque.remote_sql", "opaque.body", "opaque.unknown_handle", "opaque.too_long"}
+)
+"""Reasons of a meaning after which the same template can run something else each time."""
 
 
 class _State(Struct):
@@ -63,10 +69,13 @@ class _State(Struct):
 
 class History:
     """What judging itself has to remember: runs used of each grant, opaque templates reported
-    before, and who was denied when. Bounded; survives a restart by `dump` and `load`."""
+    before, and who was denied when. Bounded; survives a restart by `dump` and `load`.
+
+    `news` is what was taken in since the owner last emptied it, for `again`."""
 
     def __init__(self) -> None:
         self.runs: dict[str, int] = {}
+        self.news: list[tuple[str, str, int]] = []
         self._opaque: OrderedDict[str, None] = OrderedDict()
         self._denied: OrderedDict[str, int] = OrderedDict()
 
@@ -74,6 +83,8 @@ class History:
         """Whether this opaque template was reported before; it is from now on."""
         name = template.hex()
         known = name in self._opaque
+        if not known:
+            self.news.append(("seen", name, 0))
         self._opaque[name] = None
         self._opaque.move_to_end(name)
         if len(self._opaque) > _OPAQUE:
@@ -82,6 +93,7 @@ class History:
 
     def deny(self, names: tuple[str, ...], at_us: int) -> None:
         for name in names:
+            self.news.append(("denied", name, at_us))
             self._denied[name] = at_us
             self._denied.move_to_end(name)
         while len(self._denied) > _DENIED:
@@ -89,6 +101,20 @@ class History:
 
     def denied_since(self, names: tuple[str, ...], since_us: int) -> bool:
         return any(self._denied.get(name, since_us - 1) >= since_us for name in names)
+
+    def ran(self, grant: str) -> None:
+        """A run of this grant is used up."""
+        self.news.append(("ran", grant, 0))
+        self.runs[grant] = self.runs.get(grant, 0) + 1
+
+    def again(self, what: str, name: str, at_us: int) -> None:
+        """Take in once more what `news` told."""
+        if what == "seen":
+            self.seen(bytes.fromhex(name))
+        elif what == "denied":
+            self.deny((name,), at_us)
+        else:
+            self.ran(name)
 
     def forget_runs(self, grants_known: frozenset[str]) -> None:
         """Drop the runs of grants that no snapshot names any more."""
@@ -162,14 +188,17 @@ class Judge:
         if meaning.disclosure not in ("none", "clinical"):
             cases.append((meaning, True))
         cases += [(_as_usage(meaning, g.grain or "detail"), False) for g in whole]
-        touching = _touching(meaning)
+        about = touching(meaning)
         known = meaning.disclosure == "opaque" and self._known(connection, who)
         # Where the text alone does not say what runs, it was looked at for this connection only.
         looked = template + connection.id.encode() if meaning.volatile else template
         seen = meaning.disclosure == "opaque" and self.history.seen(looked)
+        settled = self._settled(meaning, connection, at_us, template)
         for case, itself in cases:
             if itself:
-                said += _learned(meaning, touching=touching, seen=seen, known=known)
+                said += _learned(meaning, about=about, seen=seen, known=known)
+                if settled is not None:
+                    said.append(settled)
             ground = self._basis(case, connection, who, at_us, template)
             rule = self.policy.rule(
                 Case(
@@ -178,9 +207,10 @@ class Judge:
                     case.subtype,
                     case.delivery,
                     ground.basis,
-                    touching,
+                    about,
                     seen,
                     known,
+                    itself and settled is not None,
                 )
             )
             enforced = rule.enforce
@@ -214,7 +244,7 @@ class Judge:
         if decision == "deny":
             self.history.deny(names, at_us)
         elif grant is not None and meaning.disclosure == "usage":
-            self.history.runs[grant.id] = self.history.runs.get(grant.id, 0) + 1
+            self.history.ran(grant.id)
         differs = mode == "observe" and connection.source == "gateway" and would != decision
         if differs:
             said.append(say("observed", would=DECISIONS[would]))
@@ -274,16 +304,13 @@ class Judge:
                 service, digest, tables
             ):
                 return Ground("service", (say("by-service", why=service.why),))
+        near: tuple[Said, ...] = ()
         for report in self.directory.reports.get(digest, ()):
-            if grants.report_covers(
-                report,
-                meaning,
-                operator=who.operator,
-                terminal=who.terminal,
-                at_us=at_us,
-                calendar=snapshot.calendar,
-            ):
+            excess = self._beyond_report(report, meaning, who, at_us)
+            if not excess:
                 return Ground("report", (say("by-report", menu=report.menu),))
+            if not near or len(excess) + 1 < len(near):
+                near = (say("near-report", menu=report.menu), *excess)
         in_turn = any(g.code == "own-in-turn" for g in meaning.gathered)
         if not in_turn and self._own(meaning, who) and not self.crowd(connection, who, at_us):
             return Ground("self", (say("by-self"),))
@@ -296,8 +323,54 @@ class Judge:
                 return Ground("designated", (say("by-designated"),))
             if designated is None:
                 return Ground("designated")
-            return Ground("none", (say("not-designated"), *granted.said))
-        return granted
+            return Ground("none", (*near, say("not-designated"), *granted.said))
+        return Ground("none", (*near, *granted.said))
+
+    def _beyond_report(
+        self, report: Report, meaning: Meaning, who: Who, at_us: int
+    ) -> tuple[Said, ...]:
+        snapshot = self.directory.snapshot
+        person = self.directory.persons.get(who.operator.value) if who.operator else None
+        mine = self.directory.grants.get(who.operator.value, ()) if who.operator else ()
+        granted = not snapshot.grants_lapsed(at_us) and any(
+            grant.id in report.grants
+            and not grants.holder_excess(
+                grant,
+                operator=who.operator,
+                terminal=who.terminal,
+                at_us=at_us,
+                runs=self.history.runs.get(grant.id, 0),
+                calendar=snapshot.calendar,
+            )
+            for grant in mine
+        )
+        return grants.report_excess(
+            report,
+            meaning,
+            operator=who.operator,
+            posts=frozenset(person.posts if person is not None and person.active else ()),
+            terminal=who.terminal,
+            granted=granted,
+            at_us=at_us,
+            calendar=snapshot.calendar,
+        )
+
+    def _settled(
+        self, meaning: Meaning, connection: Connection, at_us: int, template: bytes
+    ) -> Said | None:
+        """The sentence of what people found of this opaque template, if it holds here and now."""
+        if meaning.disclosure != "opaque" or meaning.volatile:
+            return None
+        found = self.directory.settled.get((connection.server, template.hex()))
+        if found is None or at_us >= found.until_us:
+            return None
+        snapshot = self.directory.snapshot
+        if snapshot.grants_lapsed(at_us) or not UNFIXED.isdisjoint(r.code for r in meaning.reasons):
+            return None
+        if not {touch.table for touch in meaning.touches} <= frozenset(found.tables):
+            return None
+        until = hours.local(found.until_us, snapshot.calendar.utc_offset_minutes)[0]
+        return say("settled", until=until.isoformat())
 
     def _granted(self, meaning: Meaning, who: Who, at_us: int) -> Ground:
         snapshot = self.directory.snapshot
@@ -468,7 +541,7 @@ def _as_usage(meaning: Meaning, grain: Grain) -> Meaning:
     )
 
 
-def _touching(meaning: Meaning) -> Touching:
+def touching(meaning: Meaning) -> Touching:
     """What an opaque statement seems to be about. Two of item, prescriber and measure make
     figures."""
     roles = {role for touch in meaning.touches for role in touch.roles}
@@ -477,10 +550,10 @@ def _touching(meaning: Meaning) -> Touching:
     return "usage" if not _USAGE_ROLES.isdisjoint(roles) else "other"
 
 
-def _learned(meaning: Meaning, *, touching: Touching, seen: bool, known: bool) -> list[Said]:
+def _learned(meaning: Meaning, *, about: Touching, seen: bool, known: bool) -> list[Said]:
     if meaning.disclosure == "opaque":
-        said = [say("opaque-other" if touching == "other" else "opaque-usage")]
-        if touching == "figures" and not known:
+        said = [say("opaque-other" if about == "other" else "opaque-usage")]
+        if about == "figures" and not known:
             said.append(say("opaque-figures"))
         return [*said, say("opaque-again")] if seen else said
     said = [say(f"learned-{meaning.grain or 'detail'}")]

@@ -44,6 +44,13 @@ observe = "pass"
 enforce = "pass"
 
 [[rule]]
+name = "opaque-settled"     # 看不懂，但监察部门两人看过这个模板，认定与用药数据无关
+disclosure = ["opaque"]
+settled = true
+observe = "log"
+enforce = "log"
+
+[[rule]]
 name = "opaque-registered"  # 看不懂，但由已登记的程序或报表执行
 disclosure = ["opaque"]
 basis = ["grant", "report", "service"]
@@ -183,10 +190,11 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Rule(_Section, frozen=True, kw_only=True):
-    """Conditions (an absent one holds always) and what follows. `touching`, `seen` and
-    `known` are for opaque statements: what the estimate found (`figures`: two or more of item,
-    prescriber and measure, which `usage` includes), whether this template was reported before, and
-    whether person, terminal and program are registered."""
+    """Conditions (an absent one holds always) and what follows. `touching`, `seen`, `known` and
+    `settled` are for opaque statements: what the estimate found (`figures`: two or more of item,
+    prescriber and measure, which `usage` includes), whether this template was reported before,
+    whether person, terminal and program are registered, and whether people have found this template
+    to be no usage."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     observe: Decision
@@ -200,6 +208,7 @@ class Rule(_Section, frozen=True, kw_only=True):
     touching: tuple[Touching, ...] | None = None
     seen: bool | None = None
     known: bool | None = None
+    settled: bool | None = None
 
 
 class Change(_Section, frozen=True, kw_only=True):
@@ -243,6 +252,7 @@ class Case(Struct, frozen=True):
     touching: Touching = "other"
     seen: bool = False
     known: bool = False
+    settled: bool = False
 
 
 class Policy:
@@ -265,6 +275,7 @@ class Policy:
                 and (rule.touching is None or _touches(case.touching, rule.touching))
                 and (rule.seen is None or case.seen == rule.seen)
                 and (rule.known is None or case.known == rule.known)
+                and (rule.settled is None or case.settled == rule.settled)
             ):
                 return rule
         raise AssertionError("the last built-in rule has no condition")

@@ -12,9 +12,10 @@ Rules this module keeps:
    force stays in force.
 4. Past `expires_at_us` rules, terminals and modes stay; grants lapse. A stale snapshot must not
    allow anything, and must not make a hospital blind either.
-5. `format` is read as N and N−1; `base` names the snapshot a delta builds on. This version of the
-   format has whole snapshots only, and says so when it is offered a delta. Fields of records that
-   have their default are left out, so the defaults below belong to the format.
+5. `format` is read as N and N−1 (what 2 added is left out in 1 and has its default); `base` names
+   the snapshot a delta builds on. This version of the format has whole snapshots only, and says so
+   when it is offered a delta. Fields of records that have their default are left out, so the
+   defaults below belong to the format.
 
 Times are microseconds UTC; days and hours of the calendar are local to `utc_offset_minutes`.
 """
@@ -29,13 +30,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-FORMAT = 1
+FORMAT = 2
+_READ = (1, 2)
 _DOMAIN = b"qingfang snapshot\x00"
 
 Mode = Literal["observe", "enforce"]
 Grain = Literal["prescriber", "department", "institution", "detail"]
 TerminalRole = Literal["clinical", "statistics", "kiosk", "server", "vendor", "pharmacy"]
 Number = Annotated[str, Meta(min_length=1, max_length=64)]
+Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Clock = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
@@ -92,9 +95,10 @@ class Designation(_Record, frozen=True, kw_only=True):
 
 class Allowed(_Record, frozen=True, kw_only=True):
     """Which items, prescribers or departments an approval covers. `class` covers statements that
-    select one of the classes `values`, and those that name items among `members`."""
+    select one of the classes `values`, and those that name items among `members`; `one` those that
+    name a single one at a time, whichever."""
 
-    kind: Literal["all", "list", "class"] = "all"
+    kind: Literal["all", "one", "list", "class"] = "all"
     values: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
 
@@ -108,7 +112,8 @@ class Days(_Record, frozen=True, kw_only=True):
 
 class Scope(_Record, frozen=True, kw_only=True):
     """What an approval covers. `grain` is the finest one; `stored` allows results to be written
-    into a table or file of the database."""
+    into a table or file of the database; `longest_days` is how many days one statement may ask for
+    at a time (None: any number)."""
 
     grain: Grain
     items: Allowed = Allowed()
@@ -116,6 +121,7 @@ class Scope(_Record, frozen=True, kw_only=True):
     departments: Allowed = Allowed()
     period: Days = Days()
     stored: bool = False
+    longest_days: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Weekly(_Record, frozen=True, kw_only=True):
@@ -142,19 +148,37 @@ class Grant(_Record, frozen=True, kw_only=True):
 
 
 class Report(_Record, frozen=True, kw_only=True):
-    """A registered report or menu of the HIS: one template, its allowed scope, who runs it where.
+    """A registered report or menu of the HIS: its templates (`digest`, and `further` ones), its
+    allowed scope, who runs it where.
 
-    Registration is not approval: figures of single items or classes need `persons` and `terminals`
-    to be named; empty lists mean everyone only for totals and for the institution as a whole.
+    Registration is not approval: figures of single items or classes need people (`persons`, holders
+    of `posts`, or `grants`, any of which must be in force) and `terminals` to be named; with nobody
+    named it is everyone's only for totals and for the institution as a whole. A grant brings its
+    own person and terminals.
     """
 
     id: Number
-    digest: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    digest: Hash
     menu: str
     scope: Scope
+    further: tuple[Hash, ...] = ()
     persons: tuple[str, ...] = ()
+    posts: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
     terminals: tuple[str, ...] = ()
     windows: tuple[Weekly, ...] = ()
+
+
+class Settled(_Record, frozen=True, kw_only=True):
+    """An opaque template that two people of the discipline office hold to be no usage. It stands for
+    this template on this server (its address) only while the estimate names no table beyond
+    `tables`, and until `until_us`; what shows usage was never opaque and is not settled by it."""
+
+    id: Number
+    digest: Hash
+    server: str
+    tables: tuple[str, ...] = ()
+    until_us: int
 
 
 class Service(_Record, frozen=True, kw_only=True):
@@ -231,6 +255,7 @@ class Snapshot(_Record, frozen=True, kw_only=True, omit_defaults=False):
     services: tuple[Service, ...] = ()
     programs: tuple[str, ...] = ()
     reports: tuple[Report, ...] = ()
+    settled: tuple[Settled, ...] = ()
     grants: tuple[Grant, ...] = ()
     routes: tuple[RouteMode, ...] = ()
     calendar: Calendar = Calendar()
@@ -355,9 +380,10 @@ def _decode(payload: bytes) -> Snapshot:
         stated = msgspec.json.decode(payload, type=_Stated)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Rejected("bad-content", f"快照内容读不懂：{error}") from None
-    if stated.format != FORMAT:
+    if stated.format not in _READ:
+        readable = "、".join(map(str, _READ))
         raise Rejected(
-            "other-format", f"快照格式是 {stated.format}，本机读 {FORMAT}；请升级较旧的一方"
+            "other-format", f"快照格式是 {stated.format}，本机读 {readable}；请升级较旧的一方"
         )
     if stated.base:
         raise Rejected("delta", "收到的是增量快照，本机只收完整快照；请由控制台下发完整快照")
@@ -379,6 +405,7 @@ def check(snapshot: Snapshot) -> None:
     _unique("persons", [p.number for p in snapshot.persons])
     _unique("grants", [g.id for g in snapshot.grants])
     _unique("reports", [r.id for r in snapshot.reports])
+    _unique("settled", [s.id for s in snapshot.settled])
     _unique("services", [s.id for s in snapshot.services])
     _unique("routes", [r.route for r in snapshot.routes])
     for n, terminal in enumerate(snapshot.terminals):
@@ -430,7 +457,13 @@ class Directory:
         self.grants = {person: tuple(grants) for person, grants in gathered.items()}
         self.reports: dict[str, tuple[Report, ...]] = {}
         for report in snapshot.reports:
-            self.reports[report.digest] = (*self.reports.get(report.digest, ()), report)
+            for template in dict.fromkeys((report.digest, *report.further)):
+                self.reports[template] = (*self.reports.get(template, ()), report)
+        self.settled: dict[tuple[str, str], Settled] = {}
+        for one in snapshot.settled:
+            before = self.settled.get((one.server, one.digest))
+            if before is None or one.until_us > before.until_us:
+                self.settled[one.server, one.digest] = one
         self.modes: dict[str, Mode] = {r.route: r.mode for r in snapshot.routes}
         self._exact: dict[str, Terminal] = {}
         self._networks: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, Terminal]] = []

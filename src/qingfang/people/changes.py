@@ -7,7 +7,7 @@ Rules this module keeps:
    in the snapshot, until the office confirms the change.
 2. Taking out of use works at once: it ends rights and gives none.
 3. Other apps say what rests on a record (`told_by`), asked with its names before and after: a right
-   can be bound by name.
+   can be bound by name, or to the holders of a post (`post:` and its code is among the names).
 4. Proposing, confirming and refusing are acts, with the values before and after.
 5. What was confirmed is checked again as it is written: it may no longer fit.
 """
@@ -48,6 +48,8 @@ _KINDS: Final[dict[type[models.Model], Proposed.Kind]] = {
 _MODELS: Final = {kind: model for model, kind in _KINDS.items()}
 _ACTS: Final = {Proposed.Kind.PERSON: "person.changed", Proposed.Kind.TERMINAL: "terminal.saved"}
 
+POST: Final = "post:"
+
 Tell = Callable[[Proposed.Kind, int | None, frozenset[str]], list[str]]
 """(kind, the record's key, its names) → what rests on it, each in a few words."""
 
@@ -58,6 +60,13 @@ def told_by(tell: Tell) -> None:
     """Called once an app at start-up."""
     if tell not in _tell:
         _tell.append(tell)
+
+
+def _names(record: Record) -> frozenset[str]:
+    names = {str(getattr(record, _NAME[type(record)]))}
+    if isinstance(record, Person) and record.post is not None:
+        names.add(f"{POST}{record.post.code}")
+    return frozenset(names - {""})
 
 
 def _value(record: Record, field: str) -> Any:
@@ -93,9 +102,8 @@ def _difference(before: Record, after: Record) -> list[dict[str, Any]]:
 
 def resting(record: Record) -> list[str]:
     """What rests on a record as it is, each in a few words."""
-    name = frozenset({getattr(record, _NAME[type(record)])})
     kind = _KINDS[type(record)]
-    return sorted({line for tell in _tell for line in tell(kind, record.pk, name)})
+    return sorted({line for tell in _tell for line in tell(kind, record.pk, _names(record))})
 
 
 def put(record: Record, *, by: Person, request: HttpRequest | None = None) -> Proposed | None:
@@ -107,7 +115,7 @@ def put(record: Record, *, by: Person, request: HttpRequest | None = None) -> Pr
         before: Record = known if known is not None else model()
         changes = _difference(before, record)
         name = _NAME[model]
-        names = frozenset({getattr(before, name), getattr(record, name)} - {""})
+        names = _names(before) | _names(record)
         resting = sorted({line for tell in _tell for line in tell(kind, record.pk, names)})
         switch = _IN_USE[model]
         off = [c for c in changes if c["field"] == switch and not c["after"]]

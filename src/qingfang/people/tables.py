@@ -64,8 +64,16 @@ KINDS = {
     "calendar.replaced": _("设定工作日历"),
     "setup.entered": _("凭首次设置码进入"),
     "setup.refused": _("首次设置码不对"),
+    "opaque.again": _("重新读读不懂的语句"),
+    "settlement.proposed": _("提出对读不懂的语句的认定"),
+    "settlement.confirmed": _("确认对读不懂的语句的认定"),
+    "settlement.refused": _("不同意对读不懂的语句的认定"),
+    "settlement.ended": _("撤销对读不懂的语句的认定"),
     "snapshot.made": _("下发策略快照"),
     "names.read": _("读取名称字典"),
+    "catalogue.confirmed": _("确认表的含义"),
+    "catalogue.undone": _("撤销对表的确认"),
+    "catalogue.compared": _("核对数据库结构"),
 }
 
 

@@ -9,6 +9,8 @@ Rules this module keeps:
    what a session did before an alert.
 4. Bounded memory: sessions and statements remembered are capped, the least recent forgotten.
 5. The NOTIFY goes out with the commit: whoever is told can see the row.
+6. What the queue of unread templates and the share of known operators count is stored in the same
+   transaction (`queue.Tally`), so nothing is counted twice.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from qingfang.events import Event
 from qingfang.people import policy
 from qingfang.people.models import Person, Terminal
 from qingfang.record.entries import Completed
-from qingfang.review import groups
+from qingfang.review import groups, queue
 from qingfang.review.models import Alert, Position, Statement
 from qingfang.review.names import codes_of
 
@@ -61,6 +63,7 @@ class Ingest:
         self._alerts: list[Event] = []
         self._statements: dict[int, Event] = {}
         self._ends: list[Completed] = []
+        self._tally = queue.Tally()
         row = Position.objects.filter(log=log).first()
         self.position = row.seq if row else 0
         self.start = max(0, self.position - CONTEXT)
@@ -77,6 +80,7 @@ class Ingest:
         # What enforcing would have stopped is kept too: the forecast counts it.
         alarming = event.verdict in ALARMING or event.would in STOPPING
         if event.seq >= self.position:
+            self._tally.feed(event)
             if alarming:
                 self._alerts.append(event)
                 for earlier in session.recent:
@@ -144,6 +148,7 @@ class Ingest:
                         alert.answered_as = alert.event["answered_as"] = end.answered
                     alert.save(update_fields=["rows", "bytes", "event", "answered_as"])
                     ended += 1
+            self._tally.store(self.log)
             Position.objects.update_or_create(
                 log=self.log, defaults={"seq": self.position, "at": dt.datetime.now(dt.UTC)}
             )

@@ -18,12 +18,13 @@ from qingfang.access import routes, seen
 from qingfang.people import facts
 from qingfang.people import policy as people
 from qingfang.people.gate import person_of
-from qingfang.people.models import Person
-from qingfang.review import coverage, groups, ingest, policy, tables
-from qingfang.review.models import Alert
+from qingfang.people.models import Person, Terminal
+from qingfang.review import coverage, groups, ingest, policy, queue, tables
+from qingfang.review.meaning import words
+from qingfang.review.models import Alert, OpaqueTemplate
 from qingfang.review.names import Naming
 from qingfang.ui import attention, charts
-from qingfang.ui.navigation import Entry
+from qingfang.ui.navigation import Entry, register_tabs
 from qingfang.ui.navigation import register as add
 from qingfang.ui.templatetags.ui import VERDICTS
 
@@ -76,6 +77,10 @@ def _cards(request: HttpRequest) -> list[attention.Card]:
             attention.Card(_now("看不见的地方"), blind, reverse("coverage"), "yellow", "eye-off")
         )
     return cards
+
+
+def _unread(_request: HttpRequest) -> int:
+    return queue.waiting().count()
 
 
 def _panels(request: HttpRequest) -> list[attention.Panel]:
@@ -154,6 +159,7 @@ def _forecast(server: str, span: dt.timedelta) -> routes.Forecast:
         let_through.count(),
         let_through.values("operator").distinct().count(),
         alarms.count(),
+        *queue.operators(server, span),
     )
 
 
@@ -171,6 +177,28 @@ def _statement(person: Person, pk: int) -> seen.Statement | None:
     )
 
 
+def _template(person: Person, pk: int) -> seen.Statement | None:
+    if not people.may(person, policy.SEE_QUEUE):
+        return None
+    row = OpaqueTemplate.objects.filter(pk=pk).first()
+    if row is None:
+        return None
+
+    def most(counted: dict[str, int]) -> str:
+        return max(counted, key=lambda name: counted[name], default="")
+
+    terminal = most(row.terminals)
+    return seen.Statement(
+        row.text,
+        row.digest,
+        operator=most(row.operators),
+        terminal=terminal if Terminal.objects.filter(name=terminal).exists() else "",
+        program=most(row.programs),
+        account=most(row.accounts),
+        opaque=True,
+    )
+
+
 def _before_or_after(value: Any) -> object:
     """A ruling's disposition, or the values of a changed record by field."""
     if isinstance(value, str):
@@ -183,13 +211,32 @@ def register() -> None:
     add(
         Entry(10, "alerts", _("告警"), "bell", lambda r: people.may(r.user, policy.SEE_ALERTS)),
         Entry(
+            12,
+            "opaque",
+            _("读不懂的"),
+            "search",
+            lambda r: people.may(r.user, policy.SEE_QUEUE),
+            _unread,
+        ),
+        Entry(
             50, "coverage", _("覆盖情况"), "eye", lambda r: people.may(r.user, policy.SEE_COVERAGE)
+        ),
+    )
+    register_tabs(
+        "office",
+        Entry(
+            7,
+            "catalogues",
+            _("表的含义"),
+            "columns",
+            lambda r: people.may(r.user, policy.SEE_CATALOGUES),
         ),
     )
     attention.register(cards=_cards, panels=_panels)
     attention.register(panels=_volume)
     facts.declare("query", tables.asked)
+    facts.declare("table_kind", {kind: label for kind, (label, _key) in words.KINDS.items()})
     facts.declare("before", _before_or_after)
     facts.declare("after", _before_or_after)
     routes.counted_by(_forecast)
-    seen.told_by(_statement)
+    seen.told_by(alert=_statement, template=_template)

@@ -279,3 +279,82 @@ class NamesRead(models.Model):
 
     def __str__(self) -> str:
         return self.database
+
+
+class OpaqueTemplate(models.Model):
+    """One form of statement that could not be read, on one server: the queue has it once, however
+    often it is sent. `text` has the literals taken out; `sample` is the first one as it was sent, to
+    be read again when more is known (empty when it was too long to keep)."""
+
+    class Risk(models.IntegerChoices):
+        OTHER = 1, _("不像用药数据")
+        USAGE = 2, _("碰到用药数据")
+        FIGURES = 3, _("凑得出用量")
+
+    server = models.CharField(max_length=128)
+    digest = models.CharField(max_length=64)
+    database = models.CharField(_("数据库"), max_length=128, blank=True)
+    dialect = models.CharField(max_length=16)
+    text = models.TextField(_("语句模板"))
+    sample = models.TextField(blank=True)
+    # {"table": …, "roles": […]} each, and {"code": …, "name": …} each.
+    touches: models.JSONField[list[dict[str, Any]]] = models.JSONField(default=list)
+    causes: models.JSONField[list[dict[str, str]]] = models.JSONField(default=list)
+    risk = models.PositiveSmallIntegerField(_("估计风险"), choices=Risk.choices)
+    # Whether the text tells what runs: only then can it be found to be no usage.
+    fixed = models.BooleanField(default=True)
+    first_at = models.DateTimeField(_("首次"))
+    last_at = models.DateTimeField(_("最近"))
+    count = models.BigIntegerField(_("次数"), default=0)
+    # How often, by name; bounded.
+    programs: models.JSONField[dict[str, int]] = models.JSONField(default=dict)
+    terminals: models.JSONField[dict[str, int]] = models.JSONField(default=dict)
+    accounts: models.JSONField[dict[str, int]] = models.JSONField(default=dict)
+    operators: models.JSONField[dict[str, int]] = models.JSONField(default=dict)
+    # Of the first one, as the ledger has it.
+    log = models.CharField(max_length=100)
+    seq = models.BigIntegerField()
+    # When it was seen to be read after all; it comes back when it is opaque again.
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["server", "digest"], name="template_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["risk", "id"], name="template_risk"),
+            models.Index(fields=["count", "id"], name="template_count"),
+            models.Index(fields=["first_at", "id"], name="template_first"),
+            models.Index(fields=["last_at", "id"], name="template_last"),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
+class QueueDay(models.Model):
+    """How many templates waited at the end of a day (so far, of today)."""
+
+    day = models.DateField(primary_key=True)
+    waiting = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.waiting}"
+
+
+class OperatorDay(models.Model):
+    """Of the statements that inline routes carried to one server on one day: how many, and of how
+    many it could not be told who was at work."""
+
+    server = models.CharField(max_length=128)
+    day = models.DateField()
+    statements = models.BigIntegerField(default=0)
+    unknown = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["server", "day"], name="operators_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.server} {self.day}"

@@ -97,7 +97,8 @@ def _catalogue(file: Path) -> tuple[Catalogue, str]:
         raise Unreadable("catalogue") from None
 
 
-def _connection_string(file: Path) -> str:
+def connection_string(file: Path) -> str:
+    """The string in a file that nobody else may read. Raises `Unreadable`."""
     try:
         if file.stat().st_mode & 0o077:
             raise Unreadable("open-file")
@@ -166,7 +167,7 @@ def _refresh(database: Database, now: dt.datetime) -> None:
         if not _due(row, digest, now):
             return
         wanted = sources(catalogue)
-        found = fetch(_connection_string(Path(database.names_file)), wanted)
+        found = fetch(connection_string(Path(database.names_file)), wanted)
     except Unreadable as error:
         if row is not None and row.problem == error.code and not _due(row, digest, now):
             return

@@ -8,9 +8,12 @@ Rules this module keeps:
    verifier of such a department, whoever assigns it.
 4. A duty officer sees that there are alerts of the last day, as a list and page, to act at night;
    it acknowledges them, and neither verifies nor rules.
-5. What a person may not see is missing, not forbidden.
-6. What codes of items, prescribers and departments are called is shown to who judges alerts, and
+5. The queue of unread templates has no literals, so the filer, who confirms what was found of them,
+   sees it too; to register, and to say what one is, is the application manager's.
+6. What a person may not see is missing, not forbidden.
+7. What codes of items, prescribers and departments are called is shown to who judges alerts, and
    to nobody of an IT or pharmacy department.
+7. What tables mean is decided by the discipline office and seen by the auditor.
 """
 
 from __future__ import annotations
@@ -45,10 +48,17 @@ ASSIGN = policy.declare("review.assign", {policy.APPLICATION_MANAGER})
 SEE_NAMES = policy.declare(
     "review.see_names", {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.VERIFIER}
 )
+SEE_QUEUE = policy.declare(
+    "review.see_queue", {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.FILER}
+)
 SEE_COVERAGE = policy.declare(
     "review.see_coverage",
     {policy.APPLICATION_MANAGER, policy.AUDITOR, policy.SYSTEM_ADMINISTRATOR},
 )
+SEE_CATALOGUES = policy.declare(
+    "review.see_catalogues", {policy.APPLICATION_MANAGER, policy.AUDITOR}
+)
+CONFIRM_CATALOGUES = policy.declare("review.confirm_catalogues", {policy.APPLICATION_MANAGER})
 
 
 def _sensitive() -> Q:

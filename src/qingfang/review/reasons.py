@@ -36,8 +36,10 @@ BLINDNESS: dict[str, str] = {
     "tap-conflict": "客户端 {} 发往数据库的数据前后两次内容不同：可能有人在躲避监测，旁路看到的未必是执行了的",
     "tap-blind": "客户端 {} 与数据库之间的连接是加密的（{}），旁路看不到其中的语句",
     "tap-down": "旁路 {} 抓不到报文，数据库 {} 的语句看不见：{}",
+    "catalogue-changed": "数据库 {} 有 {} 处结构与确认过的目录不同（{}），要有人确认；在此之前，涉及新对象的语句读不懂",
 }
-"""What the engine says about what it could not see (`engine.decider`, `engine.tap`)."""
+"""What the engine says about what it could not see (`engine.decider`, `engine.tap`), and
+`review.meaning.watch` about what nobody has confirmed."""
 
 BECAUSE: tuple[str, ...] = (
     "同一事务写入的记录写明了工号",
@@ -132,6 +134,11 @@ def said(code: str, text: str, named: Named = _as_it_is) -> str:
     kind = _NAMES.get(code)
     value = _listed(kind, named) if kind else _word
     return _retold(template, text, retold(template), value) or text
+
+
+def opaque(code: str) -> str:
+    """Why something could not be read, by its code."""
+    return retold(TEXTS[code]) if code in TEXTS else code
 
 
 def because(text: str) -> str:

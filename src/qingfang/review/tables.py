@@ -17,12 +17,13 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from qingfang.access.models import Settlement
 from qingfang.config import Config
 from qingfang.people.models import Person
 from qingfang.people.tables import day_start
-from qingfang.review import groups, sentences
+from qingfang.review import groups, queue, reasons, sentences
 from qingfang.review.groups import Summary
-from qingfang.review.models import Alert
+from qingfang.review.models import Alert, OpaqueTemplate
 from qingfang.review.names import Naming
 from qingfang.ui.tables import Column, Filter, Table, choices, day
 from qingfang.ui.templatetags.ui import (
@@ -258,3 +259,156 @@ class AlertTable(Table):
 
     def row_css(self, row: Any) -> str:
         return "" if row.pk in self.read else "unread"
+
+
+# ------------------------------------------------------------------ what could not be read
+
+TOUCHED = (
+    (_("药品或耗材"), frozenset({"item_id", "item_name", "item_class", "item_spec", "item_kind"})),
+    (_("医生"), frozenset({"prescriber_id", "prescriber_name"})),
+    (_("用量或金额"), frozenset({"quantity", "amount"})),
+    (_("科室"), frozenset({"department_id", "department_name"})),
+    (_("病人"), frozenset({"patient_id", "visit_id", "prescription_id"})),
+)
+RISK_COLOURS = {1: "secondary", 2: "orange", 3: "red"}
+CHARS = 160
+
+
+def why(row: OpaqueTemplate) -> str:
+    """Why it could not be read, in words."""
+    told = []
+    for cause in row.causes:
+        text = reasons.opaque(cause["code"])
+        named = cause["name"] and _now("%(what)s（%(name)s）") % {
+            "what": text,
+            "name": cause["name"],
+        }
+        told.append(named or text)
+    if not told:
+        return _now("语句没有看全，或来源有疑点")
+    return _now("；").join(told)
+
+
+SETTLES = {
+    "source": _("补充过程的源代码"),
+    "table": _("补充目录"),
+    "person": _("登记或认定"),
+    "register": _("登记为报表或程序"),
+}
+
+
+def settles(row: OpaqueTemplate) -> str:
+    """What would settle it, one of `SETTLES`: what is missing, else a person's word, which does for
+    a text that tells what runs."""
+    codes = {cause["code"] for cause in row.causes}
+    if codes & queue.SOURCES:
+        return "source"
+    if codes & queue.TABLES:
+        return "table"
+    return "person" if row.fixed else "register"
+
+
+def touched(row: OpaqueTemplate) -> list[tuple[str, str]]:
+    """The tables it seems to touch, and what of them, in words."""
+    found = []
+    for touch in row.touches:
+        roles = set(touch["roles"])
+        words = [str(label) for label, ours in TOUCHED if ours & roles]
+        name = _now("任何用药表") if touch["table"] == "*" else touch["table"]
+        found.append((name, _now("、").join(words)))
+    return found
+
+
+def risk_badge(row: OpaqueTemplate) -> str:
+    return format_html(
+        '<span class="badge bg-{}-lt">{}</span>', RISK_COLOURS[row.risk], row.get_risk_display()
+    )
+
+
+def _text(row: OpaqueTemplate) -> str:
+    return format_html('<code class="small">{}</code>', _short(row))
+
+
+def _short(row: OpaqueTemplate) -> str:
+    return f"{row.text[:CHARS]}…" if len(row.text) > CHARS else row.text
+
+
+class OpaqueTable(Table):
+    id = "opaque"
+    caption = _("读不懂的语句")
+    file_name = "opaque"
+    order = "-risk"
+    columns = (
+        Column(
+            "risk",
+            _("估计风险"),
+            lambda t: t,
+            order="risk",
+            render=risk_badge,
+            export=lambda t: t.get_risk_display(),
+        ),
+        Column("text", _("语句模板"), lambda t: t, render=_text, export=_short, css="wrap"),
+        Column("why", _("为什么读不懂"), why, css="wrap"),
+        Column(
+            "touches", _("字面上碰到"), lambda t: _now("、").join(name for name, _w in touched(t))
+        ),
+        Column("database", _("数据库"), lambda t: t.database),
+        Column("count", _("次数"), lambda t: t.count, order="count", css="num", render=thousands),
+        Column(
+            "programs", _("程序"), lambda t: _now("、").join(t.programs), hidden=True, css="wrap"
+        ),
+        Column(
+            "terminals", _("终端"), lambda t: _now("、").join(t.terminals), hidden=True, css="wrap"
+        ),
+        Column("accounts", _("数据库账号"), lambda t: _now("、").join(t.accounts), hidden=True),
+        Column("next", _("怎样办结"), lambda t: t.next),
+        Column(
+            "first", _("首次"), lambda t: t.first_at, order="first_at", render=moment, hidden=True
+        ),
+        Column("last", _("最近"), lambda t: t.last_at, order="last_at", render=moment),
+        Column("dialect", _("方言"), lambda t: t.dialect, hidden=True),
+    )
+    filters = (
+        Filter(
+            "q",
+            forms.CharField(label=_("语句里的字")),
+            lambda qs, v: qs.filter(text__icontains=v),
+        ),
+        Filter(
+            "risk",
+            choices(
+                _("估计风险"),
+                [(str(risk.value), risk.label) for risk in reversed(OpaqueTemplate.Risk)],
+                _("全部"),
+            ),
+            lambda qs, v: qs.filter(risk=int(v)),
+        ),
+        Filter(
+            "state",
+            choices(_("状态"), [("done", _("已办结")), ("all", _("全部"))], _("等待办理")),
+            lambda qs, _v: qs,
+        ),
+    )
+    empty_title = _("没有读不懂的语句")
+    empty_hint = _("每条语句都读得懂，或者已经登记、认定。新的会出现在这里，一个模板一行。")
+
+    def narrowed(self, queryset: QuerySet[OpaqueTemplate]) -> QuerySet[OpaqueTemplate]:
+        """Those that wait, unless others are asked for."""
+        asked = self.form.cleaned_data.get("state") if self.valid else ""
+        if asked == "all":
+            return queryset
+        waiting = queue.waiting().values("pk")
+        return queryset.exclude(pk__in=waiting) if asked else queryset.filter(pk__in=waiting)
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        asked = set(
+            Settlement.objects.filter(
+                state=Settlement.State.PENDING, digest__in=[row.digest for row in rows]
+            ).values_list("server", "digest")
+        )
+        for row in rows:
+            waits = (row.server, row.digest) in asked
+            row.next = Settlement.State.PENDING.label if waits else SETTLES[settles(row)]
+
+    def row_url(self, row: Any) -> str:
+        return reverse("opaque-template", args=[row.pk])

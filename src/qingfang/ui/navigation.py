@@ -39,8 +39,10 @@ def register(*entries: Entry) -> None:
 
 
 def register_tabs(group: str, *tabs: Entry) -> None:
-    """The pages that stand beside each other under the entry `group`."""
-    _tabs[group] = sorted(tabs, key=lambda tab: tab.rank)
+    """The pages that stand beside each other under the entry `group`; each app adds its own."""
+    names = {tab.name for tab in tabs}
+    kept = [tab for tab in _tabs.get(group, []) if tab.name not in names]
+    _tabs[group] = sorted([*kept, *tabs], key=lambda tab: tab.rank)
 
 
 def tabs(group: str, request: HttpRequest) -> list[dict[str, object]]:

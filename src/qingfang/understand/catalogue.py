@@ -177,6 +177,20 @@ class Catalogue:
         hits = self._procedures.find(name)
         return self.procedures[hits[0]] if hits else None
 
+    def with_procedures(self, sources: Mapping[str, str]) -> Catalogue:
+        """The same catalogue with these procedures besides, or instead of those of these names."""
+        keys = {".".join(split_name(name)): text for name, text in sources.items()}
+        return Catalogue(
+            self.name,
+            self.dialect,
+            self.tables,
+            self.views,
+            {**self.procedures, **keys},
+            self.synonyms,
+            self.services,
+            self.operators,
+        )
+
     def synonym(self, name: str) -> str | None:
         hits = self._synonyms.find(name)
         return self.synonyms[hits[0]] if hits else None

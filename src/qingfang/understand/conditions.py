@@ -344,21 +344,39 @@ def _same_instance(found: list[list[Fact]], sink: Sink, node: exp.Expr) -> None:
                 sink.fact(fact.source, "eq", tuple(values), node=node)
 
 
+_COMPLEMENTS: dict[type[exp.Expr], type[exp.Expr]] = {
+    exp.EQ: exp.NEQ,
+    exp.NEQ: exp.EQ,
+    exp.LT: exp.GTE,
+    exp.LTE: exp.GT,
+    exp.GT: exp.LTE,
+    exp.GTE: exp.LT,
+}
+
+
 def _not(node: exp.Expr, sink: Sink) -> None:
+    """NOT, moved inwards: NULL passes neither a comparison nor its complement."""
     scope = sink.scope
     if isinstance(node, exp.Or):
         for part in _flat(node, exp.Or):
             _not(part, sink)
+    elif isinstance(node, exp.And):
+        arms = [exp.Not(this=part) for part in _flat(node, exp.And)]
+        _any(exp.or_(*arms, copy=False, wrap=False), sink)
     elif isinstance(node, exp.Not):
-        _one(node.this, sink)
+        _all(node.this, sink)
     elif isinstance(node, exp.Is):
         _is(node, sink, not node.args.get("negate"))
     elif isinstance(node, exp.In):
         _in(node, sink, True)
     elif isinstance(node, (exp.Like, exp.ILike)):
         _like(node, sink, not node.args.get("negate"))
-    elif isinstance(node, exp.EQ):
-        _compared(exp.NEQ(this=node.left, expression=node.right), sink)
+    elif type(node) in _COMPLEMENTS and isinstance(node, exp.Binary):
+        kind = _COMPLEMENTS[type(node)]
+        if isinstance(node.left, exp.Tuple) or isinstance(node.right, (exp.Any, exp.All)):
+            sink.mention(node, flow(node, scope))
+        else:
+            _compared(kind(this=node.left, expression=node.right), sink)
     elif isinstance(node, exp.Exists):
         sink.show(presence(node.this, scope))
     elif isinstance(node, exp.Column):
@@ -700,6 +718,10 @@ def _is(node: exp.Expr, sink: Sink, negated: bool) -> None:
             sink.show(shown.comparison())
         if shown.exact is not None:
             sink.fact(shown.exact, "null", negated=negated, node=node)
+            return
+        # `NULLIF(item, 'X') IS NULL`, `JSON_SEARCH(items, …) IS NOT NULL` pick by the column.
+        for source in shown.raw | shown.tested:
+            sink.fact(source, "other", node=node)
         return
     if isinstance(node.args["expression"], exp.Boolean) and shown.exact is not None:
         truth = bool(node.args["expression"].this) is not negated

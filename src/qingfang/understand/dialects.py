@@ -554,7 +554,8 @@ def _depends(part: list[Token], head: list[str]) -> bool:
             and opener.text.upper() in {"SELECT", "SET", ",", "ALL", "DISTINCT"}
             for opener, before, one, other in zip(part, part[1:], part[2:], part[3:], strict=False)
         )
-    return len(head) > 1 and head[1] == ":"
+    named = head[0].startswith(("SP_", "XP_"))  # EXEC may be left out
+    return named or (len(head) > 1 and head[1] == ":")
 
 
 BATCH_VERBS = frozenset(

@@ -114,7 +114,7 @@ def judge(block: Block, reading: Reading) -> Finding:
             finding.scope = _scope(evidence)
             finding.reasons = _usage_reasons(evidence, finding)
     finding.yields = _yield(evidence, bool(grains), pinned_rows)
-    if finding.scope is None and finding.yields is not None and evidence.use:
+    if finding.scope is None and finding.yields is not None:
         # What a header list or a pinned reading selected: not the contract's, accumulation's.
         finding.scope = _scope(evidence)
     return finding
@@ -199,7 +199,31 @@ def _item_known(evidence: _Evidence) -> bool:
     """An item is shown or picked, and there are rows that say which item was used."""
     if not any(i.table is not None and i.table.has_role(ITEM_ROLES) for i in evidence.use):
         return False
-    return bool(evidence.seen_with(ITEM_ROLES) or evidence.facts_on(ITEM_ROLES))
+    return bool(
+        evidence.seen_with(ITEM_ROLES) or evidence.facts_on(ITEM_ROLES) or _picked(evidence)
+    )
+
+
+def _picked(evidence: _Evidence) -> list[Fact]:
+    """Predicates that pick items by something else that their dictionary says of them: the maker,
+    the price, the supplier."""
+    linked = {
+        other.instance
+        for edge in evidence.block.edges
+        for one, other in ((edge.a, edge.b), (edge.b, edge.a))
+        if one.instance in evidence.use
+        and one.role in ITEM_ROLES
+        and edge.groups <= evidence.block.firm
+    }
+    return [
+        fact
+        for fact in evidence.block.facts
+        if fact.source.role is None
+        and fact.op != "null"
+        and fact.source.instance in linked
+        and fact.source.instance.table is not None
+        and fact.source.instance.table.kind == "dictionary"
+    ]
 
 
 def _class_known(evidence: _Evidence) -> bool:
@@ -310,7 +334,7 @@ def _subtype(evidence: _Evidence) -> Subtype:
 
 
 def _only_chosen(evidence: _Evidence) -> bool:
-    facts = evidence.facts_on(ITEM_ROLES)
+    facts = [*evidence.facts_on(ITEM_ROLES), *_picked(evidence)]
     return not evidence.seen_with(ITEM_ROLES) and all(fact.op == "chosen" for fact in facts)
 
 
@@ -588,7 +612,8 @@ def _yield(evidence: _Evidence, reveals: bool, is_pinned: bool) -> Yield | None:
         tuple(keys),
         fixed,
         measured or bool(evidence.rows and _item_known(evidence)),
-        block.added,
+        # A figure of a nested query that is handed on alone is a figure still.
+        block.added or bool(evidence.sums and not (block.rows or evidence.measures)),
         is_pinned or bool(use_reached and use_reached <= pinned(block)),
         block.paged,
     )

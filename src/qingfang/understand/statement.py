@@ -545,9 +545,12 @@ class Statement:
                     finding.reasons = [
                         Reason(r.code, r.text, *self.result.span) for r in finding.reasons
                     ]
-                found.problems = [Problem(p.kind, p.name, self.result.span) for p in found.problems]
-                found.span = self.result.span
-                self.parts.append(found)
+                self.result.findings.extend(found.findings)
+                self.result.problems.extend(
+                    Problem(p.kind, p.name, self.result.span) for p in found.problems
+                )
+                if found.findings:
+                    self.result.delivery = found.delivery
 
 
 def _only_of(outputs: list[exp.Expr], table: exp.Table) -> bool:

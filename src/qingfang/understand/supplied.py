@@ -20,7 +20,6 @@ from qingfang.understand.builtin import HARMLESS_DBCC, PROCEDURES_ABOUT_OBJECTS
 if TYPE_CHECKING:
     from qingfang.understand.statement import Statement
 
-_TEXTS = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING})
 _OTHERS_TEXTS = frozenset({"PROCESSLIST", "BINLOG", "RELAYLOG", "ENGINE"})
 
 

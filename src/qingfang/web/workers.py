@@ -35,6 +35,7 @@ from qingfang.record.client import BlockingRecorder, follow
 from qingfang.record.entries import Act, Completed, Entry
 from qingfang.review import coverage, names
 from qingfang.review.ingest import Ingest
+from qingfang.review.meaning import watch
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ SNAPSHOT_EVERY_S = 1.0
 SNAPSHOT_AT_LEAST_S = 30.0  # by then something may be over, or due
 COVERAGE_EVERY_S = 5.0
 NAMES_EVERY_S = 15.0
+STRUCTURE_EVERY_S = 15.0
 
 
 def snapshot_file(config: Config) -> Path:
@@ -72,6 +74,7 @@ async def run(config: Config, stopping: asyncio.Event) -> None:
         _again("acts", stopping, lambda: _acts(ledger)),
         _again("snapshot", stopping, lambda: _snapshots(config, signer)),
         _again("names", stopping, lambda: _names(config)),
+        _again("structure", stopping, lambda: _structure(config, ledger)),
         _again("coverage", stopping, lambda: _coverage(Path(config.paths.run) / "status.sock")),
     ]
     tasks = [asyncio.create_task(one) for one in work]
@@ -235,6 +238,21 @@ async def _names(config: Config) -> None:
     while True:
         await refresh(config, timezone.now())
         await asyncio.sleep(NAMES_EVERY_S)
+
+
+async def _structure(config: Config, ledger: Path) -> None:
+    recorder = BlockingRecorder(ledger, "console")
+
+    def record(event: Event) -> None:
+        recorder.record(event)
+
+    look = _database(watch.look)
+    try:
+        while True:
+            await look(config, timezone.now(), record)
+            await asyncio.sleep(STRUCTURE_EVERY_S)
+    finally:
+        recorder.close()
 
 
 async def _coverage(status: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qingfang.understand.catalogue import load
 from qingfang.understand.discovery import ddl, review
 from qingfang.understand.discovery.propose import propose
 
@@ -197,3 +198,30 @@ def test_keys_are_those_that_every_row_keeps_to(dialect, text):
         frozenset({"sn"}),
     }
     assert len(keys) == 3
+
+
+EXPORTS = Path(__file__).parent / "exports"
+
+
+@pytest.mark.parametrize(
+    ("file", "table", "column", "view", "routine", "body"),
+    [
+        ("plsql_developer.oracle.sql", "HIS.MZ_CF", "ysdm", "his.v_cf", "his.sp_tj", "p_ys"),
+        ("ssms.tsql.sql", "SF_MZCFK", "ysdm", "VW", "usp_tj", "@ys"),
+        ("mysqldump.mysql.sql", "mz_cf", "ysdm", "v_cf", "sp_tj", "IN p"),
+    ],
+)
+def test_what_the_tools_of_each_database_export(file, table, column, view, routine, body):
+    text = (EXPORTS / file).read_text(encoding="utf-8")
+    schema = ddl.read(text, file.split(".")[1])
+    assert list(schema.tables) == [table]
+    read = schema.tables[table]
+    assert read.comment.startswith("门诊处方")
+    assert "医生" in read.columns[column].comment
+    assert read.key == (next(iter(read.columns)),)
+    assert all(key.columns == (column,) for key in read.foreign)
+    assert schema.views[view].lower().startswith("select")
+    assert body in schema.routines[routine]
+    assert schema.routines[routine].lower().rstrip(";").endswith("end")
+    assert schema.notes == []
+    load(propose(schema).catalogue())

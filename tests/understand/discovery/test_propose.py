@@ -8,7 +8,9 @@ import pytest
 from qingfang.understand.catalogue import load
 from qingfang.understand.discovery import ddl, lexicon
 from qingfang.understand.discovery.facts import Column, ForeignKey, Schema, Table
-from qingfang.understand.discovery.propose import propose
+from qingfang.understand.discovery.propose import TAKEN, propose
+from qingfang.understand.discovery.review import SURE
+from tests.understand.discovery import notation
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.sql"))
 LINE = re.compile(r'^\s*(?:CREATE TABLE\s+)?(?P<name>[`"\[\]\w.]+)\s.*?(?:--\s*(?P<said>\w+)\s*)?$')
@@ -49,6 +51,56 @@ def test_roles_are_found(path):
     load(proposal.catalogue())
 
 
+SCHEMAS = sorted(notation.SCHEMAS.glob("*.txt"))
+
+
+def score(path):
+    """(role columns, those it is sure of, those of them that are right, columns without a role that
+    it is sure have one, tables, tables of the right kind) of one schema."""
+    dialect = path.name.split(".")[1]
+    tables = notation.read(path)
+    proposal = propose(ddl.read(notation.script(tables, dialect), dialect))
+    load(proposal.catalogue())
+    truth = sure = right = false = kinds = 0
+    for table in tables:
+        kinds += proposal.kinds[table.name].kind == table.kind
+        for column in table.columns:
+            reading = proposal.roles[table.name].get(column.name)
+            known = reading is not None and reading.confidence >= SURE
+            truth += column.role is not None
+            sure += known and column.role is not None
+            right += known and reading.role == column.role
+            false += known and column.role is None
+    return truth, sure, right, false, len(tables), kinds
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda p: p.name)
+def test_roles_of_a_schema_are_read_without_a_person(path):
+    truth, sure, right, false, tables, kinds = score(path)
+    assert tables >= 12
+    assert right >= 0.9 * (sure + false)
+    assert sure >= 0.7 * truth
+    assert kinds >= 0.9 * tables
+
+
+def test_confidence_is_the_share_that_is_right():
+    seen = {}
+    for path in SCHEMAS:
+        dialect = path.name.split(".")[1]
+        tables = notation.read(path)
+        proposal = propose(ddl.read(notation.script(tables, dialect), dialect))
+        for table in tables:
+            for column in table.columns:
+                reading = proposal.roles[table.name].get(column.name)
+                if reading is not None and reading.confidence >= TAKEN:
+                    band = seen.setdefault(reading.confidence >= SURE, [])
+                    band.append((reading.confidence, reading.role == column.role))
+    for band in seen.values():
+        said = sum(confidence for confidence, _ in band) / len(band)
+        right = sum(r for _, r in band) / len(band)
+        assert abs(said - right) < 0.1
+
+
 def test_every_reading_has_a_reason_in_chinese():
     for path in FIXTURES:
         proposal = propose(ddl.read(path.read_text(encoding="utf-8"), path.name.split(".")[1]))
@@ -85,8 +137,9 @@ def test_a_foreign_key_carries_the_role_although_the_name_says_nothing():
     assert proposal.role("rx_line", "x7") == "prescriber_id"
     assert "外键指向 doctor.id" in proposal.roles["rx_line"]["x7"].reason
     assert proposal.role("doctor", "name") == "prescriber_name"
-    # The line's own key stands for its prescription.
-    assert proposal.role("rx_line", "id") == "prescription_id"
+    # The line's own key is no prescription: that it opens one row is what `keys` say.
+    assert proposal.role("rx_line", "id") is None
+    assert proposal.keys_of("rx_line") == [("id",)]
 
 
 def test_views_and_routines_tell_what_names_do_not():
@@ -185,3 +238,39 @@ def test_drugs_among_other_charges_are_asked_about_and_never_taken_unasked():
 )
 def test_pinyin_is_cut_without_a_rest(name, cut):
     assert lexicon.pinyin(name) == cut
+
+
+@pytest.mark.parametrize(
+    ("comment", "role"),
+    [
+        ("就诊/住院科室id", "department_id"),
+        ("门诊号/流水号", "visit_id"),
+        ("创建/录入时间", "time"),
+        ("第一执行人姓名", None),
+        ("第一执行人ID", "operator_id"),
+        ("中草药脚注代码（煎法）", None),
+        ("业务类型：021 病区发药", None),
+        ("发生日期", "time"),
+        ("出生日期", None),
+        ("drug code", "item_id"),
+    ],
+)
+def test_what_a_comment_says(comment, role):
+    assert [r.role for r in lexicon.read_comment(comment)] == ([role] if role else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("KDYSDM", "开单医生代码"),
+        ("DoctorInCharge", "医生主治医生"),
+        ("yaopin_bianma", "药品编码"),
+        ("ks_id", "科室标识"),
+        ("charge_code", "费用代码"),
+        ("date_of_birth", "时间出生日期"),
+        ("zzqq", None),
+    ],
+)
+def test_a_name_is_put_into_chinese(name, text):
+    found = lexicon.gloss(name)
+    assert (found.text if found else None) == text

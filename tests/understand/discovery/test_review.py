@@ -15,6 +15,7 @@ def proposal():
         Column("drug_code", "varchar"),
         Column("qty", "numeric"),
         Column("doctor", "varchar"),
+        Column("room_no", "varchar"),
         Column("biz_type", "varchar", samples=("药品", "检查")),
         Column("remark", "varchar"),
     ]
@@ -34,7 +35,8 @@ def test_an_unedited_page_confirms_what_was_proposed():
     before = subject.catalogue()
     page = review.write(subject)
     assert "Rx_Line\t*\tusage" in page
-    assert "Rx_Line\tdoctor\tprescriber_id\t0.70\t" in page
+    assert "Rx_Line\troom_no\tprescriber_id\t0.69\t" in page
+    assert "Rx_Line\tdoctor\t" not in page  # sure of it
     assert "Rx_Line\t*keys\trx_no,remark\t0.95\t" in page
     review.apply(subject, review.read(page, "r.txt"), "r.txt")
     assert subject.catalogue() == before

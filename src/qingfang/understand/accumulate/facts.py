@@ -15,10 +15,12 @@ import re
 from msgspec import Struct
 
 from qingfang.events import Disclosure, Fixed, Grain, Meaning, Pin, Yield
-from qingfang.understand.accumulate.knowledge import DAY, Learner, Limits, Part, digest
+from qingfang.understand.accumulate.knowledge import DAY, Key, Learner, Limits, Part, digest
 from qingfang.understand.pins import ROW
 
-_KEY_ROLES = frozenset({"patient_id", "visit_id", "prescription_id"})
+KEY_ORDER = ("patient_id", "visit_id", "prescription_id")
+"""Key roles, from the one that holds most to the one that holds least."""
+_KEY_ROLES = frozenset(KEY_ORDER)
 _ITEM = frozenset({"item_id", "item_name", "item_spec", "item_class", "item_kind"})
 _PRESCRIBER = frozenset({"prescriber_id", "prescriber_name"})
 _DEPARTMENT = frozenset({"department_id", "department_name"})
@@ -27,22 +29,9 @@ _DATE = re.compile(r"\s*(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})")
 _EPOCH_ORDINAL = 719_163
 
 
-class Key(Struct, frozen=True):
-    """One pinned or written key."""
-
-    role: str
-    digest: int
-    prefix: str
-    number: int | None
-
-    @property
-    def is_row(self) -> bool:
-        """Whether it is a row's own number: a patient has many rows."""
-        return self.role.startswith(ROW)
-
-
-class Facts(Struct):
-    """What one statement brings, computed once for all who learn."""
+class Facts(Struct, omit_defaults=True):
+    """What one statement brings, computed once for all who learn. Kept in the judge's journal: a
+    field may be added with a default, none may change its meaning."""
 
     at_us: int
     day: int
@@ -52,6 +41,12 @@ class Facts(Struct):
     read: tuple[Key, ...] = ()
     unseen: bool = False
     written: tuple[Key, ...] = ()
+    written_unseen: tuple[str, ...] = ()
+    called: int = 0
+    finer_roles: tuple[str, ...] = ()
+    finer_rows: int = 0
+    finer_of: tuple[Key, ...] = ()
+    summed: int = 0
     list_roles: tuple[str, ...] = ()
     unit: int = 0
     unit_rows: int = 0
@@ -86,6 +81,11 @@ def facts_of(
         facts.read = _keys(meaning.pins)
         facts.unseen = any(v.text is None for p in meaning.pins for v in p.values)
     facts.written = _keys(meaning.works)
+    facts.written_unseen = tuple(
+        sorted({p.role for p in meaning.works if any(v.text is None for v in p.values)})
+    )
+    if meaning.pins:
+        _finer(facts, meaning, rows, limits)
     fixed = [f for y in meaning.yields for f in y.fixed]
     prescribers = [
         v.text for f in fixed if f.role in _PRESCRIBER and not f.negated for v in f.values
@@ -99,8 +99,15 @@ def facts_of(
     one_day = _one_day(meaning, local_day)
     if facts.worklist:
         facts.unit = digest(*sorted(_units(fixed)))
-        facts.unit_rows = limits.list_rows if rows is None else rows
+        facts.unit_rows = facts.called = _length(fixed, rows, limits)
         facts.list_day = None if own else one_day
+        roles = {f.role for f in fixed if not f.negated}
+        over = one_day is not None and one_day < local_day
+        if any(y.aggregated and y.measured for y in meaning.yields) and (
+            over or "unit_id" not in roles
+        ):
+            # A ward's sums of today are its requisition; of a day that is over, nobody's work.
+            facts.summed = facts.unit
         facts.list_items = tuple(
             sorted(
                 {
@@ -112,7 +119,11 @@ def facts_of(
                 }
             )
         )
-    elif not pinned:
+    elif pinned:
+        if any(f.role == "unit_id" and not f.negated for f in fixed):
+            # Whoever reads within a unit works there, be its list seen or not.
+            facts.unit, facts.unit_rows = digest(*sorted(_units(fixed))), limits.list_rows
+    else:
         _loose(facts, meaning, own, one_day, rows, limits)
     if meaning.disclosure == "usage":
         if meaning.grain != "institution":
@@ -154,16 +165,48 @@ def _loose(
             )
             telling = (part.item, part.measure, part.prescriber, part.department)
             parts.append((digest(repr(links), repr(telling)), part))
-        if held & _KEY_ROLES and not row.aggregated and not own:
-            if one_day is not None or "time" in selecting:
-                facts.unit = digest(*sorted(_units(row.fixed)))
-                facts.unit_rows = limits.list_rows if rows is None else rows
-            elif prescriber or selecting & _ITEM:
+        if held & _KEY_ROLES and not row.aggregated:
+            if own or _is_work(row, selecting, meaning, one_day):
+                facts.unit = digest(*sorted(_units(row.fixed, others=not own)))
+                facts.unit_rows = facts.called = _length(row.fixed, rows, limits)
+            elif rows is None or rows >= limits.listed_keys:
                 roles |= held & _KEY_ROLES
         if row.aggregated and row.measured and not own:
             sums.append(_sum(row))
     facts.parts, facts.sums = tuple(parts), tuple(sums)
     facts.list_roles = tuple(sorted(roles))
+
+
+def _length(fixed: list[Fixed] | tuple[Fixed, ...], rows: int | None, limits: Limits) -> int:
+    """How many a list is taken to hold: a ward's or window's more than one prescriber's queue."""
+    if rows is not None:
+        return rows
+    queue = any(f.role in _PRESCRIBER and not f.negated for f in fixed)
+    return limits.queue_rows if queue else limits.list_rows
+
+
+def _is_work(row: Yield, selecting: set[str], meaning: Meaning, one_day: int | None) -> bool:
+    """Whether keys are listed as work is: of one day, or those who are with a unit now."""
+    if one_day is not None or "time" in selecting:
+        return True
+    if meaning.scope is not None and meaning.scope.period is not None:
+        return False
+    if "unit_id" in selecting:
+        return not selecting & _ITEM
+    held = set(row.roles) | selecting
+    return bool(selecting & _DEPARTMENT) and not held & (_PRESCRIBER | _ITEM)
+
+
+def _finer(facts: Facts, meaning: Meaning, rows: int | None, limits: Limits) -> None:
+    """Numbers of lesser keys that a list of one patient or visit gives."""
+    pinned = [KEY_ORDER.index(p.role) for p in meaning.pins if p.role in _KEY_ROLES]
+    if not pinned:
+        return
+    lesser = KEY_ORDER[min(pinned) + 1 :]
+    given = {r for y in meaning.yields if y.pinned and not y.aggregated for r in y.roles}
+    facts.finer_roles = tuple(r for r in lesser if r in given)
+    facts.finer_of = tuple(k for k in _keys(meaning.pins) if not k.is_row)
+    facts.finer_rows = limits.call_keys if rows is None else min(rows, limits.list_rows)
 
 
 def _month(meaning: Meaning, local_day: int) -> int:
@@ -193,11 +236,15 @@ def _split(text: str) -> tuple[str, int | None]:
     return (match[1], int(match[2])) if match else (text, None)
 
 
-def _units(fixed: list[Fixed] | tuple[Fixed, ...]) -> list[str]:
-    """What a list is bounded by: its unit, department or prescriber."""
+def _units(fixed: list[Fixed] | tuple[Fixed, ...], *, others: bool = False) -> list[str]:
+    """What a list is bounded by: its unit, department or prescriber. With `others` the queues of
+    one prescriber after another are one."""
     wanted = _DEPARTMENT | _PRESCRIBER | {"unit_id"}
     return [
-        f"{f.role}={v.text}" for f in fixed if f.role in wanted and not f.negated for v in f.values
+        f.role if others and f.role in _PRESCRIBER else f"{f.role}={v.text}"
+        for f in fixed
+        if f.role in wanted and not f.negated
+        for v in f.values
     ]
 
 
@@ -239,7 +286,8 @@ def _shape(yields: tuple[Yield, ...]) -> list[str]:
 
 
 def _sum(row: Yield) -> tuple[int, int]:
-    """A sum's identity (tables, what is grouped, which items), and whom it leaves out."""
+    """A sum's identity (tables, what is grouped, which items), and whom it leaves out: an odd number
+    for prescribers, an even one for departments or nobody."""
     who = _PRESCRIBER | _DEPARTMENT
     identity = [",".join(sorted(row.tables)), ",".join(sorted(set(row.roles)))]
     identity += sorted(f"{f.role}{v.text}" for f in row.fixed if f.role in _ITEM for v in f.values)
@@ -247,4 +295,6 @@ def _sum(row: Yield) -> tuple[int, int]:
         f"{f.role}{v.text}" for f in row.fixed if f.role in who and f.negated for v in f.values
     )
     only = [f.role for f in row.fixed if f.role in who and not f.negated]
-    return digest("sum", *identity, *sorted(only)), digest("without", *out)
+    left_out = {f.role for f in row.fixed if f.negated}
+    without = digest("without", *out) & ~1 | bool(left_out & _PRESCRIBER)
+    return digest("sum", *identity, *sorted(only)), without

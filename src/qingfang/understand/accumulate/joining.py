@@ -30,13 +30,15 @@ def difference(w: Weighing) -> None:
     for sum_of, excluded in facts.sums:
         asked = known.sums.get(sum_of) or {}
         new = not known_since(asked, excluded, since)
-        count = seen(asked, excluded, facts.at_us, since, 256, keep=keep)
+        count = seen(asked, excluded, facts.at_us, since, 8, keep=keep)
         if keep:
-            if sum_of not in known.sums and len(known.sums) >= 256:
+            if sum_of not in known.sums and len(known.sums) >= 128:
                 del known.sums[min(known.sums, key=lambda s: max(known.sums[s].values()))]
             known.sums[sum_of] = asked
         if new and count > 1:
-            w.find("difference", count, "prescriber")
+            code = "difference-group" if w.over == "group" else "difference"
+            people = any(d % 2 for d, last in asked.items() if last >= since) or excluded % 2
+            w.find(code, count, "prescriber" if people else "department")
 
 
 def _component(part: Part, others: list[Part]) -> list[Part]:

@@ -11,6 +11,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from qingfang.understand.pins import ROW
+
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 
@@ -24,11 +26,14 @@ class Limits(Struct, frozen=True):
     `hourly_rows`, `daily_rows`, `ordered_rows`: the same of rows opened by their own numbers, of
     which a prescription has several. `hourly_unseen`: pinned statements in one hour of the clock whose keys are not known.
     `ordered_keys`: keys in key order, however slowly. `listed_keys`: keys in a day after an unpinned
-    list that carried them. `list_rows`: what a work list of unknown length explains, and
-    `most_explained`: what work lists explain at most. `prescribers`: prescribers whose lists of a
+    list that carried them. `list_rows`: what a work list of unknown length explains, `queue_rows` one of a prescriber, and
+    `most_explained`: what work lists explain at most, `hourly_explained`: the same in an hour. `prescribers`: prescribers whose lists of a
     day were read one by one. `turns_hour`, `turns_day`: people who each looked at figures or lists
     of their own at one place. `other_days`: days other than the present whose work lists were read.
-    `item_days`: days on which work lists were read for one and the same item. `pages`, `repeats`,
+    `item_days`: days on which work lists were read for one and the same item; `sum_days`: the same of
+    sums by item of one department. `day_lists`: dated work lists of different units or days in one
+    day. `call_keys`: keys that one call of the own queue explains at most, `called_hour` and
+    `called_day` all calls together (a window's busy hour and day). `pages`, `repeats`,
     `months`: pages of one list, repeated probes with one shape, and months in a row, from which on
     an explanation is added to a statement that is usage by itself.
     """
@@ -43,12 +48,19 @@ class Limits(Struct, frozen=True):
     ordered_keys: int = 20
     listed_keys: int = 20
     list_rows: int = 60
+    queue_rows: int = 20
     most_explained: int = 300
+    hourly_explained: int = 100
     prescribers: int = 5
     turns_hour: int = 3
     turns_day: int = 5
     other_days: int = 5
     item_days: int = 10
+    sum_days: int = 10
+    day_lists: int = 10
+    call_keys: int = 10
+    called_hour: int = 75
+    called_day: int = 600
     pages: int = 3
     repeats: int = 5
     months: int = 3
@@ -70,6 +82,20 @@ class Learner(Struct, frozen=True):
     service: bool = False
     place: str | None = None
     turns: bool = False
+
+
+class Key(Struct, frozen=True):
+    """One pinned or written key."""
+
+    role: str
+    digest: int
+    prefix: str
+    number: int | None
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a row's own number: a patient has many rows."""
+        return self.role.startswith(ROW)
 
 
 class Run(Struct):
@@ -103,18 +129,25 @@ class Knowledge(Struct):
     """What one session, person or group holds. Maps lead from a digest to when it was last seen,
     unless said otherwise.
 
-    `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and
-    grain, packed. `unexplained`: pinned keys read, of the last day. `worked`: keys written.
+    `turn`: counts all that is learned; the lowest is idle longest. `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and
+    grain, packed. `unexplained`: key role → pinned keys read, of the last day. `worked`: keys
+    written, or taken from a list that explains them.
     `ranges`: role and prefix → lowest and highest number read. `lists`: key role → unpinned list
     that carried it. `allowance`: unit → (rows of its work list, when). `item_days`: item → days.
     `held`: what joining goes over. `sums`: a sum → the exclusions it was asked with. `repeats`:
     shape → (times, when). `months`: month counted from year 0. `turned`: prescribers whose own
     figures were read here (of a place). `rows`: rows read by their own numbers, of the last day.
+    `opened`: key role → the key opened last, and when. `wrote_us`: last write of any key. `called`:
+    how many keys the queue called last still explains, and when it was called. `calls`: hour of the
+    clock and keys explained so in it, the same for the day. `finer`: key role → how many numbers of
+    it a patient's list still explains, when it was read, and the patient (none once counted). `day_lists`: unit and day of dated
+    work lists. `sum_days`: department → days whose sums by item were read.
     """
 
+    turn: int = 0
     last_us: int = 0
     revealed: dict[int, int] = {}
-    unexplained: dict[int, int] = {}
+    unexplained: dict[str, dict[int, int]] = {}
     worked: dict[int, int] = {}
     lists: dict[str, int] = {}
     allowance: dict[int, tuple[int, int]] = {}
@@ -130,6 +163,13 @@ class Knowledge(Struct):
     unseen: tuple[int, int] = (0, 0)
     turned: dict[int, int] = {}
     rows: dict[int, int] = {}
+    opened: dict[str, tuple[int, int]] = {}
+    wrote_us: int = 0
+    called: tuple[int, int] = (0, 0)
+    calls: tuple[int, int, int, int] = (0, 0, 0, 0)
+    finer: dict[str, tuple[int, int, tuple[Key, ...]]] = {}
+    day_lists: dict[int, int] = {}
+    sum_days: dict[int, dict[int, int]] = {}
 
 
 def digest(*parts: str) -> int:

@@ -21,7 +21,9 @@ Rules this module keeps:
    which statements of one moment are learned.
 5. Memory is bounded (`knowledge`). Sessions and persons beyond the allowed number are forgotten,
    the longest idle first.
-6. `dump` and `load` carry the whole state over a restart; other versions are refused, not guessed.
+6. `image` gives the state of one moment while learning goes on; `learn` gives what it took in, and
+   `relearn` takes it in again: an image and what was learned since are the state, exactly. Other
+   versions are refused, not guessed.
 
 The limits are those of the contract where it names them (50 keys an hour, 20 in key order or taken
 from an unpinned list); the others are documented at `Limits`.
@@ -30,6 +32,7 @@ from an unpinned list); the others are documented at `Limits`.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -41,18 +44,72 @@ from qingfang.understand.accumulate.facts import Facts, facts_of
 from qingfang.understand.accumulate.knowledge import Knowledge, Learner, Limits
 from qingfang.understand.accumulate.weighing import Weighing
 
-VERSION = 1
+VERSION = 2
+
+Table = Literal["sessions", "persons", "groups", "places"]
 
 _DISCLOSURE: tuple[Disclosure, ...] = ("none", "clinical", "opaque", "usage")
 _GRAIN: tuple[Grain, ...] = ("institution", "department", "prescriber", "detail")
 
 
+TABLES: tuple[Table, ...] = ("sessions", "persons", "groups", "places")
+
+
+class Entry(Struct, frozen=True, array_like=True):
+    """What one of a table's learners holds."""
+
+    table: Table
+    name: str
+    known: Knowledge
+
+
 class _State(Struct):
     version: int
-    sessions: list[tuple[str, Knowledge]]
-    persons: list[tuple[str, Knowledge]]
-    groups: list[tuple[str, Knowledge]]
-    places: list[tuple[str, Knowledge]] = []
+    entries: list[Entry]
+
+
+class Image:
+    """The state of a moment, given out part by part. What changes or is forgotten before its turn
+    came is copied first, so that all parts together are the state of that one moment."""
+
+    def __init__(self, tables: dict[Table, OrderedDict[str, Knowledge]], turn: int) -> None:
+        self._tables, self._turn = tables, turn
+        self._rest: list[tuple[Table, list[str]]] = [
+            (table, list(reversed(held))) for table, held in tables.items()
+        ]
+        self._taken: dict[Table, set[str]] = {table: set() for table in tables}
+        self._kept: list[Entry] = []
+        self._over = False
+
+    def keep(self, table: Table, name: str, known: Knowledge) -> None:
+        """`known` is about to change or to be forgotten."""
+        if self._over or known.turn > self._turn or name in self._taken[table]:
+            return
+        copy = msgspec.msgpack.decode(msgspec.msgpack.encode(known), type=Knowledge)
+        self._kept.append(Entry(table, name, copy))
+
+    def part(self, most: int) -> list[Entry]:
+        """The next entries, at most so many; none at the end. They are the living ones: use them
+        before anything is learned again."""
+        entries, self._kept = self._kept[:most], self._kept[most:]
+        for table, names in self._rest:
+            taken, held = self._taken[table], self._tables[table]
+            while names and len(entries) < most:
+                name = names.pop()
+                known = held.get(name)
+                if known is not None and known.turn <= self._turn:
+                    taken.add(name)
+                    entries.append(Entry(table, name, known))
+        if not entries:
+            self.drop()
+        return entries
+
+    def drop(self) -> None:
+        """Nobody takes the rest of it."""
+        self._over = True
+        self._rest.clear()
+        self._kept.clear()
+        self._taken.clear()
 
 
 class Memory:
@@ -64,10 +121,12 @@ class Memory:
     def __init__(self, limits: Limits | None = None, utc_offset_minutes: int = 480) -> None:
         self._limits = limits or Limits()
         self._offset_us = utc_offset_minutes * 60_000_000
-        self._sessions: OrderedDict[str, Knowledge] = OrderedDict()
-        self._persons: OrderedDict[str, Knowledge] = OrderedDict()
-        self._groups: OrderedDict[str, Knowledge] = OrderedDict()
-        self._places: OrderedDict[str, Knowledge] = OrderedDict()
+        self._tables: dict[Table, OrderedDict[str, Knowledge]] = {
+            table: OrderedDict() for table in TABLES
+        }
+        self._image: Image | None = None
+        self._turn = 0
+        self._last: tuple[Meaning, Learner, int, bytes, int | None, Facts] | None = None
 
     # -------------------------------------------------------------- the front door
 
@@ -85,17 +144,17 @@ class Memory:
         found: dict[str, Gathered] = {}
         session = person = None
         if learner.session is not None:
-            known = self._sessions.get(_session_key(learner)) or Knowledge()
+            known = self._tables["sessions"].get(_session_key(learner)) or Knowledge()
             session = self._weigh(known, facts, "session", learner, found, keep=False)
         if learner.person is not None:
-            known = self._persons.get(learner.person) or Knowledge()
+            known = self._tables["persons"].get(learner.person) or Knowledge()
             person = self._weigh(known, facts, "person", learner, found, keep=False)
         for group in learner.groups:
-            shared = self._groups.get(group)
+            shared = self._tables["groups"].get(group)
             if shared is not None:
                 self._weigh_group(shared, facts, found, keep=False)
         if learner.place is not None:
-            here = self._places.get(learner.place)
+            here = self._tables["places"].get(learner.place)
             if here is not None:
                 self._weigh_place(here, facts, learner, found, keep=False)
         return msgspec.structs.replace(
@@ -116,25 +175,32 @@ class Memory:
         rows: int | None = None,
         *,
         carried: bool = False,
-    ) -> None:
+    ) -> Facts | None:
         """Remember that the statement was answered. `carried` tells that an approval or a
-        registration carries it: then colleagues are not held to know it."""
+        registration carries it: then colleagues are not held to know it. Gives back what was taken
+        in, None when there was nothing."""
         facts = self._facts(meaning, learner, at_us, template, rows)
-        if facts.disclosure == "none" and not (facts.parts or facts.written):
-            return
+        if facts.disclosure == "none" and not _teaches(facts):
+            return None
+        self.relearn(facts, learner, carried=carried)
+        return facts
+
+    def relearn(self, facts: Facts, learner: Learner, *, carried: bool) -> None:
+        """Take in once more what `learn` gave back: from the same state the same state comes."""
+        at_us, limits = facts.at_us, self._limits
         found: dict[str, Gathered] = {}
         if learner.session is not None:
-            known = _touch(self._sessions, _session_key(learner), at_us, self._limits.sessions)
+            known = self._touch("sessions", _session_key(learner), at_us, limits.sessions)
             self._weigh(known, facts, "session", learner, found, keep=True)
         if learner.person is not None:
-            known = _touch(self._persons, learner.person, at_us, self._limits.persons)
+            known = self._touch("persons", learner.person, at_us, limits.persons)
             self._weigh(known, facts, "person", learner, found, keep=True)
         if not carried and (facts.parts or facts.sums):
             for group in learner.groups:
-                shared = _touch(self._groups, group, at_us, self._limits.persons)
+                shared = self._touch("groups", group, at_us, limits.persons)
                 self._weigh_group(shared, facts, found, keep=True)
         if learner.place is not None:
-            here = _touch(self._places, learner.place, at_us, self._limits.persons)
+            here = self._touch("places", learner.place, at_us, limits.persons)
             self._weigh_place(here, facts, learner, found, keep=True)
 
     def take(
@@ -150,17 +216,18 @@ class Memory:
         self.learn(meaning, learner, at_us, template, rows)
         return considered
 
+    def image(self) -> Image:
+        """The whole state as it is now, to be taken part by part while learning goes on."""
+        self._image = Image(self._tables, self._turn)
+        return self._image
+
     def dump(self) -> bytes:
-        """The whole state, to be read back by `load` of the same version."""
-        return msgspec.msgpack.encode(
-            _State(
-                VERSION,
-                list(self._sessions.items()),
-                list(self._persons.items()),
-                list(self._groups.items()),
-                list(self._places.items()),
-            )
-        )
+        """The whole state at once, to be read back by `load`."""
+        parts: list[Entry] = []
+        image = Image(self._tables, self._turn)
+        while entries := image.part(1024):
+            parts += entries
+        return msgspec.msgpack.encode(_State(VERSION, parts))
 
     def load(self, data: bytes) -> None:
         """Take over a dumped state. Raises ValueError, and changes nothing, when it is none or of
@@ -171,17 +238,54 @@ class Memory:
             raise ValueError(f"not a state of accumulation: {error}") from None
         if state.version != VERSION:
             raise ValueError(f"state of version {state.version}, this program reads {VERSION}")
-        self._sessions = OrderedDict(state.sessions)
-        self._persons = OrderedDict(state.persons)
-        self._groups = OrderedDict(state.groups)
-        self._places = OrderedDict(state.places)
+        self.restore(state.entries)
+
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Take over the parts of an image, in whatever order, in place of all that is held."""
+        ordered = sorted(entries, key=lambda entry: entry.known.turn)
+        self._image = None
+        for name in TABLES:
+            self._tables[name].clear()
+        for entry in ordered:
+            self._tables[entry.table][entry.name] = entry.known
+        self._turn = max((entry.known.turn for entry in ordered), default=0)
+
+    def _touch(self, table: Table, name: str, at_us: int, most: int) -> Knowledge:
+        """What `name` holds, about to be changed."""
+        held = self._tables[table]
+        known = held.get(name)
+        if known is None:
+            known = held[name] = Knowledge()
+            if len(held) > most:
+                oldest, gone = next(iter(held.items()))
+                if self._image is not None:
+                    self._image.keep(table, oldest, gone)
+                del held[oldest]
+        else:
+            if self._image is not None:
+                self._image.keep(table, name, known)
+            held.move_to_end(name)
+        self._turn += 1
+        known.turn = self._turn
+        known.last_us = max(known.last_us, at_us)
+        return known
 
     # -------------------------------------------------------------- weighing
 
     def _facts(
         self, meaning: Meaning, learner: Learner, at_us: int, template: bytes, rows: int | None
     ) -> Facts:
-        return facts_of(meaning, learner, at_us, template, rows, self._limits, self._offset_us)
+        """What the statement brings; what was considered just now is mostly learned next."""
+        last = self._last
+        if (
+            last is not None
+            and (last[0] is meaning and last[1] is learner)
+            and last[2:5] == (at_us, template, rows)
+        ):
+            return last[5]
+        facts = facts_of(meaning, learner, at_us, template, rows, self._limits, self._offset_us)
+        self._last = (meaning, learner, at_us, template, rows, facts)
+        return facts
 
     def _weigh(
         self,
@@ -223,7 +327,9 @@ class Memory:
         joining.join(weighing)
         joining.difference(weighing)
         for gathered in weighing.here:
-            found.setdefault(gathered.code, gathered)
+            # What somebody holds alone is not said to be put together with others'.
+            if gathered.code.removesuffix("-group") not in found:
+                found.setdefault(gathered.code, gathered)
 
     def _weigh_place(
         self,
@@ -253,20 +359,20 @@ class Memory:
             found.setdefault(gathered.code, gathered)
 
 
+def _teaches(facts: Facts) -> bool:
+    """Whether a statement that reveals nothing by itself is worth remembering."""
+    return bool(
+        facts.parts
+        or facts.written
+        or facts.written_unseen
+        or facts.unit_rows
+        or facts.finer_roles
+        or facts.list_roles
+    )
+
+
 def _session_key(learner: Learner) -> str:
     return f"{learner.session}\x1f{learner.person or ''}"
-
-
-def _touch(table: OrderedDict[str, Knowledge], name: str, at_us: int, most: int) -> Knowledge:
-    known = table.get(name)
-    if known is None:
-        known = table[name] = Knowledge()
-        if len(table) > most:
-            table.popitem(last=False)
-    else:
-        table.move_to_end(name)
-    known.last_us = max(known.last_us, at_us)
-    return known
 
 
 def _amount(weighing: Weighing) -> tuple[Disclosure, Grain | None]:

@@ -44,7 +44,8 @@ def own_in_turn(w: Weighing) -> None:
 
 
 def lists(w: Weighing) -> None:
-    """Work lists of other days put together, or of one item day by day."""
+    """Work lists of other days or of many units put together, or of one item or a department's sums
+    day by day."""
     known, facts, since, keep = w.known, w.facts, w.since, w.keep
     limits, at = w.limits, facts.at_us
     day = facts.list_day
@@ -52,14 +53,30 @@ def lists(w: Weighing) -> None:
         count = seen(known.other_days, digest(str(day)), at, since, limits.cap, keep=keep)
         if count >= limits.other_days:
             w.find("lists-of-days", count, "detail")
+    if day is not None:
+        name = digest(str(facts.unit), str(day))
+        count = seen(known.day_lists, name, at, at - DAY, 64, keep=keep)
+        if count >= limits.day_lists:
+            w.find("lists-of-units", count, "detail")
+    on = digest(str(facts.day if day is None else day))
     for item in facts.list_items:
-        days = known.item_days.get(item) or {}
-        if keep and item not in known.item_days and len(known.item_days) < limits.cap:
-            known.item_days[item] = days
-        on = digest(str(facts.day if day is None else day))
-        count = seen(days, on, at, since, 64, keep=keep)
+        count = _days(known.item_days, item, on, w)
         if count >= limits.item_days:
             w.find("item-by-day", count, "department")
+    if facts.summed and day is not None:
+        count = _days(known.sum_days, facts.summed, on, w)
+        if count >= limits.sum_days:
+            w.find("sums-by-day", count, "department")
+
+
+def _days(table: dict[int, dict[int, int]], name: int, on: int, w: Weighing) -> int:
+    """On how many days `name` came up, `on` included."""
+    days = table.get(name) or {}
+    if w.keep and name not in table:
+        if len(table) >= 64:
+            del table[min(table, key=lambda n: max(table[n].values()))]
+        table[name] = days
+    return seen(days, on, w.facts.at_us, w.since, 40, keep=w.keep)
 
 
 def repetition(w: Weighing) -> None:

@@ -3,18 +3,29 @@
 Rules this module keeps:
 
 1. What is worked on explains being read: keys that the same person writes do not count as scanned,
-   nor do as many keys as the person's own work lists of that day hold.
-2. Key order counts however slowly it is followed; only above what chance gives.
+   nor do as many keys as the person's own work lists of that day hold. A write whose key cannot be
+   seen (an unbound `?`) explains the key of its role that was opened last.
+2. A role shows in what somebody does, not in what they are called. Whose writes are seen is
+   explained by them alone. For the others (a window, a round, a cashier whose writes go another way)
+   every call of their own queue explains the few keys opened next, up to the pace of a busy window:
+   `called_hour`, `called_day`. Lists of yesterday explain nothing today.
+3. Numbers that one patient's own list gives (this patient's prescriptions) may be opened: the
+   patient is counted in their place.
+4. Patients, visits and prescriptions are counted apart, for opening a visit opens all three;
+   together they may be twice as many.
+5. Key order counts however slowly it is followed; only above what chance gives.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from qingfang.understand.accumulate.facts import Key
+from qingfang.understand.accumulate.facts import KEY_ORDER
 from qingfang.understand.accumulate.knowledge import (
     DAY,
     HOUR,
+    Key,
+    Knowledge,
     Run,
     known_since,
     remember,
@@ -25,66 +36,134 @@ _NEAR = 16  # how far apart neighbours in a slow scan may be
 
 
 def explain(w: Weighing) -> None:
-    """Take in what explains reading: keys written, rows of work lists; and lists that say where
-    keys are taken from."""
-    known, facts = w.known, w.facts
+    """Take in what explains reading: keys written, rows of work lists, lists of one patient's own
+    numbers; and lists that say where keys are taken from."""
+    known, facts, at = w.known, w.facts, w.facts.at_us
     for key in facts.written:
-        known.unexplained.pop(key.digest, None)
-        known.rows.pop(key.digest, None)
-        remember(known.worked, key.digest, facts.at_us, w.limits.cap)
-        for run in known.runs:
-            if key.digest in run.keys:
-                run.keys.remove(key.digest)
+        _settle(known, key.role, key.digest, at, w.limits.cap)
+    for role in facts.written_unseen:
+        last = known.opened.pop(role, None)
+        if last is not None and last[1] >= at - HOUR:
+            _settle(known, role, last[0], at, w.limits.cap)
+    if facts.written or facts.written_unseen:
+        known.wrote_us = max(known.wrote_us, at)
     if facts.unit_rows:
         before = known.allowance.get(facts.unit, (0, 0))[0]
-        known.allowance[facts.unit] = (max(facts.unit_rows, before), facts.at_us)
+        known.allowance[facts.unit] = (max(facts.unit_rows, before), at)
         if len(known.allowance) > 256:
             del known.allowance[min(known.allowance, key=lambda u: known.allowance[u][1])]
+    if facts.called:
+        known.called = (min(facts.called, w.limits.call_keys), at)
+    for role in facts.finer_roles:
+        known.finer[role] = (facts.finer_rows, at, facts.finer_of)
     for role in facts.list_roles:
-        known.lists[role] = max(facts.at_us, known.lists.get(role, 0))
+        known.lists[role] = max(at, known.lists.get(role, 0))
+
+
+def _settle(known: Knowledge, role: str, digest: int, at_us: int, cap: int) -> None:
+    """This key was work."""
+    known.unexplained.get(role, {}).pop(digest, None)
+    known.rows.pop(digest, None)
+    remember(known.worked, digest, at_us, cap)
+    for run in known.runs:
+        if digest in run.keys:
+            run.keys.remove(digest)
 
 
 def scan(w: Weighing) -> None:
     """Pinned reading beyond what the work explains (T23), however slowly in key order."""
     known, facts, keep = w.known, w.facts, w.keep
-    limits, at = w.limits, facts.at_us
+    limits, at = w.limits, w.facts.at_us
     month = at - limits.window_days * DAY
     fresh = [
         k for k in facts.read if not k.is_row and not known_since(known.worked, k.digest, month)
     ]
+    if fresh:
+        fresh = _beyond_lists(w, fresh)
     if not fresh:
         return
     listed = sum(r for r, t in known.allowance.values() if t >= at - DAY)
     allowed = min(listed, limits.most_explained)
+    in_an_hour = min(listed, limits.hourly_explained)
     run = 0
     runs = known.runs if keep else [_copy(r) for r in known.runs]
     ranges = known.ranges if keep else dict(known.ranges)
     for key in fresh:
         run = max(run, _advance(runs, ranges, key, at))
-    new = {k.digest for k in fresh}
-    hour = day = after = 0
-    start = max((known.lists.get(k.role, -1) for k in fresh), default=-1)
-    listed_now = start >= max(0, at - DAY)
-    if len(known.unexplained) + len(new) >= limits.listed_keys:
-        for digest, last in known.unexplained.items():
-            if digest not in new:
-                hour += last >= at - HOUR
-                day += last >= at - DAY
-                after += last >= start
-    hour, day, after = hour + len(new), day + len(new), after + len(new)
-    if keep:
-        if len(known.unexplained) >= limits.cap:
-            known.unexplained = {d: t for d, t in known.unexplained.items() if t >= at - DAY}
-        for digest in new:
-            remember(known.unexplained, digest, at, limits.cap)
-    if listed_now and after >= limits.listed_keys:
+    # Below the least of the limits nothing has to be counted.
+    most = len(fresh) + sum(len(held) for held in known.unexplained.values())
+    hour = day = after = hour_of_all = day_of_all = 0
+    for role in KEY_ORDER:
+        new = {k.digest for k in fresh if k.role == role}
+        held = known.unexplained.get(role) or {}
+        if most >= limits.listed_keys and (new or most > 2 * limits.hourly_keys):
+            list_us = known.lists.get(role, -1)
+            listed_now = bool(new) and list_us >= max(0, at - DAY)
+            in_hour = in_day = since_list = len(new)
+            for digest, last in held.items():
+                if digest not in new:
+                    in_hour += last >= at - HOUR
+                    in_day += last >= at - DAY
+                    since_list += last >= list_us
+            hour_of_all, day_of_all = hour_of_all + in_hour, day_of_all + in_day
+            hour, day = max(hour, in_hour), max(day, in_day)
+            after = max(after, since_list) if listed_now else after
+        if keep and new:
+            if len(held) >= limits.cap:
+                held = {d: t for d, t in held.items() if t >= at - DAY}
+            known.unexplained[role] = held
+            for digest in new:
+                remember(held, digest, at, limits.cap)
+            last_key = next(k for k in reversed(fresh) if k.role == role)
+            known.opened[role] = (last_key.digest, at)
+    if after >= limits.listed_keys:
         w.find("scan-listed", after, "detail")
     elif run >= limits.ordered_keys + allowed:
         w.find("scan-order", run, "detail")
-    elif hour > limits.hourly_keys + allowed:
+    elif hour > limits.hourly_keys + in_an_hour:
         w.find("scan-hour", hour, "detail")
+    elif hour_of_all > 2 * limits.hourly_keys + in_an_hour:
+        w.find("scan-hour", hour_of_all, "detail")
     elif day > limits.daily_keys + allowed:
         w.find("scan-day", day, "detail")
+    elif day_of_all > 2 * limits.daily_keys + allowed:
+        w.find("scan-day", day_of_all, "detail")
+
+
+def _beyond_lists(w: Weighing, fresh: list[Key]) -> list[Key]:
+    """Those of the keys that were not taken from a list of one patient's own numbers, nor called
+    from the learner's own queue."""
+    known, limits, at = w.known, w.limits, w.facts.at_us
+    month = at - limits.window_days * DAY
+    finer = known.finer if w.keep else dict(known.finer)
+    left, called_us = known.called
+    # Whose work shows in what is written is explained by that alone.
+    if called_us < at - HOUR or known.wrote_us >= at - DAY:
+        left = 0
+    hour, in_hour, day, in_day = known.calls
+    in_hour = in_hour if hour == at // HOUR else 0
+    in_day = in_day if day == w.facts.day else 0
+    beyond: list[Key] = []
+    for key in fresh:
+        if key.digest in (known.unexplained.get(key.role) or {}):
+            beyond.append(key)
+            continue
+        more, since, patient = finer.get(key.role, (0, 0, ()))
+        if more and since >= at - HOUR:
+            finer[key.role] = (more - 1, since, ())
+            beyond += [k for k in patient if not known_since(known.worked, k.digest, month)]
+        elif left and in_hour < limits.called_hour and in_day < limits.called_day:
+            left, in_hour, in_day = left - 1, in_hour + 1, in_day + 1
+        else:
+            beyond.append(key)
+            continue
+        if w.keep:
+            remember(known.worked, key.digest, at, limits.cap)
+    if w.keep:
+        if called_us:
+            known.called = (left, called_us)
+        known.calls = (at // HOUR, in_hour, w.facts.day, in_day)
+    return beyond
 
 
 def scan_rows(w: Weighing) -> None:

@@ -3,8 +3,8 @@
 Rules this module keeps:
 
 1. Text in, facts out; what cannot be read is named in `Schema.notes` and never guessed.
-2. Statements are parted by an own splitter that knows quotes, dollar quotes, comments, `GO` and
-   `DELIMITER`, so that bodies of routines stay whole.
+2. Statements are parted by an own splitter that knows quotes, dollar quotes, comments, `GO`,
+   `DELIMITER` and the commands of SQL*Plus, so that bodies of routines stay whole.
 3. CREATE TABLE is read by sqlglot in the dump's dialect; a statement it cannot read falls back to
    the plain list of columns. ALTER … ADD CONSTRAINT, CREATE UNIQUE INDEX and COMMENT ON are read by
    pattern: dumps hold thousands of them in one fixed form.
@@ -37,7 +37,8 @@ _TOKEN: Final = re.compile(
     r"|(?P<line>--[^\n]*)"
     r"|(?P<block>/\*.*?\*/)"
     r"|(?P<go>^[ \t]*(?:GO|/)[ \t]*$)"
-    r"|(?P<meta>^\\[^\n]*$)"
+    r"|(?P<meta>^\\[^\n]*$|^[ \t]*(?:PROMPT|SPOOL|REM(?:ARK)?)\b[^\n]*$"
+    r"|^[ \t]*SET[ \t]+(?:DEFINE|FEEDBACK|ECHO|TERMOUT|VERIFY|SCAN|SERVEROUTPUT|ESCAPE)\b[^\n]*$)"
     r"|(?P<delimiter>^[ \t]*DELIMITER[ \t]+(?P<mark>\S+)[ \t]*$)"
     r"|(?P<end>;)",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
@@ -174,6 +175,8 @@ def split(text: str) -> Iterator[str]:
         yield text[start:]
 
 
+# What only MySQL executes: mysqldump writes views so.
+_CONDITIONAL: Final = re.compile(r"/\*M?!\d{5,6}\s(.*?)\*/", re.DOTALL)
 _BODY: Final = re.compile(r"\b(?:BEGIN|IS|AS)\b", re.IGNORECASE)
 _LEADING_COMMENTS: Final = re.compile(r"(?:\s+|--[^\n]*\n|/\*.*?\*/)+", re.DOTALL)
 
@@ -195,6 +198,8 @@ def read(text: str, dialect: str, name: str = "") -> Schema:
     """The facts of a dump. Raises ValueError when it holds no table and no view at all."""
     schema = Schema(name=name, dialect=dialect)
     unread = 0
+    if dialect == "mysql":
+        text = _CONDITIONAL.sub(r"\1", text)
     for raw in split(text):
         statement = _strip(raw)
         if (found := _TABLE.match(statement)) is not None:
@@ -211,6 +216,8 @@ def read(text: str, dialect: str, name: str = "") -> Schema:
         elif (found := _ROUTINE.match(statement)) is not None:
             schema.routines[name_of(found["name"])] = statement.strip()
         elif (found := _VIEW.match(statement)) is not None:
+            # mysqldump first writes a table in a view's place.
+            schema.tables.pop(name_of(found["name"]), None)
             schema.views[name_of(found["name"])] = _view(found)
         elif (found := _SYNONYM.match(statement)) is not None:
             schema.synonyms[name_of(found["name"])] = name_of(found["target"])
@@ -218,9 +225,31 @@ def read(text: str, dialect: str, name: str = "") -> Schema:
             _description(schema, statement)
     if not schema.tables and not schema.views:
         raise ValueError("没有找到 CREATE TABLE 或 CREATE VIEW")
+    for table in schema.tables.values():
+        _spell(schema, table)
     if unread:
         schema.notes.append(f"{unread} 张表的定义没有完全读懂，只取了列名和类型")
     return schema
+
+
+def _spell(schema: Schema, table: Table) -> None:
+    """Write the columns of keys as the table does: exports mix capitals (`cfh`, `CFH`)."""
+
+    def spelled(columns: tuple[str, ...], owner: Table | None) -> tuple[str, ...]:
+        known = {c.lower(): c for c in owner.columns} if owner is not None else {}
+        return tuple(known.get(c.lower(), c) for c in columns)
+
+    table.key = spelled(table.key, table)
+    table.unique = [spelled(key, table) for key in table.unique]
+    for foreign in table.foreign:
+        foreign.columns = spelled(foreign.columns, table)
+        foreign.to_columns = spelled(foreign.to_columns, schema.table(foreign.to_table))
+
+
+def view_body(text: str) -> str:
+    """The query of a view, whether the database gives it with its CREATE VIEW or without."""
+    found = _VIEW.match(_strip(text))
+    return _view(found).rstrip().rstrip(";") if found is not None else text.strip().rstrip(";")
 
 
 def _view(found: re.Match[str]) -> str:

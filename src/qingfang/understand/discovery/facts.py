@@ -28,7 +28,9 @@ class ForeignKey(Struct):
 
 class Table(Struct):
     """`key` is the primary key, `unique` what else no two rows share, as far as the database
-    itself sees to it."""
+    itself sees to it. `rows` are some rows as text, cells in the order of `sampled` (column
+    names). `members` are all values of columns of a small table, by column: what such a table
+    lists."""
 
     name: str
     comment: str = ""
@@ -36,6 +38,9 @@ class Table(Struct):
     key: tuple[str, ...] = ()
     foreign: list[ForeignKey] = field(default_factory=list)
     unique: list[tuple[str, ...]] = field(default_factory=list)
+    sampled: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    members: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def keys(self) -> list[tuple[str, ...]]:

@@ -1,13 +1,16 @@
-"""What names of tables and columns mean in a hospital: English, pinyin initials and Chinese.
+"""What names and comments of tables and columns mean in a hospital.
 
 Rules this module keeps:
 
-1. A name is read as *subject* (drug, doctor, department, patient …) and *attribute* (code, name,
-   class …). A subject with an attribute that is not known here (`drug_form`) has no role.
-2. English is read by words, pinyin initials by cutting the whole name into known pairs
-   (`kdysdm` 开单·医生·代码), Chinese by words in it. A comment is read like a name.
-3. A reading is (role, confidence, reason in Chinese); the caller weighs it with types, keys and
-   values.
+1. Everything is read as Chinese: a comment or Chinese name as it stands, English, pinyin and
+   initials put into Chinese word by word with `vocabulary`. What a Chinese phrase means is said
+   once, in `_COLUMN`: most telling first, the first that fits decides.
+2. A word that is not known weakens a reading; as the last word it ends it (`drug_form` is no drug).
+3. A phrase that is known to have no role (诊断, 单价, 批号) says so: then initials that look like
+   a role are a coincidence.
+4. A reading is (role, confidence, reason in Chinese); the caller weighs it with types, keys and
+   values. Confidence is the share of such readings that are right, measured on schemas with known
+   roles (tests/understand/discovery).
 """
 
 from __future__ import annotations
@@ -16,11 +19,23 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from qingfang.understand.discovery.vocabulary import ENGLISH, FILLERS, INITIALS, NOISE, PINYIN
+
 
 class Reading(NamedTuple):
     role: str
     confidence: float
     reason: str
+
+
+class Gloss(NamedTuple):
+    """A name in Chinese. `strange` counts its words that are not known; `last` whether the last
+    one is known; `weight` how sure such a translation is."""
+
+    text: str
+    strange: int
+    last: bool
+    weight: float
 
 
 # What a table or a column is about. Subjects become roles by their attribute.
@@ -54,154 +69,107 @@ _NAME_ROLE: Final = {
     DEPARTMENT: "department_name",
 }
 
-_SUBJECTS: Final = {
-    ITEM: "drug drugs medicament medicaments medicine medicines medication medications med meds"
-    " item items product products material materials consumable consumables goods pharmaceutical",
-    PRESCRIBER: "doctor doctors dr doc physician prescriber healthprof healthprofessional"
-    " clinician practitioner",
-    DEPARTMENT: "dept department departments depart",
-    UNIT: "ward pharmacy warehouse window store storage dispensary storeroom",
-    PATIENT: "patient patients pat pid mrn inhabitant",
-    VISIT: "visit visits encounter admission registration appointment inpatient outpatient hospitalization",
-    PRESCRIPTION: "prescription prescriptions presc rx recipe order orders",
-    OPERATOR: "operator oper cashier",
-}
-_SUBJECT_OF: Final = {word: s for s, words in _SUBJECTS.items() for word in words.split()}
+_ID: Final = r"(代码|编码|编号|工号|号码|单号|流水号|序号|标识|识别|主键|唯一标识|流水|号|码|id|ID)"
+_NAME: Final = r"(姓名|名称|名字|名)"
+_GOODS: Final = r"(药品|药物|耗材|卫材|材料|物资|商品|中草药|草药|西药)"
+_DOCTOR: Final = r"(医生|医师|大夫|术者)"
 
-_ATTRIBUTES: Final = {
-    "id": "id code no num number key cd sn uid serial seq",
-    "name": "name title fullname",
-    "class": "class category toxi toxicity atc antibiotic",
-    "spec": "spec specification strength",
-}
-_ATTRIBUTE_OF: Final = {word: a for a, words in _ATTRIBUTES.items() for word in words.split()}
-
-_QUANTITY: Final = frozenset({"qty", "quantity", "quantities", "cnt"})
-_AMOUNT: Final = frozenset({"amount", "amt", "cost", "costs", "charge", "charges", "fee", "money"})
-_PRICE: Final = frozenset({"price", "rate", "tax"})
-_TIME: Final = frozenset({"date", "time", "datetime", "timestamp", "day"})
-_OPERATORS: Final = frozenset({"create_uid", "write_uid", "created_by", "updated_by", "oper_code"})
-_MODIFIER_WORDS: Final = (
-    "ordering attending referring treating requesting prescribing primary apply exec executing"
-    " performing dispensing charge charging current billing admit admitting main sub parent"
-)
-_MODIFIERS: Final = frozenset(_MODIFIER_WORDS.split())
-_NOISE: Final = frozenset(
-    {"outp", "inp", "op", "ip", "his", "tb", "tbl", "t", "cur", "ref", "fk", "main", "master"}
-)
-
-# Pairs of pinyin initials; a name counts only when it is cut into these without a rest.
-_PINYIN: Final = {
-    "yp": ITEM,
-    "hc": ITEM,
-    "cl": ITEM,
-    "wz": ITEM,
-    "ys": PRESCRIBER,
-    "yg": PRESCRIBER,
-    "zs": PRESCRIBER,
-    "ks": DEPARTMENT,
-    "bq": UNIT,
-    "yf": UNIT,
-    "yk": UNIT,
-    "kf": UNIT,
-    "br": PATIENT,
-    "hz": PATIENT,
-    "jz": VISIT,
-    "zy": VISIT,
-    "gh": VISIT,
-    "ry": VISIT,
-    "cf": PRESCRIPTION,
-    "yz": PRESCRIPTION,
-    "czy": OPERATOR,
-    "dm": "id",
-    "bm": "id",
-    "bh": "id",
-    "id": "id",
-    "xh": "id",
-    "h": "id",
-    "hm": "id",
-    "no": "id",
-    "mc": "name",
-    "xm": "name",
-    "lb": "class",
-    "fl": "class",
-    "dl": "class",
-    "gg": "spec",
-    "sl": "quantity",
-    "je": "amount",
-    "rq": "time",
-    "sj": "time",
-    "kd": "",
-    "mz": "",
-    "zx": "",
-    "sq": "",
-    "sf": "",
-    "fy": "",
-    "tj": "",
-    "lr": "",
-    "zg": "",
-    "zz": "",
-    "jl": "",
-    "mx": "",
-    "zb": "",
-    "bz": "",
-    "hj": "",
-    "kz": "",
-    "sy": "",
-    "kc": "",
-    "sc": "",
-    "yb": "",
-    "cg": "",
-    "th": "",
-    "dj": "price",
-}
-_PINYIN_ZH: Final = {
-    "yp": "药品", "hc": "耗材", "cl": "材料", "wz": "物资", "ys": "医生", "ks": "科室",
-    "bq": "病区", "yf": "药房", "yk": "药库", "kf": "库房", "br": "病人", "hz": "患者",
-    "jz": "就诊", "zy": "住院", "gh": "挂号", "ry": "入院", "cf": "处方", "yz": "医嘱",
-    "czy": "操作员", "dm": "代码", "bm": "编码", "bh": "编号", "id": "标识", "xh": "序号",
-    "h": "号", "hm": "号码", "no": "号", "mc": "名称", "xm": "姓名", "lb": "类别", "fl": "分类",
-    "dl": "大类", "gg": "规格", "sl": "数量", "je": "金额", "rq": "日期", "sj": "时间",
-    "kd": "开单", "mz": "门诊", "zx": "执行", "sq": "申请", "sf": "收费", "fy": "费用",
-    "tj": "统计", "lr": "录入", "zg": "主管", "zz": "主治", "jl": "记录", "mx": "明细",
-    "zb": "主表", "bz": "标志", "hj": "划价", "yg": "员工", "zs": "诊室", "kz": "开嘱", "sy": "使用", "kc": "库存",
-    "sc": "上传", "yb": "医保", "cg": "采购", "th": "退回", "dj": "单价",
-}  # fmt: skip
-
-# Chinese, most telling first; the first that fits decides.
-_CHINESE: Final[tuple[tuple[re.Pattern[str], str, float], ...]] = tuple(
-    (re.compile(pattern, re.IGNORECASE), role, confidence)
+_COLUMN: Final[tuple[tuple[re.Pattern[str], str, float], ...]] = tuple(
+    (re.compile(pattern), role, confidence)
     for pattern, role, confidence in (
-        (r"处方权|科室(类别|类型|级别)|(病区|药房|药库|库房|仓库|窗口).*名称?$|诊断|检验|检查", "", 0.9),
-        (r"麻精|精麻|毒麻|基本药物|抗菌|厂家|厂商", "item_class", 0.7),
-        (r"单价|价格|电话|地址|备注|密码|标志|状态|规则|产地|供应商|用法|频次|位置", "", 0.9),
-        (r"(开单|开方|处方|开嘱|下嘱|接诊|主管|主治|经治|申请|医嘱)?(医生|医师|大夫).*(姓名|名称|名字)", "prescriber_name", 0.92),
-        (r"医生|医师|大夫|开单人|开方人|开嘱人", "prescriber_id", 0.9),
-        (r"(科室|科别|部门).*(名称|名)", "department_name", 0.9),
-        (r"科室|科别|开单科", "department_id", 0.88),
-        (r"病区|护理单元|药房|药库|库房|仓库|发药窗口|窗口号|^窗口", "unit_id", 0.85),
-        (r"操作员|操作人|录入人|收费员|创建人|经手人|登录工号|操作工号", "operator_id", 0.85),
-        (r"身份证|(病人|患者)(id|号|编号|标识|编码|代码|唯一)|病案号|病历号|就诊卡|医保卡号|^(病人|患者)$", "patient_id", 0.92),
-        (r"住院(号|流水|登记|序号)|就诊(号|流水|序号|id)|门诊(号|流水)|挂号(号|序号|id)|入院登记", "visit_id", 0.9),
-        (r"(处方|医嘱|申请单|发药单|记账单)(主)?(号|id|流水|编号|序号|标识|组号)", "prescription_id", 0.92),
-        (r"(药品|药物|药理|毒理|耗材|材料|项目).*(类别|分类|类型|大类|级别)|抗菌药物|基本药物", "item_class", 0.82),
-        (r"(药品|药物|耗材|材料|物资|商品|通用|项目).*(名称|名)", "item_name", 0.92),
-        (r"(药品|药物|耗材|材料|物资).*(代码|编码|编号|id|序号|标识|码)|^药品$|国家医保编码|项目(代码|编码|id)", "item_id", 0.92),
-        (r"(收费|费用|医保)(项目|目录)?.*(代码|编码)", "item_id", 0.75),
-        (r"(员工|职工|医护|人员).*(工号|编号|代码)|^工号$", "prescriber_id", 0.75),
+        # --- no role, whatever else the phrase holds
+        (r"处方权|诊断|密码|摘要|电话|手机|地址|性别|年龄|备注|说明|频次|频率|用法|途径|剂型|职称|岗位|专业|排序", "", 0.9),
+        (r"脚注|不良|医技|危急|拼音|五笔|输入码|助记|首字母|批号|批次|供应商|供货|位置|有效期|失效|效期|出生|(?<!发)生日|生产日期", "", 0.9),
+        (r"单位$|单位(代码|编码|名称)|单价|价格|零售价|进价|批发价|税率|比率|发票|收据|单据|皮试|天数|帖数|付数|次数|人数", "", 0.9),
+        (r"(日期|时间|年月|月份)(时间)?$", "time", 0.92),
+        (r"护士|护理级别|执业证|注册证|(医院|机构)" + _ID + r"$|机构名称|子号|费用审核|支付", "", 0.9),
+        (r"(处方|医嘱)明细" + _ID + "$", "prescription_id", 0.6),
+        (r"(明细(主)?|发药|发药单|摆药单)" + _ID + r"$", "", 0.9),
+        (r"(病人|患者|操作员|操作人|录入人|收费员|用户|病区|护理单元|药房|药库|库房|仓库|库位|窗口|发药人).{0,3}" + _NAME + "$", "", 0.9),
+        (r"(执行|录入|创建|修改|审核|核对|打印|取消|停止|收费|发药|配药|退药)(人|员|者|护士).{0,2}" + _NAME + "$", "", 0.9),
+        (r"高值.*(标志|标识)$|是否高值|高值$", "item_kind", 0.85),
+        (r"(麻精|精麻|毒麻|麻醉精神|基本药物|抗菌药?物?|抗生素|药理|毒理|管制).{0,3}(标志|级别|分类|类别|代码|类型|属性)?", "item_class", 0.88),
+        (r"厂家|厂商|生产企业|制造商", "item_class", 0.8),
+        (_GOODS + r".{0,4}(类别|分类|类型|大类|级别|属性|性质|种类)", "item_class", 0.88),
+        (r"产地", "item_class", 0.7),
+        (r"(项目|费用|收费|医嘱|目录|核算|发票)(类别|类型|大类|分类|性质|种类)|大项目|药品标志", "item_kind", 0.75),
+        (r"^类别(类型|代码|编码)$", "item_kind", 0.6),
+        (r"类别|类型|性质|级别|种类|大类|标志|状态|是否", "", 0.85),
+        # --- persons
+        (_DOCTOR + r".{0,4}" + _NAME + "$", "prescriber_name", 0.95),
+        (r"(员工|职工|人员|医护).{0,2}" + _NAME + "$", "prescriber_name", 0.85),
+        (_DOCTOR + r".{0,3}(科室|科别|部门)", "department_id", 0.9),
+        (r"(录入|创建|修改|建立|维护|登记|打印|发药|配药|收费|执行|审核|给药|记账|计费|确认|操作|发放|领药|摆药)(人|员|者|工号|用户|操作员)", "operator_id", 0.85),
+        (r"操作员|收款员|经办人|经手人|登录(工号|账号|人|名)|操作" + _ID, "operator_id", 0.85),
+        (r"(发药|收费|配药|执行|审核|给药)" + _DOCTOR, "operator_id", 0.6),
+        (r"(开单|开方|开嘱|下嘱|开立|开具)人" + _ID + "?$", "prescriber_id", 0.85),
+        (_DOCTOR + _ID + r"?\d?$|主刀$", "prescriber_id", 0.95),
+        (_DOCTOR, "prescriber_id", 0.72),
+        # --- places
+        (r"(科室|科别|部门).{0,4}" + _NAME + "$", "department_name", 0.95),
+        (r"(执行|受单|核算|上级|父).{0,2}(科室|部门)", "department_id", 0.78),
+        (r"(科室|科别|部门|开单科|开方科)" + _ID + "?$", "department_id", 0.95),
+        (r"科室|科别", "department_id", 0.72),
+        (r"床位?(号|标识|编码|代码)?$", "patient_id", 0.6),
+        (r"(病区|护理单元|护理站|药房|药库|库房|仓库|库位|窗口)" + _ID + "?$", "unit_id", 0.93),
+        (r"病区|护理单元|护理站|药房|药库|库房|仓库|库位|窗口", "unit_id", 0.6),
+        # --- patients, visits, prescriptions
+        (r"住院病历号", "visit_id", 0.9),
+        (r"身份证|证件号|病案号|病历号|病历卡|就诊卡|诊疗卡|医保卡|健康卡|^卡号", "patient_id", 0.94),
+        (r"(病人|患者)(主索引|基本信息|档案)?" + _ID + "$|^(病人|患者)$", "patient_id", 0.95),
+        (r"个人档案" + _ID + "$|婴儿" + _ID + "$", "patient_id", 0.7),
+        (r"(住院|就诊|门诊|挂号|入院|急诊|首页)(登记|病人)?(号)?" + _ID + "$|^(就诊|挂号)$", "visit_id", 0.93),
+        (r"手术(登记)?" + _ID + "$", "visit_id", 0.5),
+        (r"医嘱(项目)?(代码|编码)$", "item_id", 0.8),
+        (r"病例" + _ID + "$", "visit_id", 0.75),
+        (r"个人(编号|编码|代码)$", "patient_id", 0.85),
+        (r"(处方|医嘱)(主表|主)?(单)?(组)?" + _ID + "$|^(处方|医嘱)$", "prescription_id", 0.95),
+        (r"(申请单|发药单|记账单|摆药单)" + _ID + "$|(组号|分组序号|组合序号)$", "prescription_id", 0.6),
+        # --- items
+        (_GOODS + r".{0,6}" + _NAME + r"$|^药名$|品名$|(商品|通用)名", "item_name", 0.95),
+        (r"(项目|目录).{0,6}" + _NAME + "$", "item_name", 0.88),
+        (r"(费用|收费)" + _NAME + "$|(费用|收费)项目$", "item_name", 0.75),
+        (r"医嘱(内容|名称|正文)", "item_name", 0.82),
+        (_GOODS + r".{0,6}" + _ID + r"$|^(药品|药物|耗材|卫材|材料|商品)$", "item_id", 0.95),
+        (r"医保.{0,4}(编码|代码|码)$|国家.{0,4}(编码|代码|码)$|目录(编码|代码)$", "item_id", 0.85),
+        (r"项目.{0,2}(代码|编码|编号|标识|id|ID)$", "item_id", 0.88),
+        (r"(费用|收费)(代码|编码|序号|编号)$", "item_id", 0.75),
+        (r"唯一码|条码|产品标识", "item_id", 0.55),
+        (r"规格", "item_spec", 0.93),
+        # --- measures
+        (r"(金额|总额|应收|实收|药费|小计|合计费用|费用合计|总费用|费用总额)$|^费用$", "amount", 0.93),
+        (r"数量$|(总|发药|用药|出库|库存|使用|消耗|用)量$|^数量", "quantity", 0.93),
+        (r"剂量|用量|次量", "quantity", 0.6),
+        # --- staff numbers alone
+        (r"(员工|职工|医护|人员)" + _ID + r"$|^(工号|职工号|员工号)$", "prescriber_id", 0.8),
         (r"诊室", "prescriber_id", 0.55),
-        (r"规格", "item_spec", 0.85),
-        (r"数量|总量|发药量|用药量", "quantity", 0.88),
-        (r"剂量|用量", "quantity", 0.6),
-        (r"金额|应收|实收|总额|费用(合计)?$|药费", "amount", 0.88),
-        (r"日期|时间", "time", 0.85),
+        (r"^(用户|账号)" + _ID + "?$|用户账号|^用户名$", "operator_id", 0.72),
     )
 )  # fmt: skip
 
 # What follows explains the values: 业务类型：021 病区发药.
-_EXPLANATION: Final = re.compile(r"[：:（(，,；;]")
+_EXPLANATION: Final = re.compile(r"[：:（(，,；;]|\s-\s")
 _CJK: Final = re.compile(r"[\u4e00-\u9fff]")
 _CAMEL: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[\u4e00-\u9fff]+")
+_PHRASES: Final = (
+    (re.compile(r"\bin charge\b"), "attending"),
+    (re.compile(r"\btotal (price|fee|money)\b"), "amount"),
+    (re.compile(r"\b(work|job|staff|emp|employee) (no|number|num|code)\b"), "gonghao"),
+    (re.compile(r"\b(id card|id no|national id|cert no|identity no)( no)?\b"), "idno"),
+    (re.compile(r"\b(mz|zy|inp|outp) no\b"), "visit no"),
+    (re.compile(r"\b(line|row|grand|sub) total\b|^total$"), "amount"),
+    (re.compile(r"\bunits (used|issued|dispensed|given)\b"), "qty"),
+    (
+        re.compile(
+            r"\b(creat|writ|updat|insert|modif|enter|record)(e|ed|y|ied)? (uid|by|user|user id)\b"
+        ),
+        "operator",
+    ),
+    (re.compile(r"\b(user|login) accounts?\b"), "user"),
+    (re.compile(r"\bmed chrgitm\b"), "chrgitm"),
+    (re.compile(r"\bnurse cell\b|\bnursing unit\b"), "ward"),
+    (re.compile(r"\bmedical record (no|number|id)\b"), "mrn"),
+)
 
 
 def words(name: str) -> list[str]:
@@ -214,229 +182,237 @@ def pinyin(name: str) -> tuple[str, ...] | None:
     """The initials a name is made of (`kdysdm` → `kd ys dm`), None when a rest remains. A name of
     one pair is cut too."""
     text = name.lower().replace("_", "")
-    if not text.isascii() or not text.isalpha():
-        return None
+    return _cut(text, INITIALS, 8) if text.isascii() and text.isalpha() else None
+
+
+def _cut(text: str, table: dict[str, str], longest: int) -> tuple[str, ...] | None:
+    """The fewest entries of a table that make up a text."""
     best: list[tuple[str, ...] | None] = [None] * (len(text) + 1)
     best[0] = ()
     for end in range(1, len(text) + 1):
-        for size in (3, 2, 1):
-            if end >= size and text[end - size : end] in _PINYIN:
-                before = best[end - size]
-                candidate = None if before is None else (*before, text[end - size : end])
-                current = best[end]
-                if candidate is not None and (current is None or len(candidate) < len(current)):
-                    best[end] = candidate
+        for size in range(min(longest, end), 0, -1):
+            before = best[end - size]
+            if before is None or text[end - size : end] not in table:
+                continue
+            current = best[end]
+            if current is None or len(before) + 1 < len(current):
+                best[end] = (*before, text[end - size : end])
     return best[len(text)]
 
 
-def read_column(name: str) -> list[Reading]:
-    """What the name of a column says, best first."""
-    if _CJK.search(name):
-        return read_comment(name, "列名")
-    readings: list[Reading] = []
-    parts = words(name)
-    if name.lower() in _OPERATORS:
-        return [Reading("operator_id", 0.9, f"列名 {name} 记录操作人")]
-    english = _english(parts, name)
-    if english is not None:
-        readings.append(english)
-    cut = pinyin(name)
-    if cut is not None and english is None:
-        reading = _initials(cut, name)
-        if reading is not None:
-            readings.append(reading)
-    return readings
+_LONG: Final = {word: said for word, said in ENGLISH.items() if len(word) > 2} | {
+    word: ENGLISH[word] for word in ("id", "no", "dr", "rx", "cd", "sn")
+}
 
 
-def read_comment(text: str, where: str = "注释") -> list[Reading]:
-    """What a comment, or a Chinese name, says."""
-    text = _EXPLANATION.split(text.strip(), maxsplit=1)[0] or text
-    for pattern, role, confidence in _CHINESE:
-        if pattern.search(text):
-            return [Reading(role, confidence, f"{where}为「{text.strip()[:30]}」")] if role else []
-    if _CJK.search(text) or not text.strip():
-        return []
-    english = _english(words(text), text.strip()[:30])
-    return [] if english is None else [english._replace(reason=f"注释为「{text.strip()[:30]}」")]
-
-
-def _english(parts: list[str], name: str) -> Reading | None:
-    while parts and parts[0] in _NOISE:
+@lru_cache(maxsize=20_000)
+def gloss(name: str) -> Gloss | None:
+    """A name of Latin letters in Chinese; None when nothing of it is known."""
+    said = " ".join(words(name))
+    for pattern, word in _PHRASES:
+        said = pattern.sub(word, said)
+    parts = [part for part in said.split() if part not in FILLERS]
+    while len(parts) > 1 and parts[0] in NOISE:
         parts = parts[1:]
-    if not parts or not set(parts).isdisjoint(_PRICE):
+    if not parts:
         return None
-    last = parts[-1]
-    if last in _QUANTITY:
-        return Reading("quantity", 0.9, f"列名 {name} 是数量")
-    if last in _AMOUNT:
-        return Reading("amount", 0.8, f"列名 {name} 是金额")
-    if last in _TIME:
-        return Reading("time", 0.75, f"列名 {name} 是时间")
-    attribute = _ATTRIBUTE_OF.get(last)
-    subject = _SUBJECT_OF.get(last)
-    if subject is not None:
-        strange = len([w for w in parts[:-1] if w not in _SUBJECT_OF and w not in _MODIFIERS])
-        confidence = (0.7, 0.45, 0.3)[min(strange, 2)]
-        return Reading(_ID_ROLE[subject], confidence, f"列名 {name} 指{SUBJECT_ZH[subject]}")
-    if attribute is None or len(parts) < 2:
+    translated = [_translate(part) for part in parts]
+    if not any(weight == _SURE_WORD for _, weight in translated):
+        # No English in it: initials may run over the underscores.
+        cut = pinyin("".join(parts))
+        if cut is not None:
+            return Gloss("".join(INITIALS[pair] for pair in cut), 0, True, _INITIALS_WEIGHT)
+    known = [(text, weight) for text, weight in translated if text]
+    if not known:
         return None
-    subject = _SUBJECT_OF.get(parts[-2])
-    if subject is None:
-        return None
-    role = _role(subject, attribute)
-    if role is None:
-        return None
-    return Reading(role, 0.88, f"列名 {name} 是{SUBJECT_ZH[subject]}的{_ATTRIBUTE_ZH[attribute]}")
+    text = "".join(text for text, _ in known)
+    # Money stands at the end; before another word it qualifies that.
+    text = re.sub(r"金额(?=.)", "费用", text)
+    return Gloss(
+        text,
+        len(translated) - len(known),
+        bool(translated[-1][0]),
+        min(weight for _, weight in known),
+    )
 
 
-_ATTRIBUTE_ZH: Final = {"id": "编码", "name": "名称", "class": "分类", "spec": "规格"}
+_SURE_WORD: Final = 1.0
+_INITIALS_WEIGHT: Final = 0.98
 
 
-def _role(subject: str, attribute: str) -> str | None:
-    if attribute == "id":
-        return _ID_ROLE[subject]
-    if attribute == "name":
-        return _NAME_ROLE.get(subject)
-    return f"item_{attribute}" if subject == ITEM else None
+def _translate(word: str) -> tuple[str, float]:
+    """A word in Chinese and how sure that is; empty when it is not known."""
+    if word in ENGLISH:
+        return ENGLISH[word], _SURE_WORD
+    if word in PINYIN and len(word) > 2:
+        return PINYIN[word], 0.98
+    if _CJK.search(word):
+        return word, 0.98
+    for table, longest, weight in (
+        (PINYIN, 12, 0.98),
+        (_LONG, 16, 0.97),
+        (INITIALS, 8, _INITIALS_WEIGHT),
+    ):
+        cut = _cut(word, table, longest)
+        if cut is not None and (table is not INITIALS or len(word) > 1):
+            return "".join(table[piece] for piece in cut), weight
+    return "", 0.0
 
 
-def _initials(cut: tuple[str, ...], name: str) -> Reading | None:
-    meanings = [_PINYIN[pair] for pair in cut]
-    said = "".join(_PINYIN_ZH[pair] for pair in cut)
-    reason = f"列名 {name} 像「{said}」的拼音首字母"
-    if "price" in meanings:
-        return None
-    last = meanings[-1]
-    if last in {"quantity", "amount", "time"}:
-        return Reading(last, 0.82, reason)
-    if last == "spec":
-        return Reading("item_spec", 0.8, reason)
-    subjects = [m for m in meanings if m in _ID_ROLE]
-    if cut in {("xm", "dm"), ("xm", "bm"), ("fy", "dm"), ("fy", "bm")}:
-        return Reading("item_id", 0.6, reason)
-    if not subjects:
-        return None
-    # 工号 follows a person: ysgh is a doctor's number, not a registration.
-    if cut[-1] == "gh" and len(cut) > 1 and meanings[-2] in {PRESCRIBER, OPERATOR}:
-        return Reading(_ID_ROLE[meanings[-2]], 0.85, f"列名 {name} 像「医生工号」的拼音首字母")
-    subject = subjects[-1]
-    attribute = last if last in _ATTRIBUTE_ZH else ("id" if last == subject else "")
-    role = _role(subject, attribute) if attribute else None
-    if role is None:
-        return None
-    if "zs" in cut:
-        return Reading(role, 0.55, reason)  # a room stands for its doctor only where one uses it
-    return Reading(role, 0.82 if last in _ATTRIBUTE_ZH else 0.65, reason)
+def read_column(name: str) -> list[Reading]:
+    """What the name of a column says."""
+    if _CJK.search(name):
+        return _read(name, f"列名为「{name[:30]}」", 1.0)
+    said = gloss(name)
+    if said is None or not said.last or said.strange > 2:
+        return []
+    reason = f"列名 {name} 像「{said.text}」"
+    if name.lower() in _AMBIGUOUS:
+        return _read(said.text, reason, 0.6)
+    return _read(said.text, reason, said.weight * (1.0, 0.75, 0.5)[said.strange])
+
+
+# Two letters that stand for several things as often: `yf` 药房, 用法, 月份.
+_AMBIGUOUS: Final = frozenset({"yf", "mz", "zy", "fy", "ck", "cl", "hc"})
+
+
+def read_comment(text: str) -> list[Reading]:
+    """What a comment, or the Chinese alias of a column, says."""
+    text = text.strip()
+    shown = f"注释为「{text[:30]}」"
+    text = _EXPLANATION.split(text, maxsplit=1)[0].strip() or text
+    # Of 就诊/住院科室id the longest part has the attribute.
+    text = max(text.split("/"), key=len)
+    if _CJK.search(text):
+        return _read(text.replace(" ", ""), shown, 1.0)
+    said = gloss(text)
+    if said is None or not said.last or said.strange:
+        return []
+    return _read(said.text, shown, said.weight)
+
+
+def _read(text: str, reason: str, weight: float) -> list[Reading]:
+    for pattern, role, confidence in _COLUMN:
+        if pattern.search(text):
+            return [Reading(role, confidence * weight, reason)] if role else []
+    return []
+
+
+def item_attribute(name: str) -> tuple[str, float] | None:
+    """The role of a column of a list of drugs or consumables that is not named after them."""
+    said = gloss(name)
+    text = name if _CJK.search(name) else (said.text if said is not None and said.last else "")
+    return next(((role, c) for pattern, role, c in _OF_ITEM if pattern.search(text)), None)
+
+
+_OF_ITEM: Final = (
+    (re.compile("(通用|商品|化学|中文)(名|名称)$"), "item_name", 0.92),
+    (re.compile("^(类别|分类|大类|类型|性质|属性|级别)(代码|编码|编号)?$"), "item_class", 0.85),
+    (re.compile("^型号$"), "item_spec", 0.75),
+    (re.compile("^(高值)?高值(标志|耗材)?$"), "item_kind", 0.85),
+    (re.compile(r"国家.*(编码|代码|码)$"), "item_id", 0.85),
+)
+
+
+def contradicts(comment: str) -> bool:
+    """Whether a comment explains in Chinese something that has no role: then a name that looks
+    like one is a coincidence (`yf` 用法, not 药房)."""
+    return _CJK.search(comment) is not None and not read_comment(comment)
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name is known to have no role, whatever its type: `birth_date`, `yxq` 有效期."""
+    said = gloss(name)
+    text = name if _CJK.search(name) else (said.text if said is not None else "")
+    found = next((role for pattern, role, _ in _COLUMN if pattern.search(text)), None)
+    return found == ""
 
 
 # ---------------------------------------------------------------- tables
 
-_TABLE_CHINESE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+_TABLE: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     (re.compile(pattern), meaning)
     for pattern, meaning in (
-        (r"检查|检验|化验|体检|手术申请", "examination"),
-        (r"登录|签到|会话|上机", "signin"),
-        (r"字典|目录|代码表|词典", "dictionary"),
-        (r"库存|入库|出库|采购|盘点|进销存|台账|调拨", "stock"),
-        (r"处方|医嘱|发药|摆药|收费|费用|记账|结算|用药|耗材使用|医保上传|配药", "usage"),
+        (r"结算|发票|预交金|缴款", "settlement"),
+        (r"检查|检验|化验|体检|手术(申请|登记|排班)|医技|诊断|处置|护理记录", "examination"),
+        (r"登录|签到|会话|上机|日志|session", "signin"),
+        (r"字典|目录|代码表|编码库|代码$|编码$|词典|药品信息|基本信息|档案", "dictionary"),
+        (r"库存|入库|出库|出入库|采购|盘点|进销存|台账|调拨|药库", "stock"),
+        (
+            r"处方|医嘱|发药|摆药|收费|费用|记账|计费|用药|给药|领药|耗材.{0,2}(使用|消耗)|高值|(药品|耗材|卫材).{0,3}(使用|消耗)|医保.*上传|配药",
+            "usage",
+        ),
+        (r"明细|项目$|细目", "detail"),
         (r"科室", DEPARTMENT),
         (r"职工|员工|医生|医师|人员|医护", PRESCRIBER),
-        (r"药品|耗材|材料", ITEM),
+        (r"药品|耗材|材料|卫材", ITEM),
         (r"病人|患者", PATIENT),
         (r"挂号|就诊|住院|入院", VISIT),
     )
 )
-_TABLE_WORDS: Final = {
-    "signin": "login logins signin logon session attempt",
-    "examination": "lab labs exam examination radiology imaging",
-    "dictionary": "dict dictionary catalog catalogue",
-    "stock": "stock inventory ledger purchase stocktake move shipment",
-    "usage": "prescription presc rx order orders dispense dispensing charge charges billing fee"
-    " medication recipe",
-    "detail": "line lines detail details item items entry",
-    DEPARTMENT: "dept department departments",
-    PRESCRIBER: "doctor doctors staff physician healthprofessional employee",
-    ITEM: "drug drugs medicament medicine product material consumable",
-    PATIENT: "patient patients",
-    VISIT: "visit visits registration admission appointment encounter inpatient",
-}
-_TABLE_WORD_OF: Final = {w: m for m, line in _TABLE_WORDS.items() for w in line.split()}
-_TABLE_PINYIN: Final = {
-    "cf": "usage", "yz": "usage", "fy": "usage", "sf": "usage", "jz": VISIT, "gh": VISIT,
-    "yp": ITEM, "hc": ITEM, "ks": DEPARTMENT, "ys": PRESCRIBER, "br": PATIENT, "hz": PATIENT,
-    "kc": "stock", "rk": "stock", "ck": "stock", "zd": "dictionary", "dl": "signin", "mx": "detail",
-    "yg": PRESCRIBER, "yb": "usage", "sy": "usage", "zg": PRESCRIBER, "yf": "", "mz": "", "zy": VISIT, "zb": "", "jl": "", "xx": "", "bm": "",
-}  # fmt: skip
+
+
+@lru_cache(maxsize=20_000)
+def table_text(name: str, comment: str = "") -> str:
+    """A table's name and comment in Chinese, as far as they can be read."""
+    bare = name.rsplit(".", 1)[-1]
+    if _CJK.search(bare):
+        return f"{bare} {comment}".strip()
+    said = gloss(bare)
+    # 库 (k) at the end, as in `YY_KSBMK`: a table of.
+    shorter = gloss(bare[:-1]) if bare[-1:] in "kK" and len(bare) > 3 else None
+    if shorter is not None and (said is None or shorter.strange < said.strange):
+        said = shorter
+    return f"{said.text if said is not None else ''} {comment}".strip()
 
 
 def read_table(name: str, comment: str) -> frozenset[str]:
     """What a table is about: `usage`, `stock`, `dictionary`, `signin`, `detail` and subjects."""
-    bare = name.rsplit(".", 1)[-1]
-    said: set[str] = set()
-    for pattern, meaning in _TABLE_CHINESE:
-        if pattern.search(comment) or pattern.search(bare):
-            said.add(meaning)
-    for word in words(bare):
-        meaning = _TABLE_WORD_OF.get(word)
-        if meaning is not None:
-            said.add(meaning)
-        elif len(word) in {2, 4, 6} and (pairs := _pairs(word)) is not None:
-            said |= {_TABLE_PINYIN[pair] for pair in pairs}
-    said.discard("")
-    return frozenset(said)
+    text = table_text(name, comment)
+    return frozenset(meaning for pattern, meaning in _TABLE if pattern.search(text))
 
 
-_SUBJECT_CHINESE: Final = (
-    (re.compile(r"^(药品|耗材|材料)"), ITEM),
-    (re.compile(r"^科室"), DEPARTMENT),
-    (re.compile(r"^(医生|医师|员工|职工|人员)"), PRESCRIBER),
-    (re.compile(r"^(病人|患者)"), PATIENT),
+_LISTING: Final = re.compile(
+    r"(\(|（).*$|(基本|主)?(信息|资料|字典|目录|代码|编码|档案|主索引|主表|主记录|主|表|库|记录|登记|本|内容|模板)+$"
 )
-_ENTITY_CHINESE: Final = re.compile(r"字典|目录|代码|档案|基本信息|主索引|信息表$|表$")
+_HEADS: Final = (
+    (re.compile(r"(处方|医嘱)(单|信息)?$"), PRESCRIPTION),
+    (re.compile(r"^(高值|医用|院内|门诊|住院|公用|基础|全院)?(药品|药物|耗材|卫材|材料|物资|商品)(商品|项目)?$|^收费项目$|^项目$"), ITEM),
+    (re.compile(r"(^|[^一-龥]|公用|系统|基础|医院)(科室|部门)$"), DEPARTMENT),
+    (re.compile(r"(^|[^一-龥]|公用|系统|基础|医院)(医生|医师|员工|职工|人员|职工人员)$"), PRESCRIBER),
+    (re.compile(r"(^|[^一-龥]|公用|系统|基础)(病区|药房|药库|库房|仓库)$"), UNIT),
+    (re.compile(r"(就诊|住院|门诊|急诊|挂号|入院|在院|出院|就诊|住院病人|住院患者|门诊就诊|门诊挂号|挂号明细|病人入院|病人就诊)$"), VISIT),
+    (re.compile(r"(病人|患者)$"), PATIENT),
+    (re.compile(r"(操作员|用户|账号|用户账号)$"), OPERATOR),
+)  # fmt: skip
 
 
-def head_of_comment(comment: str) -> str | None:
-    """The subject of a table whose comment says that it lists them (科室字典)."""
-    if not _ENTITY_CHINESE.search(comment):
-        return None
-    return next((s for pattern, s in _SUBJECT_CHINESE if pattern.search(comment)), None)
-
-
-def contradicts(comment: str) -> bool:
-    """Whether a comment explains in Chinese something that has no role: then initials that look
-    like one are a coincidence (`yf` 用法, not 药房)."""
-    return _CJK.search(comment) is not None and not read_comment(comment)
-
-
-def head(name: str) -> str | None:
+def head(name: str, comment: str = "") -> str | None:
     """The subject of which a table holds one row each (`gnuhealth_patient` → patient,
-    `patient_visit` → visit): its last word. None for a table of something else, such as
-    `drug_form`."""
-    parts = words(name.rsplit(".", 1)[-1])
-    while len(parts) > 1 and parts[-1] in {"info", "master", "dict", "list", "main", "template"}:
-        parts = parts[:-1]
-    if not parts:
-        return None
-    last = parts[-1]
-    if last in {"staff", "employee"}:
-        return PRESCRIBER
-    if last in {"order", "orders"} and not {"prescription", "presc", "rx", "drug"} & set(parts):
-        return None
-    found = _SUBJECT_OF.get(last)
-    if found == ITEM and not {_SUBJECT_OF.get(w) for w in parts[:-1]} <= {ITEM, None}:
-        return None  # patient_medication, prescription_item: a use, not the drug
-    if found is not None:
-        return found
-    pairs = _pairs(last) if len(parts) <= 2 else None
-    if pairs:
-        subjects = [_PINYIN[p] for p in pairs if _PINYIN.get(p) in _ID_ROLE]
-        return subjects[-1] if subjects else None
+    `patient_visit` → visit). None for a table of something else, such as `drug_form`."""
+    for text in (comment, table_text(name)):
+        if not text or (text is not comment and _last_unknown(name)):
+            continue
+        bare = _LISTING.sub("", text.split("，")[0].strip()) or text
+        for pattern, subject in _HEADS:
+            if pattern.search(bare):
+                return subject
+        if text is comment and _CJK.search(comment):
+            return None
     return None
 
 
-def _pairs(word: str) -> list[str] | None:
-    pairs = [word[i : i + 2] for i in range(0, len(word), 2)]
-    return pairs if all(pair in _TABLE_PINYIN for pair in pairs) else None
+def lists_drugs(name: str, comment: str) -> bool:
+    """Whether a table lists drugs or consumables, and not all that can be charged."""
+    return head(name, comment) == ITEM and "项目" not in table_text(name, comment)
+
+
+def _last_unknown(name: str) -> bool:
+    said = gloss(name.rsplit(".", 1)[-1])
+    shorter = gloss(name[:-1]) if name[-1:] in "kK" else None
+    return not ((said is not None and said.last) or (shorter is not None and shorter.last)) and (
+        _CJK.search(name) is None
+    )
 
 
 def id_role(subject: str) -> str:
@@ -454,6 +430,12 @@ def name_role(subject: str) -> str | None:
 TELLING_COLUMN: Final = re.compile(
     r"type|kind|class|categ|cat\d?_|lb$|lx$|dl$|fl$|类|kindcode|origin|source|biz", re.IGNORECASE
 )
+TELLING_COMMENT: Final = re.compile("类型|类别|大类|分类|种类|方式")
+DRUG_MEANING: Final = re.compile(
+    "^(西药|中药|中成药|草药|中草药|药品|耗材|卫材|材料|卫生材料|高值)"
+)
+USE_OF_STOCK: Final = re.compile("发药|领用|领药|消耗|使用|处方|医嘱|摆药|病区|科室领|退药")
+WAITING: Final = re.compile("^(未|待|新开|新|等待|申请|排队|已收费未)")
 _DRUG_VALUE: Final = re.compile(
     r"^(PHA.*|DRUG.*|MED(ICINE|ICATION)?|RX|W?CM?_?DRUG|西药.*|中药.*|中成药.*|中草药.*|草药.*|药品.*|.*药费"
     r"|HERB.*|CONSUM.*|MATERIAL.*|SUPPLY|耗材.*|卫材.*|.*材料费?|HC|YP|XY|ZCY|ZY|CY|WC)$",

@@ -66,6 +66,7 @@ class Point(Struct, frozen=True):
     reason: str
     asked: bool
     text: str
+    confidence: float
 
 
 def header() -> str:
@@ -85,13 +86,34 @@ def open_points(text: str) -> list[Point]:
         if len(cells) < 4:
             continue
         try:
-            doubtful = float(cells[3]) < SURE
+            confidence = float(cells[3])
         except ValueError:
             continue
-        if asked or doubtful:
+        if asked or confidence < SURE:
             reason = cells[4] if len(cells) > 4 else ""
-            found.append(Point(cells[0], cells[1], cells[2], reason, asked, line))
+            found.append(Point(cells[0], cells[1], cells[2], reason, asked, line, confidence))
     return found
+
+
+def decision_of(line: str) -> Decision | None:
+    """What a person decided in a line: one without a confidence, or of confidence 1. None for all
+    others. The line's number is not known."""
+    cells = [cell.strip() for cell in line.split("\t")]
+    if line.startswith("#") or len(cells) < 3:
+        return None
+    if len(cells) > 3:
+        try:
+            if float(cells[3]) < 1:
+                return None
+        except ValueError:
+            pass
+    return Decision(cells[0], cells[1], cells[2], 0)
+
+
+def decided(text: str) -> list[Decision]:
+    """What persons decided in a review."""
+    found = (decision_of(line) for line in text.splitlines())
+    return [one for one in found if one is not None]
 
 
 def write(proposal: Proposal) -> str:

@@ -307,8 +307,10 @@ class Binder:
         source = exp.Subquery(
             this=rows, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
         )
-        if table.args.get("joins"):
-            source.set("joins", table.args["joins"])
+        nested = table.args.get("joins")
+        select = parent.parent if parent is not None else None
+        if nested and isinstance(select, exp.Select):
+            select.set("joins", [*nested, *(select.args.get("joins") or [])])
         if table.args.get("pivots"):
             source.set("pivots", table.args["pivots"])
         table.replace(source)

@@ -34,6 +34,7 @@ from qingfang.understand.routines.trees import (
 )
 from qingfang.understand.routines.values import (
     MAX_GIVEN,
+    MAX_LENGTH,
     MAX_TEXTS,
     UNKNOWN,
     Leaf,
@@ -132,8 +133,12 @@ class Evaluator(Binder, ABC):
             while isinstance(inner, exp.Paren):
                 inner = inner.this
             exact = False
+            column: int | None = 0
             if isinstance(inner, exp.Subquery) and isinstance(inner.this, exp.Query):
-                query, exact = inner.this, True
+                query = inner.this
+                # FOR XML, FOR JSON: all rows and columns in one value.
+                exact = query.args.get("for_") is None
+                column = 0 if exact else None
             elif not own_rows and len(values) == 1 and isinstance(inner, exp.Cast):
                 return Value(
                     texts,
@@ -144,7 +149,7 @@ class Evaluator(Binder, ABC):
                     frozenset(literals),
                     frozenset(binds),
                 )
-            leaves = (Leaf(query, 0, (id(select), *bases(query)), exact),)
+            leaves = (Leaf(query, column, (id(select), *bases(query)), exact),)
         elif sum(1 for _part in tree.expressions[0].walk()) <= MAX_GIVEN:
             given = given_constant(tree.expressions[0], frame.own)
             for place in given.find_all(exp.Placeholder):
@@ -197,7 +202,9 @@ class Evaluator(Binder, ABC):
             second = new.texts if new.texts is not None else (self.hole(new, new.plain),)
             both = [a + b for a in first or ("",) for b in second]
             texts = tuple(dict.fromkeys(both))
-            if len(texts) > MAX_TEXTS:
+            if any(len(text) > MAX_LENGTH for text in texts):
+                texts = (self.hole(None, False),)
+            elif len(texts) > MAX_TEXTS:
                 texts = (common_ends(texts, self.hole(None, False)),)
         mixed = join(old, new).derived()
         return Value(texts, mixed.leaves, None, False, mixed.control, mixed.literals, mixed.binds)

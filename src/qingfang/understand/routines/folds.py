@@ -15,7 +15,7 @@ from itertools import product
 from sqlglot import exp
 
 from qingfang.understand.folding import Reading, fold
-from qingfang.understand.routines.values import MAX_TEXTS, Value, common_ends, has_hole
+from qingfang.understand.routines.values import MAX_LENGTH, MAX_TEXTS, Value, common_ends, has_hole
 
 Lookup = Callable[[exp.Expr], "Value | None"]
 Hole = Callable[["Value | None", bool], str]
@@ -66,16 +66,20 @@ class Texts:
     def of(self, node: exp.Expr | None, depth: int = 0) -> tuple[str, ...]:
         if depth > 60 or node is None:
             return (self.hole(None, False),)
-        if isinstance(node, exp.Literal):
+        if isinstance(node, (exp.Literal, exp.National)):
             return (str(node.this),)
         if isinstance(node, exp.Null):
             return ()
         value = self.lookup(node)
         if value is not None:
             return value.texts if value.texts is not None else (self.hole(value, value.plain),)
-        if isinstance(node, exp.Collate):
-            return self.of(node.this, depth + 1)
-        if isinstance(node, exp.Paren):
+        if isinstance(node, exp.Placeholder):
+            # The client's own: whoever runs the text says that it decided something.
+            const = fold(node, self.reading, False)
+            if const is None or (const.text is None and not const.null):
+                return (self.hole(None, False),)
+            return (const.text,) if const.text is not None else ()
+        if isinstance(node, (exp.Collate, exp.Paren)):
             return self.of(node.this, depth + 1)
         if isinstance(node, (exp.Cast, exp.TryCast, exp.Convert)):
             return self._cast(node, depth)
@@ -125,6 +129,8 @@ class Texts:
         return (self.hole(_holding(node, self.lookup), plain),)
 
     def _bounded(self, texts: list[str]) -> tuple[str, ...]:
+        if any(len(text) > MAX_LENGTH for text in texts):
+            return (self.hole(None, False),)
         unique = tuple(dict.fromkeys(texts))
         if len(unique) <= MAX_TEXTS:
             return unique

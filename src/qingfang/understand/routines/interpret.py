@@ -193,12 +193,16 @@ class Interpreter(Evaluator):
             self._seen.add(seen)
         self.sink.shown(tree, frame.span, frame.anchor, stored)
 
-    def show_value(self, value: Value, frame: Frame) -> None:
+    def show_value(self, value: Value, frame: Frame, stored: bool = False) -> None:
         """A value handed on: nothing, unless it came from rows."""
-        self.show_select(None, frame, value)
+        self.show_select(None, frame, value, stored)
 
     def show_select(
-        self, select: exp.Select | None, frame: Frame, value: Value | None = None
+        self,
+        select: exp.Select | None,
+        frame: Frame,
+        value: Value | None = None,
+        stored: bool = False,
     ) -> None:
         if value is None:
             assert select is not None
@@ -213,11 +217,11 @@ class Interpreter(Evaluator):
                 aliases: dict[str, str] = {}
                 place.replace(self._stand_in(value, tree, aliases))
         if self._reads(tree):
-            self.show(tree, frame)
+            self.show(tree, frame, stored)
         elif frame.guards:
-            self.show(exp.Select(expressions=[exp.Literal.number(1)]), frame)
+            self.show(exp.Select(expressions=[exp.Literal.number(1)]), frame, stored)
         for condition in control:
-            self._show(condition, frame, False)
+            self._show(condition, frame, stored)
 
     # ------------------------------------------------------------ statements
 
@@ -344,7 +348,7 @@ class Interpreter(Evaluator):
         if target.startswith("@") and self.dialect == "mysql" and frame.own:
             self.sink.learn("variable", target, value.texts)
             if value.leaves:
-                self.show_value(value, frame)
+                self.show_value(value, frame, True)  # the session keeps it
 
     # ------------------------------------------------------------ names
 
@@ -958,7 +962,7 @@ class Interpreter(Evaluator):
             target = by_name.get(parameter.name, by_place[at] if at < len(by_place) else "")
             value = inner.env.get(parameter.name, UNKNOWN)
             known = target in frame.env
-            if target and (known or not frame.own):
+            if (target and (known or not frame.own)) or (frame.own and target.startswith("@")):
                 self.put(target, value, frame)
             elif frame.own and (target or self.dialect != "tsql"):
                 self.show_value(value, frame)

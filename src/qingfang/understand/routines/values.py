@@ -10,9 +10,13 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 MAX_TEXTS = 16
+# The longest text that is put together; what would be longer is a hole.
+MAX_LENGTH = 65_536
 MAX_LEAVES = 12
 MAX_GIVEN = 40
 HOLE = 0xF0000
@@ -165,8 +169,11 @@ def gathered(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tupl
     return tuple(dict.fromkeys((*one, *other)))
 
 
+_HOLE = re.compile(f"[{chr(HOLE)}-{chr(HOLE + HOLES - 1)}]")
+
+
 def has_hole(text: str) -> bool:
-    return any(HOLE <= ord(char) < HOLE + HOLES for char in text)
+    return _HOLE.search(text) is not None
 
 
 def common_ends(texts: tuple[str, ...], hole: str) -> str:

@@ -89,9 +89,27 @@ def points(config: Config) -> list[Point]:
             machine,
         ),
     ]
+    found += [_operators(state, machine) for state in routes.states(config)]
     for database in config.database:
         found.append(_catalogue(config, database.name, database.catalogue, machine))
     return found
+
+
+def _operators(route: routes.State, who: str) -> Point:
+    """Personal grants, a prescriber's own figures and denials rest on knowing who is at work."""
+    title = _("线路 %(name)s：知道是谁在操作") % {"name": route.name}
+    forecast = route.forecast
+    if not forecast.statements:
+        return Point(title, False, _("还没有看到语句"), who, reverse("routes"))
+    told = {
+        "days": forecast.days,
+        "n": f"{forecast.statements:,}",
+        "share": f"{forecast.unknown_share:.1f}",
+    }
+    text = _("最近 %(days)s 天 %(n)s 条语句，%(share)s%% 说不出操作人") % told
+    if not forecast.operators_known:
+        text += _("：在目录的“操作人”里写明登录语句或写工号的列，再看一天")
+    return Point(title, forecast.operators_known, text, who, reverse("routes"))
 
 
 def _catalogue(config: Config, name: str, catalogue: str, who: str) -> Point:

@@ -5,7 +5,7 @@ import pytest
 
 from qingfang.understand.catalogue import load
 from qingfang.understand.discovery.propose import propose
-from qingfang.understand.discovery.readers import postgres
+from qingfang.understand.discovery.readers import live, postgres
 
 SCHEMA = """
 CREATE SCHEMA his;
@@ -40,14 +40,15 @@ def test_what_a_database_says_about_itself(database):
     schema = postgres.read(database, progress=lambda done, total: seen.append((done, total)))
     assert set(schema.tables) == {"doctor", "his.rx", "his.charge", "his.part", "his.line"}
     assert schema.tables["his.rx"].keys == [("rx_no",)]
-    assert schema.tables["his.line"].keys == [("id",), ("rx_no", "n"), ("code",)]
+    assert schema.tables["his.line"].keys == [("id",), ("code",), ("rx_no", "n")]
     assert schema.tables["his.rx"].comment == "门诊处方"
     assert [(f.columns, f.to_table, f.to_columns) for f in schema.tables["his.rx"].foreign] == [
         (("who",), "doctor", ("id",))
     ]
     assert schema.views["his.v_rx"].startswith("SELECT")
     assert "SELECT a + 1" in schema.routines["his.f"]
-    assert len(schema.tables["his.charge"].columns["rx_no"].samples) == postgres.SAMPLE_VALUES
+    assert len(schema.tables["his.charge"].columns["rx_no"].samples) == live.SAMPLE_VALUES
+    assert schema.tables["his.charge"].members["rx_no"] >= {"R1", "R500"}
     assert not schema.notes
     assert seen == [(n, 5) for n in range(1, 6)]
 
@@ -67,7 +68,7 @@ def test_a_table_that_may_not_be_read_is_named_and_the_rest_is_kept(database):
         connection.execute("GRANT SELECT ON his.charge TO narrow")
     try:
         schema = postgres.read(f"{database} options='-c role=narrow'")
-        assert schema.notes == ["未能取样（无权限或超时）：doctor、his.line、his.rx"]
+        assert schema.notes == ["未能取样（无权限或超时）：doctor、his.line、his.part、his.rx"]
         assert schema.tables["his.charge"].columns["kind"].samples
         assert not schema.tables["doctor"].columns["name"].samples
     finally:
@@ -76,5 +77,5 @@ def test_a_table_that_may_not_be_read_is_named_and_the_rest_is_kept(database):
 
 
 def test_an_unreachable_database_is_one_sentence():
-    with pytest.raises(postgres.Unreachable, match="连不上"):
+    with pytest.raises(live.Unreachable, match="连不上"):
         postgres.read("postgresql://nobody:secret@127.0.0.1:1/x?connect_timeout=2")

@@ -77,6 +77,18 @@ for (const list of document.querySelectorAll("main form:not(.filters) select.for
   });
 }
 
+// In a list one goes from row to row with j and k, and opens with Enter.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || !["j", "k"].includes(event.key)) return;
+  if (event.target.closest("input, select, textarea, [contenteditable]")) return;
+  const links = [...document.querySelectorAll(".table-card tr[data-row] > td:first-child > a")];
+  if (!links.length) return;
+  const row = document.activeElement?.closest("tr[data-row]");
+  const at = links.findIndex((link) => link.closest("tr") === row);
+  const next = event.key === "j" ? Math.min(at + 1, links.length - 1) : Math.max(at - 1, 0);
+  links[next].focus();
+});
+
 // A live table: <div data-live="/alerts/stream" data-live-table="alerts" …>.
 // The stream says only «something new»; what is new is fetched as the page itself is, through the
 // same gate. While a person is reading further down or has the focus inside the table, nothing
