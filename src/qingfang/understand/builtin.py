@@ -28,6 +28,43 @@ _COMMON: frozenset[str] = _words(
 # pg_proc of PostgreSQL 18, without the internals no query calls by name.
 _POSTGRES: frozenset[str] = _words(
     """
+    _pg_expandarray current_setting has_largeobject_privilege
+    inet_merge inet_same_family isempty isclosed isopen jsonb_array_elements_text
+    lseg macaddr8_set7bit make_timestamptz mxid_age num_nonnulls path pclose popen polygon
+    diagonal diameter area center circle height width line bound_box slope
+    broadcast set_masklen upper_inc     pg_blocking_pids pg_cancel_backend pg_terminate_backend pg_reload_conf pg_rotate_logfile
+    pg_conf_load_time pg_current_logfile pg_current_wal_lsn pg_current_wal_insert_lsn
+    pg_current_wal_flush_lsn pg_wal_lsn_diff pg_walfile_name pg_walfile_name_offset
+    pg_split_walfile_name pg_switch_wal pg_create_restore_point pg_last_committed_xact
+    pg_last_xact_replay_timestamp pg_get_wal_replay_pause_state pg_wal_replay_pause
+    pg_wal_replay_resume pg_is_wal_replay_paused pg_promote pg_safe_snapshot_blocking_pids
+    pg_snapshot_xip pg_snapshot_xmax pg_snapshot_xmin pg_visible_in_snapshot pg_xact_status
+    pg_xact_commit_timestamp pg_xact_commit_timestamp_origin pg_trigger_depth
+    pg_relation_filenode pg_filenode_relation pg_partition_root pg_identify_object
+    pg_identify_object_as_address pg_indexam_has_property pg_index_has_property
+    pg_settings_get_flags pg_show_all_settings pg_stat_clear_snapshot
+    pg_stat_get_backend_idset pg_stat_get_backend_pid pg_stat_get_backend_start
+    pg_stat_get_backend_userid pg_stat_get_backend_dbid pg_stat_get_live_tuples
+    pg_stat_get_dead_tuples pg_stat_get_tuples_inserted pg_stat_get_tuples_updated
+    pg_stat_get_tuples_deleted pg_stat_get_last_vacuum_time pg_stat_get_last_analyze_time
+    pg_stat_get_last_autovacuum_time pg_stat_get_last_autoanalyze_time
+    pg_stat_get_snapshot_timestamp pg_stat_reset pg_stat_reset_shared
+    pg_stat_reset_single_table_counters pg_stat_reset_single_function_counters
+    pg_stat_reset_slru pg_stat_statements_reset pg_tablespace_databases pg_timezone_abbrevs
+    pg_control_checkpoint pg_control_init pg_control_recovery pg_control_system pg_config
+    pg_logical_emit_message pg_export_snapshot pg_import_system_collations pg_prewarm
+    pg_collation_actual_version pg_collation_for pg_char_to_encoding pg_get_catalog_foreign_keys
+    pg_get_multixact_members pg_get_partkeydef pg_lock_status pg_prepared_xact
+    pg_hba_file_rules pg_ident_file_mappings pg_get_backend_memory_contexts pg_wal_replay_pause
+    pg_replication_origin_session_is_setup pg_log_backend_memory_contexts pg_isolation_test_session_is_blocked
+    pg_get_shmem_allocations pg_nextoid pg_stat_get_numscans brin_summarize_new_values
+    brin_summarize_range brin_desummarize_range gin_clean_pending_list array_shuffle
+    json_scalar json_serialize json_array json_arrayagg json_objectagg json_exists json_query
+    json_value json_table jsonb_set_lax regexp_split_to_array string_to_array ts_debug ts_lexize
+    ts_parse tsquery_phrase tsvector_to_array tsvector_update_trigger
+    tsvector_update_trigger_column numnode get_current_ts_config xmlelement xmlforest xmlpi
+    xmlroot xmlparse xmlserialize xmlconcat xmltable bit_xor makeaclitem aclexplode acldefault
+    parse_ident sha256 suppress_redundant_updates_trigger to_regtypemod
     abbrev abs acos acosd acosh age amvalidate array_agg array_append array_cat array_dims
     array_fill array_lower array_ndims array_position array_positions array_prepend
     array_remove array_replace array_reverse array_sample array_shuffle array_sort
@@ -237,13 +274,22 @@ _ORACLE: frozenset[str] = _words(
     utl_match.jaro_winkler utl_match.jaro_winkler_similarity utl_raw.bit_xor
     utl_raw.cast_from_number utl_raw.cast_to_number utl_raw.cast_to_raw
     utl_raw.cast_to_varchar2 utl_raw.concat utl_raw.length utl_raw.reverse utl_raw.substr
-    utl_url.escape utl_url.unescape
+    utl_url.escape utl_url.unescape utl_file.fopen utl_file.fopen_nchar utl_file.is_open
+    dbms_lock.request dbms_lock.release dbms_session.is_role_enabled dbms_utility.get_cpu_time
+    dbms_utility.format_error_backtrace dbms_utility.format_error_stack
+    dbms_utility.format_call_stack dbms_utility.db_version dbms_utility.port_string
     """
 )
 
 # SQLite.
 _SQLITE: frozenset[str] = _words(
     """
+    pragma_table_info pragma_table_xinfo pragma_table_list pragma_index_list pragma_index_info
+    pragma_index_xinfo pragma_foreign_key_list pragma_foreign_key_check pragma_database_list
+    pragma_collation_list pragma_compile_options pragma_function_list pragma_module_list
+    pragma_pragma_list pragma_page_count pragma_page_size pragma_freelist_count
+    pragma_user_version pragma_schema_version pragma_application_id pragma_encoding
+    pragma_journal_mode pragma_integrity_check pragma_quick_check pragma_foreign_keys
     acos acosh asin asinh atan atan2 atanh changes char concat_ws cos cosh date datetime degrees
     format generate_series glob group_concat hex ifnull iif instr json json_array
     json_array_length json_each json_extract json_group_array json_group_object json_insert
@@ -300,6 +346,7 @@ COLLECTIONS: frozenset[str] = _words(
 # SQL Server's procedures that tell about objects, sessions and settings, not about rows.
 PROCEDURES_ABOUT_OBJECTS: frozenset[str] = _words(
     """
+    sp_cursor sp_cursorclose sp_cursorfetch sp_cursoroption sp_unprepare sp_cursorunprepare
     sp_autostats sp_catalogs sp_column_privileges sp_columns sp_columns_ex sp_databases
     sp_datatype_info sp_dboption sp_depends sp_describe_first_result_set
     sp_describe_undeclared_parameters sp_fkeys sp_getapplock sp_help sp_helpconstraint sp_helpdb

@@ -392,7 +392,9 @@ def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
                 at += 2
                 continue
             out.append(token)
-        elif kind is TokenType.COLON and touching and after is not None and _names_bind(out):
+        elif (
+            kind is TokenType.COLON and touching and after is not None and _names_bind(out, dialect)
+        ):
             if after.token_type is TokenType.NUMBER and after.text.isdigit():
                 out.extend(_bind(_number(after.text, 1), token, after))
                 at += 2
@@ -409,8 +411,13 @@ def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
     return out
 
 
-def _names_bind(before: list[Token]) -> bool:
+_PLSQL_WORDS = frozenset({"OPEN", "IF", "ELSIF", "RETURN", "WHILE", "IMMEDIATE", "FETCH"})
+
+
+def _names_bind(before: list[Token], dialect: str) -> bool:
     """Whether a `:` here opens a bind; `a[1:2]` and `json:path` are not."""
+    if before and dialect == "oracle" and before[-1].text.upper() in _PLSQL_WORDS:
+        return before[-1].token_type is not TokenType.IDENTIFIER
     return not before or before[-1].token_type not in (
         TokenType.VAR,
         TokenType.IDENTIFIER,
@@ -612,8 +619,24 @@ def _has_body(part: list[Token], dialect: str) -> bool:
         if words[:2] in (["WITH", "FUNCTION"], ["WITH", "PROCEDURE"]):
             return True
         return words[0] in {"DECLARE", "BEGIN", "<"} and len(words) > 1
+    if dialect == "postgres":
+        return opens_block(words)
     if dialect == "tsql":
         return words[0] in {"IF", "WHILE"} or (
             words[0] == "BEGIN" and len(words) > 1 and words[1] not in {"TRAN", "TRANSACTION"}
         )
     return False
+
+
+_CURSOR_WORDS = frozenset({"CURSOR", "BINARY", "INSENSITIVE", "ASENSITIVE", "NO", "SCROLL"})
+_TRANSACTIONS = frozenset(
+    {"TRANSACTION", "WORK", "ISOLATION", "READ", "NOT", "DEFERRABLE", "ATOMIC", ","}
+)
+
+
+def opens_block(words: list[str]) -> bool:
+    """Whether a statement for PostgreSQL's kin is an anonymous block in Oracle's way (openGauss,
+    Kingbase): `DECLARE v type; BEGIN … END;`, `BEGIN statement; … END;`."""
+    if words[0] == "DECLARE":
+        return len(words) > 2 and words[2] not in _CURSOR_WORDS
+    return words[0] == "BEGIN" and len(words) > 1 and words[1] not in _TRANSACTIONS

@@ -188,12 +188,15 @@ def _versions(tokens: Tokens) -> Tokens:
 _SIGNS = frozenset({TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH})
 
 
+_UNITS = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
+
+
 def _operand(tokens: Tokens, at: int) -> int:
     """The end of an expression of literals, calls and `+`, `-` that begins here."""
     words = _words(tokens)
     while at < len(tokens):
         if words[at] == "INTERVAL":
-            at += 3
+            at += 3 if words[at + 2 : at + 3] and words[at + 2] in _UNITS else 2
         elif words[at] in {"TIMESTAMP", "DATE"} and at + 1 < len(tokens):
             at += 2
         else:
@@ -481,6 +484,99 @@ def _on_empty(tokens: Tokens) -> Tokens:
     return out if len(out) < len(tokens) else tokens
 
 
+# ------------------------------------------------------------------ several
+
+
+_ESCAPES = frozenset({"OJ", "FN", "D", "T", "TS"})
+
+
+def _odbc(tokens: Tokens) -> Tokens:
+    """ODBC's `{oj t LEFT JOIN u ON …}`, `{fn f(x)}`, `{d '…'}`, without the braces."""
+    out: Tokens = []
+    opened = 0
+    at = 0
+    while at < len(tokens):
+        kind = tokens[at].token_type
+        if kind is TokenType.L_BRACE and at + 1 < len(tokens):
+            if tokens[at + 1].text.upper() not in _ESCAPES:
+                return tokens
+            opened, at = opened + 1, at + 2
+            continue
+        if not (kind is TokenType.R_BRACE and opened):
+            out.append(tokens[at])
+        at += 1
+    return out if opened else tokens
+
+
+def _value_rows(tokens: Tokens) -> Tokens:
+    """`(VALUES (1, 2), (3, 4))` as a query of these rows."""
+    words = _words(tokens)
+    out: Tokens = []
+    at = 0
+    while at < len(tokens):
+        out.append(tokens[at])
+        if words[at] == "(" and words[at + 1 : at + 2] == ["VALUES"]:
+            close = _closing(tokens, at)
+            rows = _items(tokens[at + 2 : close])
+            like = tokens[at + 1]
+            for number, row in enumerate(rows):
+                cells = row[1:] if _words(row)[:1] == ["ROW"] else row
+                if number:
+                    out.append(_word(TokenType.UNION, "UNION", like))
+                    out.append(_word(TokenType.ALL, "ALL", like))
+                out.append(_word(TokenType.SELECT, "SELECT", like))
+                out.extend(cells[1:-1])
+            at = close
+            continue
+        at += 1
+    return out if len(out) != len(tokens) else tokens
+
+
+def _returning_into(tokens: Tokens) -> Tokens:
+    """`… RETURNING x, y INTO :1, :2`: rows that come back in bound values."""
+    words, depths = _words(tokens), _depths(tokens)
+    back = next((n for n, w in enumerate(words) if w in {"RETURNING", "RETURN"} and n), None)
+    if back is None:
+        return tokens
+    for at in range(len(words) - 1, back, -1):
+        if words[at].endswith("INTO") and not depths[at]:
+            end = at - 2 if words[at - 1] == "COLLECT" else at
+            like = tokens[back]
+            return [
+                *tokens[:back],
+                _word(TokenType.RETURNING, "RETURNING", like),
+                *tokens[back + 1 : end],
+            ]
+    return tokens
+
+
+def _versions_of_rows(tokens: Tokens) -> Tokens:
+    """openGauss's and Kingbase's `t PARTITION (p)`, `t TIMECAPSULE TIMESTAMP x`, `t AS OF …`: rows
+    of the same table."""
+    words = _words(tokens)
+    out: Tokens = []
+    at = 0
+    while at < len(tokens):
+        if at and words[at] in {"PARTITION", "SUBPARTITION"}:
+            opening = at + 2 if words[at + 1 : at + 2] == ["FOR"] else at + 1
+            if words[opening : opening + 1] == ["("]:
+                at = _closing(tokens, opening) + 1
+                continue
+        if words[at] == "TIMECAPSULE" and words[at + 1 : at + 2] in (["TIMESTAMP"], ["CSN"]):
+            at = _operand(tokens, at + 2)
+            continue
+        if words[at : at + 2] == ["AS", "OF"] and words[at + 2 : at + 3] in (
+            ["TIMESTAMP"],
+            ["SCN"],
+            ["CSN"],
+        ):
+            at = _operand(tokens, at + 3)
+            continue
+        out.append(tokens[at])
+        at += 1
+    return out if len(out) < len(tokens) else tokens
+
+
 _RULES: dict[str, tuple[Rule, ...]] = {
     "oracle": (
         _pivot_xml,
@@ -490,9 +586,11 @@ _RULES: dict[str, tuple[Rule, ...]] = {
         _xml_serialize,
         _json_object,
         _current_of,
+        _returning_into,
+        _odbc,
     ),
-    "postgres": (_xml_serialize, _current_of),
-    "tsql": (_outer_joins, _compute, _compound, _current_of),
-    "mysql": (_modifiers, _analyse, _replace, _on_empty),
+    "postgres": (_xml_serialize, _current_of, _versions_of_rows, _odbc),
+    "tsql": (_outer_joins, _compute, _compound, _current_of, _odbc),
+    "mysql": (_modifiers, _analyse, _replace, _on_empty, _odbc, _value_rows),
     "sqlite": (_replace,),
 }

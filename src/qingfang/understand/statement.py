@@ -56,7 +56,7 @@ _HARMLESS = frozenset(
         *("COMMENT", "TRUNCATE", "DROP", "ALTER", "USE", "DESC", "DESCRIBE", "PRAGMA", "PRINT"),
         *("UNLOCK", "OPTIMIZE", "CHECK", "REFRESH", "REASSIGN", "RENAME", "PURGE", "SAVE"),
         *("RAISERROR", "THROW", "CHECKSUM"),
-        *("ATTACH_NONE", "UPDATE_STATISTICS", "DISCONNECT", "CONNECT_NONE", "WAITFOR"),
+        *("ATTACH_NONE", "UPDATE STATISTICS", "DISCONNECT", "CONNECT_NONE", "WAITFOR"),
     }
 )
 _ROUTINES = frozenset({"FUNCTION", "PROCEDURE", "PROC", "TRIGGER", "PACKAGE", "EVENT"})
@@ -153,7 +153,10 @@ class Statement:
 
     def _dispatch(self) -> None:
         verb, words = self.piece.verb, self.piece.words(8)
-        if verb == "BATCH" or self._runs(verb, words):
+        if verb == "VACUUM" and "INTO" in (token.text.upper() for token in self.piece.tokens):
+            # SQLite writes the whole database to another file.
+            self.problem("server")
+        elif verb == "BATCH" or self._runs(verb, words):
             running.batch(self)
         elif verb == "{":
             running.call(self)
@@ -197,6 +200,8 @@ class Statement:
         """Whether it is a block or a call, or (MySQL) has to do with variables."""
         if verb in {"CALL", "EXEC"} or words[1:2] == ["IMMEDIATE"]:
             return verb != "BEGIN"
+        if self.dialect == "postgres" and verb in {"DECLARE", "BEGIN"}:
+            return dialects.opens_block(words)
         if verb in {"DECLARE", "BEGIN", "IF", "WHILE", "<"} and self.dialect != "postgres":
             return len(words) > 1 and words[1] not in {
                 *("TRANSACTION", "TRAN", "WORK", "ISOLATION", "READ", "NOT", "DEFERRABLE"),
@@ -264,19 +269,26 @@ class Statement:
             self.problem("unparsed")
 
     def query(self, node: exp.Expr, scope: Scope) -> None:
-        for cte in ctes(node):
-            if isinstance(cte.this, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
-                # What it returns goes to the query; what it puts elsewhere is judged here.
-                change = cte.this.copy()
-                change.set("returning", None)
-                self.node(change, Scope(self.walker, None, scope.ctes, scope.anchor))
-                self.result.delivery = "returned"
+        if self._changing_ctes(node, scope):
+            self.result.delivery = "returned"
         into = node.args.get("into")
         note_operator(self, node)
         self.result.blocks(self.walker.query(node, scope), self.reading)
         if into is not None:
             self.result.delivery = "stored"
             self._keep_into(node, into)
+
+    def _changing_ctes(self, node: exp.Expr, scope: Scope) -> bool:
+        """Judge what the changes among the CTEs put elsewhere; what they return goes to the statement.
+        Whether there are any."""
+        found = False
+        for cte in ctes(node):
+            if isinstance(cte.this, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
+                change = cte.this.copy()
+                change.set("returning", None)
+                self.node(change, Scope(self.walker, None, scope.ctes, scope.anchor))
+                found = True
+        return found
 
     def _keep_into(self, node: exp.Expr, into: exp.Expr) -> None:
         target = into.this
@@ -297,6 +309,10 @@ class Statement:
 
     def _insert(self, node: exp.Insert, scope: Scope) -> None:
         note_operator(self, node)
+        if ctes(node):
+            self.walker.define(node, scope)
+            if self._changing_ctes(node, scope) and node.args.get("returning") is not None:
+                self.result.delivery = "returned"
         if node.args.get("returning") is not None:
             self.result.blocks(returning(self.walker, node, scope), self.reading)
         source = node.expression
@@ -312,7 +328,7 @@ class Statement:
         if source is None or not isinstance(source, exp.Query):
             return
         self.walker.define(node, scope)
-        if isinstance(target, exp.Table) and self._is_move(target, source, scope):
+        if isinstance(target, exp.Table) and self._is_move(node, target, source, scope):
             return
         before = len(self.result.findings)
         self.result.blocks(
@@ -350,9 +366,13 @@ class Statement:
                     self.result.blocks(blocks, self.reading)
                     self.result.delivery = "stored"
 
-    def _is_move(self, target: exp.Table, source: exp.Query, scope: Scope) -> bool:
-        """Rule 5: rows moved as they are between two usage tables of the same columns."""
-        if not isinstance(source, exp.Select) or source.args.get("joins"):
+    def _is_move(
+        self, node: exp.Insert, target: exp.Table, source: exp.Query, scope: Scope
+    ) -> bool:
+        """Rule 5: rows moved as they are between two usage tables of the same columns. Other tables
+        may choose the rows, and the rows may be those that a DELETE of the same statement returns.
+        """
+        if not isinstance(source, exp.Select):
             return False
         if any(source.args.get(k) for k in ("group", "having", "distinct", "with_", "windows")):
             return False
@@ -360,11 +380,16 @@ class Statement:
         origin = first.this if first is not None else None
         if not isinstance(origin, exp.Table) or self.walker.catalogue is None:
             return False
+        if source.args.get("joins") and not _only_of(source.expressions, origin):
+            return False
+        deleted = _deleted_rows(node, origin)
+        if deleted is not None:
+            origin = deleted
         into = self.catalogue.table(dotted(target))
         out = self.catalogue.table(dotted(origin))
         if into is None or out is None or into.kind != "usage" or out.kind != "usage":
             return False
-        if into.columns != out.columns or dotted(origin) in scope.ctes:
+        if into.columns != out.columns or (deleted is None and dotted(origin) in scope.ctes):
             return False
         if self.state is not None and self.state.made(dotted(origin)) is not None:
             return False
@@ -381,6 +406,10 @@ class Statement:
         """UPDATE, DELETE, MERGE: RETURNING as SELECT; figures written elsewhere are stored."""
         note_operator(self, node)
         clause = node.args.get("returning")
+        if ctes(node):
+            self.walker.define(node, scope)
+            if self._changing_ctes(node, scope) and clause is not None:
+                self.result.delivery = "returned"
         if clause is not None:
             self.result.blocks(returning(self.walker, node, scope), self.reading)
             if self.dialect == "tsql" and clause.args.get("into"):
@@ -522,6 +551,25 @@ class Statement:
                 )
                 if found.findings:
                     self.result.delivery = found.delivery
+
+
+def _only_of(outputs: list[exp.Expr], table: exp.Table) -> bool:
+    """Whether all outputs are columns that are said to be the table's."""
+    name = table.alias_or_name.lower()
+    return all(isinstance(part, exp.Column) and part.table.lower() == name for part in outputs)
+
+
+def _deleted_rows(node: exp.Insert, origin: exp.Table) -> exp.Table | None:
+    """The table of `WITH d AS (DELETE FROM t … RETURNING *) INSERT … SELECT … FROM d`."""
+    named = ctes(node)
+    if len(named) != 1 or named[0].alias.lower() != origin.name.lower() or origin.args.get("db"):
+        return None
+    change = named[0].this
+    clause = change.args.get("returning") if isinstance(change, exp.Delete) else None
+    if clause is None or not isinstance(change.this, exp.Table):
+        return None
+    whole = len(clause.expressions) == 1 and isinstance(clause.expressions[0], exp.Star)
+    return change.this if whole else None
 
 
 def _elsewhere(value: exp.Expr, target: exp.Table) -> bool:

@@ -284,11 +284,13 @@ class Binder:
             name = node.name.lower()
             if isinstance(node.parent, exp.Dot) and node.parent.expression is node:
                 name = f"{node.parent.this.sql().lower()}.{name}"
-            if self._source(name) is not None or not self.walker.is_builtin(
-                name.rpartition(".")[2]
-            ):
+            if self._source(name) is not None or not self._is_own(name):
                 return True
         return tree.find(exp.Insert, exp.Update, exp.Delete, exp.Merge) is not None
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a function is the database's own, by its whole name or its last part."""
+        return self.walker.is_builtin(name) or self.walker.is_builtin(name.rpartition(".")[2])
 
     def _inlined(self, table: exp.Table, frame: Frame) -> None:
         name = table.name.lower()

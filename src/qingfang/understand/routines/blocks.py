@@ -72,7 +72,21 @@ _SAYS = frozenset(
         *("dbms_sql.return_result", "htp.p", "htp.print", "htp.prn"),
     }
 )
-_SILENT = frozenset({"dbms_output", "dbms_application_info", "dbms_lock", "dbms_session"})
+_SILENT = frozenset(
+    {
+        *("dbms_output", "dbms_application_info", "dbms_lock", "dbms_session", "dbms_stats"),
+        *("dbms_utility", "dbms_mview", "dbms_snapshot", "dbms_random", "dbms_space", "utl_file"),
+        *("dbms_profiler", "dbms_trace", "dbms_ddl", "dbms_resource_manager", "dbms_shared_pool"),
+    }
+)
+# What is written to a file of the server's, after the file's handle; texts that are run.
+_WRITES = frozenset(
+    {
+        *("utl_file.put_line", "utl_file.put", "utl_file.putf", "utl_file.put_nchar"),
+        *("utl_file.put_line_nchar", "utl_file.putf_nchar", "utl_file.put_raw"),
+    }
+)
+_RUNS = frozenset({"dbms_utility.exec_ddl_statement"})
 _SILENT_CALLS = frozenset({"extend", "delete", "trim"})
 _DBMS_SQL = "dbms_sql"
 
@@ -395,7 +409,8 @@ class BlockReader(Words):
 
     def _execute(self, tokens: list[Token]) -> Step:
         """`[IMMEDIATE] text [[BULK COLLECT] INTO …] [USING …]`; MySQL's `name [USING …]`."""
-        if tokens and word(tokens[0]) == "IMMEDIATE":
+        immediate = bool(tokens) and word(tokens[0]) == "IMMEDIATE"
+        if immediate:
             tokens = tokens[1:]
         kept, names = without_into(tokens, self.dialect, {"USING", "RETURNING", "RETURN"})
         into = targets_of(names, self.dialect) if names is not None else None
@@ -410,7 +425,7 @@ class BlockReader(Words):
         else:
             back = _outside(kept, "RETURNING")
             kept = kept[:back] if back is not None else kept
-        if self.dialect == "mysql":
+        if self.dialect == "mysql" and not immediate:
             return Run(kept[0].text.lower() if kept else "", using)
         return Execute(self.value(kept), into, using)
 
@@ -431,6 +446,11 @@ class BlockReader(Words):
         if name in _SAYS:
             values = [value for _name, value, _out in given if value is not None]
             return Hand(values, ends=name == "raise_application_error")
+        if name in _WRITES:
+            cells = [v.expressions[0].copy() for _n, v, _o in given[1:] if v is not None]
+            return Query(exp.Select(expressions=cells), filed=True)
+        if name in _RUNS:
+            return Execute(given[0][1] if given else None, None)
         if package == _DBMS_SQL:
             if last == "parse" and len(given) > 1:
                 return Execute(given[1][1], None)

@@ -192,7 +192,7 @@ class Evaluator(Binder, ABC):
             if self._is_routine(name, frame):
                 given = [self._argument(argument, frame) for argument in node.expressions]
                 self.invoke(name, given, frame)
-            elif not self.walker.is_builtin(name.rpartition(".")[2]):
+            elif not self._is_own(name):
                 self.problem("unknown_function", name, frame)
 
     def _appended(self, old: Value | None, new: Value) -> Value:

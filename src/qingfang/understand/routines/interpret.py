@@ -758,6 +758,8 @@ class Interpreter(Evaluator):
             None,
             tuple(Leaf(query, None, (id(step), *bases(query))) for query in rows[:MAX_LEAVES]),
         )
+        if not step.name:
+            self.show_value(value, frame)
         self.put(step.name, value, frame)
 
     def _fetch(self, step: Fetch, frame: Frame) -> None:

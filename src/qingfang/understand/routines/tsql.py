@@ -61,6 +61,17 @@ _OPENS = frozenset({"GOTO", "THROW", "BREAK", "CONTINUE"})
 _TYPES = frozenset({"PROC", "PROCEDURE", "FUNCTION", "TRIGGER"})
 
 
+# Procedures by which drivers prepare and run texts: where the text stands among the arguments, where
+# its parameters are declared, and from where on their values come.
+_PREPARED = {
+    "sp_prepexec": (2, 1, 3),
+    "sp_prepare": (2, 1, 99),
+    "sp_cursoropen": (1, 5, 6),
+    "sp_cursorprepare": (2, 1, 99),
+    "sp_cursorprepexec": (3, 2, 7),
+}
+
+
 class TsqlReader(Words):
     """Reads a batch, or a body."""
 
@@ -539,6 +550,9 @@ class TsqlReader(Words):
         given = self._arguments()
         if name.rsplit(".", maxsplit=1)[-1] == "sp_executesql":
             return self._executesql(given)
+        prepared = _PREPARED.get(name.rsplit(".", maxsplit=1)[-1])
+        if prepared is not None:
+            return self._prepared(given, *prepared)
         return Call(name, given, into, variable)
 
     def _arguments(self) -> list[Given]:
@@ -563,6 +577,15 @@ class TsqlReader(Words):
                 value = exp.Select(expressions=[exp.Literal.string(item[0].text)])
             found.append((name, value, out))
         return found
+
+    def _prepared(self, given: list[Given], text: int, definitions: int, first: int) -> Step:
+        """A driver's call that prepares a text: what it reveals counts here, whenever it is run."""
+        named = _declared(given[definitions][1]) if 0 <= definitions < len(given) else []
+        using: list[Given] = [
+            (named[at] if at < len(named) else "", value, out)
+            for at, (_name, value, out) in enumerate(given[first:])
+        ]
+        return Execute(given[text][1] if text < len(given) else None, None, using)
 
     def _executesql(self, given: list[Given]) -> Step:
         texts = [g for g in given if g[0] in {"", "stmt", "statement"}][:1]
