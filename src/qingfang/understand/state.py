@@ -236,7 +236,7 @@ class SessionState:
         known = self.made(name)
         world = self.world()
         if known is None:
-            self.keep(Made(name, columns, [(node, columns)], world), False)
+            self.keep(Made(name, columns, [(node, columns)], world), name.startswith("#"))
             return
         if any(old.sql() == node.sql() for old, _columns in known.sources):
             return
