@@ -59,10 +59,7 @@ class Told:
         self.statement.walker.volatile = True
         if kind == "variable":
             return state.texts.get(name)
-        if kind == "prepared":
-            return tuple(state.prepared.get(name, ())) or None
-        found = state.cursors.get(name)
-        return (found,) if found is not None else None
+        return tuple(state.prepared.get(name, ())) or None
 
     def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
         state = self.statement.state
@@ -74,6 +71,16 @@ class Told:
         else:
             for text in texts if known and texts is not None else ():
                 state.prepare(name, text)
+
+    def hold(self, name: str, rows: list[exp.Expr]) -> None:
+        state = self.statement.state
+        if state is not None:
+            state.hold(name, [self.statement.frozen(row) for row in rows])
+
+    def held(self, name: str) -> list[exp.Expr]:
+        state = self.statement.state
+        self.statement.walker.volatile = True
+        return list(state.held.get(name, ())) if state is not None else []
 
 
 def batch(statement: Statement) -> None:

@@ -45,6 +45,7 @@ from qingfang.understand.routines.tree import (
     Open,
     Prepare,
     Query,
+    Release,
     Return,
     Routine,
     Run,
@@ -113,6 +114,8 @@ class Interpreter(Evaluator):
         self.stack: list[str] = []
         self._seen: set[object] = set()
         self._cursors: dict[tuple[int, str], Cursor] = {}
+        # Branches, loops and handlers under way: what stands in them may not run.
+        self._perhaps = 0
 
     # ------------------------------------------------------------ front doors
 
@@ -229,6 +232,7 @@ class Interpreter(Evaluator):
         """Whether it certainly ends the body."""
         before = dict(frame.env) if block.handlers else {}
         ended = False
+        self._perhaps += bool(block.handlers)
         for step in block.steps:
             if self.step(step, frame) and not frame.jumps:
                 ended = True
@@ -240,6 +244,7 @@ class Interpreter(Evaluator):
             self.block(handler, frame)
             frame.env = joined_env(left, frame.env)
             ended = False
+        self._perhaps -= bool(block.handlers)
         return ended
 
     def step(self, step: Step, frame: Frame) -> bool:
@@ -281,6 +286,9 @@ class Interpreter(Evaluator):
             self._each(step, frame)
         elif isinstance(step, Cursor):
             self._cursor(step, frame)
+        elif isinstance(step, Release):
+            if frame.own and not self._perhaps and not frame.jumps:
+                self.sink.hold(step.name, [])
         elif isinstance(step, Open):
             self._open(step, frame)
         elif isinstance(step, Fetch):
@@ -613,7 +621,9 @@ class Interpreter(Evaluator):
                 frame.guards.extend(guards)
                 pushed += len(guards)
             frame.env = dict(before)
+            self._perhaps += 1
             done = self.block(block, frame)
+            self._perhaps -= 1
             if not done:
                 left = frame.env if left is None else joined_env(left, frame.env)
             ended = ended and done
@@ -622,7 +632,9 @@ class Interpreter(Evaluator):
                 break
         if not certain:
             frame.env = dict(before)
+            self._perhaps += 1
             done = self.block(step.other, frame) if step.other is not None else False
+            self._perhaps -= 1
             if not done:
                 left = frame.env if left is None else joined_env(left, frame.env)
             ended = ended and done
@@ -633,6 +645,7 @@ class Interpreter(Evaluator):
 
     def _loop(self, body: Block, frame: Frame, guards: list[exp.Select]) -> None:
         frame.loops += 1
+        self._perhaps += 1
         frame.guards.extend(guards)
         try:
             for turn in range(MAX_TURNS):
@@ -647,6 +660,7 @@ class Interpreter(Evaluator):
             self.problem("too_deep", "", frame)
         finally:
             frame.loops -= 1
+            self._perhaps -= 1
             for _guard in guards:
                 frame.guards.pop()
 
@@ -708,6 +722,9 @@ class Interpreter(Evaluator):
     def _cursor(self, step: Cursor, frame: Frame) -> None:
         frame.env["cursor " + step.name] = Value()
         self._cursors[self._cursor_key(step.name, frame)] = step
+        if frame.own and self.dialect == "tsql" and step.over is not None and not step.local:
+            # It outlives the batch: a FETCH on its own hands its rows on.
+            self.sink.hold(step.name, self._rows_of(step.over, frame))
 
     def _cursor_key(self, name: str, frame: Frame) -> tuple[int, str]:
         return (id(frame), name)
@@ -763,15 +780,12 @@ class Interpreter(Evaluator):
         if value is None or not value.leaves:
             rows = self._cursor_rows(step.name, [], frame)
             if rows is None:
-                texts = self.sink.text("cursor", step.name)
-                if not texts:
+                rows = self.sink.held(step.name)
+                if not rows:
                     self.problem("unknown_handle", step.name, frame)
+                    for target in step.into or []:
+                        self.put(target, UNKNOWN, frame)
                     return
-                rows = []
-                for text in texts:
-                    caught, frame.caught = frame.caught, rows
-                    self.run_text(text, [], frame)
-                    frame.caught = caught
             value = Value(
                 None,
                 tuple(Leaf(query, None, ("cursor", step.name, *bases(query))) for query in rows),
