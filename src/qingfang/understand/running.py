@@ -8,6 +8,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.understand import dialects
+from qingfang.understand.builtin import SCHEDULERS
 from qingfang.understand.folding import fold
 from qingfang.understand.routines.blocks import BlockReader
 from qingfang.understand.routines.interpret import Frame, Interpreter, Table
@@ -214,6 +215,21 @@ def _arguments(statement: Statement, tokens: list[Token]) -> list[str | None] | 
         statement.reading.bind(const)
         values.append(const.text)
     return values
+
+
+def scheduled(statement: Statement, node: exp.Expr) -> None:
+    """Calls in a query that have a text run later (`cron.schedule(…, 'INSERT …')`)."""
+    for call in node.find_all(exp.Anonymous):
+        owner = call.parent
+        if not isinstance(owner, exp.Dot) or owner.expression is not call:
+            continue
+        name = f"{owner.this.name}.{call.name}".lower()
+        if name in SCHEDULERS:
+            statement.walker.scheduled.add(id(call))
+            _session(statement)
+            frame = Frame(True, None, statement.result.span)
+            interpreter = Interpreter(statement.walker, Told(statement))
+            interpreter.schedule(name, call.expressions, frame)
 
 
 def prepare(statement: Statement) -> None:

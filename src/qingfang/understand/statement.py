@@ -308,6 +308,8 @@ class Statement:
                 self.result.delivery = "returned"
         into = node.args.get("into")
         note_operator(self, node)
+        if self.dialect == "postgres" and scope.own:
+            running.scheduled(self, node)
         self.result.blocks(self.walker.query(node, scope), self.reading)
         if into is not None:
             self.result.delivery = "stored"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from qingfang.understand.builtin import PROCEDURES_ABOUT_OBJECTS
+from qingfang.understand.builtin import PROCEDURES_ABOUT_OBJECTS, SCHEDULERS
 from qingfang.understand.routines.evaluate import Evaluator
 from qingfang.understand.routines.frames import Frame, Sink, Stored, Table
 from qingfang.understand.routines.source import read
@@ -938,6 +938,11 @@ class Interpreter(Evaluator):
             elif result is not None and result.leaves and frame.own:
                 self.show_value(result, frame)
 
+    def schedule(self, name: str, arguments: Sequence[exp.Expr], frame: Frame) -> None:
+        """A call of one of `SCHEDULERS`: its text is kept, and run some time."""
+        given = [self._argument(argument, frame) for argument in arguments]
+        self._later(given, "command", SCHEDULERS[name], frame)
+
     def _later(
         self, given: Sequence[tuple[str, Value]], argument: str, place: int, frame: Frame
     ) -> None:
@@ -945,7 +950,9 @@ class Interpreter(Evaluator):
         program that runs outside the database is not read."""
         named = {name.rpartition("@")[2]: value for name, value in given if name}
         listed = [value for name, value in given if not name]
-        command = named.get(argument) or (listed[place] if place < len(listed) else None)
+        command = named.get(argument) or (
+            listed[place] if -len(listed) <= place < len(listed) else None
+        )
         kind = named.get("subsystem") or named.get("job_type")
         kinds = kind.texts if kind is not None else ("tsql",)
         texts = command.texts if command is not None else None
