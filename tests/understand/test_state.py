@@ -3,9 +3,10 @@
 import itertools
 
 import pytest
+from sqlglot import exp
 
 from qingfang.understand.analysis import Analyser, SessionState
-from qingfang.understand.state import Shared
+from qingfang.understand.state import MAX_SOURCES, Shared
 from tests.understand.scenes import catalogue, said
 
 SMALL = Analyser(catalogue("small"), strict=True)
@@ -94,3 +95,22 @@ def test_what_changes_or_uses_shared_objects_is_never_cached(sql: str) -> None:
     read(f"INSERT INTO gh_mx {FIGURES}", shared)
     assert SMALL.analyse(sql, state=SessionState(shared)).meaning.volatile
     assert not SMALL.analyse("SELECT * FROM jc_sq", state=SessionState(shared)).meaning.volatile
+
+
+def test_a_cursor_is_known_until_it_is_gone() -> None:
+    state = SessionState()
+    rows: list[exp.Expr] = [exp.select("a").from_("t")]
+    state.hold("c", rows)
+    state.hold("c", [*rows, exp.select("b").from_("t")])
+    assert state.has_own
+    assert [row.sql() for row in state.held["c"]] == ["SELECT a FROM t", "SELECT b FROM t"]
+    state.hold("c", [])
+    assert not state.has_own
+
+
+def test_of_too_many_rows_of_a_cursor_none_is_kept() -> None:
+    state = SessionState()
+    for n in range(MAX_SOURCES + 1):
+        state.hold("c", [exp.select(f"a{n}").from_("t")])
+    state.hold("c", [exp.select("a0").from_("t")])
+    assert state.held["c"] == []

@@ -23,8 +23,8 @@ from msgspec import Struct
 from sqlglot import exp
 
 from qingfang.events import Grain, Meaning, Reason, Touch
-from qingfang.understand import dialects, rules
-from qingfang.understand.catalogue import Catalogue, split_name
+from qingfang.understand import dialects, estimate, rules
+from qingfang.understand.catalogue import Catalogue
 from qingfang.understand.folding import Reading
 from qingfang.understand.holding import Condition, holds
 from qingfang.understand.reasons import OF_PROBLEM, reason
@@ -186,20 +186,8 @@ class Analyser:
         )
 
     def touches(self, text: str) -> tuple[Touch, ...]:
-        """The lexical estimate: catalogued tables whose name occurs in the text, and the roles of
-        their columns that do."""
-        words = set(dialects.names(text))
-        found: list[Touch] = []
-        for table in self.catalogue.tables.values():
-            if split_name(table.name)[-1] in words:
-                named = table.columns.keys() & words
-                # A table without its columns is read whole.
-                whole = "*" in text or not named
-                roles = {
-                    role for n, role in table.columns.items() if role and (whole or n in named)
-                }
-                found.append(Touch(table.name, tuple(sorted(roles))))
-        return tuple(found)
+        """The lexical estimate of a text."""
+        return estimate.touches(self.catalogue, text)
 
 
 def _whole(sql: str, found: Reason, statement: tuple[int, int]) -> Reason:

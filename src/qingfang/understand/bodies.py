@@ -89,6 +89,12 @@ class _Heard:
     def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
         return None
 
+    def hold(self, name: str, rows: list[exp.Expr]) -> None:
+        return None
+
+    def held(self, name: str) -> list[exp.Expr]:
+        return []
+
 
 def body_blocks(walker: Walker, name: str, node: exp.Expr, scope: Scope) -> list[Block]:
     """What a call of a stored function hands on, with its arguments."""

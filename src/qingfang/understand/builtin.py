@@ -385,9 +385,16 @@ LINKED: frozenset[str] = _words("openquery openrowset")
 # Those that hand out the rows of the table they are given the name of.
 WHOLE_TABLES: frozenset[str] = _words("table_to_xml table_to_xml_and_xmlschema")
 
+# Functions (pg_cron's) that have a text run later, and the place of the argument it stands in.
+SCHEDULERS: dict[str, int] = {
+    "cron.schedule": -1,
+    "cron.schedule_in_database": 2,
+    "cron.alter_job": 2,
+}
+
 FUNCTIONS: dict[str, frozenset[str]] = {
     # openGauss and Kingbase bring Oracle's along.
-    "postgres": _COMMON | _POSTGRES | _ORACLE,
+    "postgres": _COMMON | _POSTGRES | _ORACLE | {"cron.unschedule"},
     "mysql": _COMMON | _MYSQL,
     "tsql": _COMMON | _TSQL,
     "oracle": _COMMON | _ORACLE,

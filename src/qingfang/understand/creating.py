@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from qingfang.understand import dialects, running
+from qingfang.understand import dialects, estimate, running
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.scope import Scope
 from qingfang.understand.state import Made
@@ -34,8 +34,57 @@ def create(statement: Statement, words: list[str]) -> None:
         return
     if kinds and kinds[0] in SERVER_OBJECTS:
         statement.problem("server")
+        if kinds[0] == "FOREIGN" and "TABLE" in kinds[1:2]:
+            _made_elsewhere(statement, words)
+        return
+    if statement.dialect == "mysql" and "TABLE" in kinds[:2] and _engine(statement) in _ELSEWHERE:
+        if _engine(statement) not in _COLLECTING:
+            statement.problem("server")
+        _made_elsewhere(statement, words)
         return
     _created(statement, words)
+
+
+# MySQL's engines whose tables show rows of another server, of a file, or of other tables.
+_COLLECTING = frozenset({"MERGE", "MRG_MYISAM"})
+_ELSEWHERE = _COLLECTING | {"FEDERATED", "FEDERATEDX", "CONNECT", "SPIDER", "S3"}
+
+
+def _engine(statement: Statement) -> str:
+    texts = [token.text.upper() for token in statement.piece.tokens]
+    at = texts.index("ENGINE") + 1 if "ENGINE" in texts else len(texts)
+    return next((text for text in texts[at : at + 2] if text != "="), "")
+
+
+def _made_elsewhere(statement: Statement, words: list[str]) -> None:
+    """A table whose rows are elsewhere: those of a catalogued table when it goes by its name and
+    columns, else not known."""
+    if statement.state is None:
+        return
+    tokens = statement.piece.tokens
+    texts = [token.text.upper() for token in tokens]
+    name, _columns = _named(tokens)
+    ends = [n for n, text in enumerate(texts) if text in {"SERVER", "ENGINE"}]
+    head = [t for t in tokens[: ends[0] if ends else len(tokens)] if t.text.upper() != "FOREIGN"]
+    node = dialects.parse(head, statement.sql, statement.dialect)
+    schema = node.this if isinstance(node, exp.Create) else None
+    columns = (
+        [part.name.lower() for part in schema.expressions if isinstance(part, exp.ColumnDef)]
+        if isinstance(schema, exp.Schema)
+        else []
+    )
+    remote = name
+    for before, token in zip(texts, tokens[1:], strict=False):
+        if token.token_type is TokenType.STRING and (
+            "/" in token.text or before in {"TABLE_NAME", "TABLE"}
+        ):
+            remote = token.text.rsplit("/", maxsplit=1)[-1]
+    known = statement.catalogue.table(remote.lower())
+    rows: exp.Expr = estimate.unread(statement.catalogue, statement.text())
+    if known is not None and columns and known.columns.keys() >= set(columns):
+        rows = exp.select(*(exp.column(c) for c in columns)).from_(exp.table_(known.name))
+    temporary = bool({"TEMP", "TEMPORARY"} & set(words))
+    statement.state.keep(Made(name, columns, [(rows, columns)], {}), temporary)
 
 
 # What is created without reading a row.

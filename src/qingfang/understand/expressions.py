@@ -230,7 +230,7 @@ def function(node: exp.Expr, name: str, scope: Scope) -> Flow:
     last = name.rsplit(".", maxsplit=1)[-1]
     if last in REMOTE:
         return arguments.derived() | walker.remote_flow(node, scope)
-    if not walker.is_builtin(name):
+    if not walker.is_builtin(name) and id(node) not in walker.scheduled:
         walker.problem("unknown_function", name, node, scope)
     return arguments.derived()
 

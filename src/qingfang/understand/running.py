@@ -8,6 +8,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.understand import dialects, triggers
+from qingfang.understand.builtin import SCHEDULERS
 from qingfang.understand.folding import fold
 from qingfang.understand.routines.blocks import BlockReader
 from qingfang.understand.routines.interpret import Frame, Interpreter, Table
@@ -59,10 +60,7 @@ class Told:
         self.statement.walker.volatile = True
         if kind == "variable":
             return state.texts.get(name)
-        if kind == "prepared":
-            return tuple(state.prepared.get(name, ())) or None
-        found = state.cursors.get(name)
-        return (found,) if found is not None else None
+        return tuple(state.prepared.get(name, ())) or None
 
     def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
         state = self.statement.state
@@ -74,6 +72,16 @@ class Told:
         else:
             for text in texts if known and texts is not None else ():
                 state.prepare(name, text)
+
+    def hold(self, name: str, rows: list[exp.Expr]) -> None:
+        state = self.statement.state
+        if state is not None:
+            state.hold(name, [self.statement.frozen(row) for row in rows])
+
+    def held(self, name: str) -> list[exp.Expr]:
+        state = self.statement.state
+        self.statement.walker.volatile = True
+        return list(state.held.get(name, ())) if state is not None else []
 
 
 def batch(statement: Statement) -> None:
@@ -224,6 +232,21 @@ def _arguments(statement: Statement, tokens: list[Token]) -> list[str | None] | 
         statement.reading.bind(const)
         values.append(const.text)
     return values
+
+
+def scheduled(statement: Statement, node: exp.Expr) -> None:
+    """Calls in a query that have a text run later (`cron.schedule(…, 'INSERT …')`)."""
+    for call in node.find_all(exp.Anonymous):
+        owner = call.parent
+        if not isinstance(owner, exp.Dot) or owner.expression is not call:
+            continue
+        name = f"{owner.this.name}.{call.name}".lower()
+        if name in SCHEDULERS:
+            statement.walker.scheduled.add(id(call))
+            _session(statement)
+            frame = Frame(True, None, statement.result.span)
+            interpreter = Interpreter(statement.walker, Told(statement))
+            interpreter.schedule(name, call.expressions, frame)
 
 
 def prepare(statement: Statement) -> None:

@@ -27,6 +27,7 @@ from qingfang.understand.builtin import (
     is_system,
 )
 from qingfang.understand.catalogue import Table
+from qingfang.understand.estimate import touches_of
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Flow, Instance, Source, Span, union
 from qingfang.understand.folding import fold
@@ -456,6 +457,10 @@ def _made(walker: Walker, made: Made, anchor: Span | None) -> list[Block]:
     world, walker.world = walker.world, made.world
     try:
         for node, columns in made.sources:
+            if isinstance(node, exp.Command):
+                about = touches_of(walker.catalogue, node)
+                walker.problems.append(Problem("unknown_object", made.name, anchor, about))
+                continue
             for block in walker.query(node, Scope(walker, None, {}, anchor or (0, 0))):
                 _rename(block, columns or made.columns)
                 blocks.append(block)

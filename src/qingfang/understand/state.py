@@ -150,13 +150,15 @@ class SessionState:
     """One session's objects, by the last part of their name in lower case. `changed` tells that a
     statement built or dropped something, even if the same as before: it must be read each time."""
 
-    __slots__ = ("changed", "cursors", "objects", "prepared", "shared", "texts")
+    __slots__ = ("changed", "cursors", "held", "objects", "prepared", "shared", "texts")
 
     def __init__(self, shared: Shared | None = None) -> None:
         self.shared = shared if shared is not None else Shared()
         self.objects: dict[str, Made] = {}
         self.prepared: dict[str, list[str]] = {}
         self.cursors: dict[str, str] = {}
+        # What T-SQL's cursors may hold.
+        self.held: dict[str, list[exp.Expr]] = {}
         # What MySQL's user variables may hold; None: not known.
         self.texts: dict[str, tuple[str, ...] | None] = {}
         self.changed = False
@@ -168,6 +170,7 @@ class SessionState:
             self.objects
             or self.prepared
             or self.cursors
+            or self.held
             or self.texts
             or self.shared.objects
             or self.shared.synonyms
@@ -177,7 +180,7 @@ class SessionState:
     @property
     def has_own(self) -> bool:
         """Whether the session itself (not all sessions) has built something."""
-        return bool(self.objects or self.prepared or self.cursors or self.texts)
+        return bool(self.objects or self.prepared or self.cursors or self.held or self.texts)
 
     def prepare(self, name: str, text: str) -> None:
         """One more text that `name` may stand for. Nothing takes it back: whether the server took
@@ -189,6 +192,22 @@ class SessionState:
             texts.append(text)
             if len(texts) > MAX_SOURCES:
                 texts.clear()
+
+    def hold(self, name: str, rows: list[exp.Expr]) -> None:
+        """What a cursor may hold besides what it held: a second DECLARE of a name fails on the
+        server. No rows: it is gone. Of too many none is kept, so that its FETCH is opaque."""
+        if not rows:
+            self.held.pop(name, None)
+            return
+        if name not in self.held and len(self.held) >= MAX_OBJECTS:
+            return
+        known = self.held.setdefault(name, list(rows[:1]))
+        if not known:
+            return
+        texts = {row.sql() for row in known}
+        known.extend(row for row in rows if row.sql() not in texts)
+        if len(known) > MAX_SOURCES:
+            self.held[name] = []
 
     def keep_texts(self, name: str, texts: tuple[str, ...] | None) -> None:
         """What a user variable may hold now: whether the server took the SET is not known, so what
@@ -236,7 +255,7 @@ class SessionState:
         known = self.made(name)
         world = self.world()
         if known is None:
-            self.keep(Made(name, columns, [(node, columns)], world), False)
+            self.keep(Made(name, columns, [(node, columns)], world), name.startswith("#"))
             return
         if any(old.sql() == node.sql() for old, _columns in known.sources):
             return

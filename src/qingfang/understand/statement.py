@@ -9,6 +9,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from qingfang.events import Delivery, Pin, Reason, Value
-from qingfang.understand import copying, creating, dialects, rules, running
+from qingfang.understand import copying, creating, dialects, estimate, rules, running
 from qingfang.understand.changes import aliased, changed_rows, returned_rows, returning
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
@@ -71,6 +72,16 @@ _KNOWN_SERVER = frozenset(
 )
 
 
+# Problems that leave open what rows a statement handled.
+_UNREAD = frozenset(
+    {
+        *("unparsed", "too_long", "too_deep", "opaque_body", "unknown_procedure"),
+        *("unknown_handle", "remote_sql"),
+    }
+)
+_WORD = re.compile(r"[^\W\d][\w$#]*|[#.]")
+
+
 class Outcome:
     """One statement's result before it is put into a `Meaning`."""
 
@@ -119,6 +130,7 @@ class Statement:
         """What the statement comes to, and each of its parts."""
         if self.piece.problem:
             self.problem(self.piece.problem)
+            self._stored_unread()
             return [self.result]
         try:
             self._dispatch()
@@ -130,10 +142,33 @@ class Statement:
                 raise
             self.problem("unparsed")
         self.result.problems.extend(self.walker.problems)
+        self._stored_unread()
         if self.state is not None and self.state.changed:
             self.walker.volatile = True
             self.state.changed = False
         return [*self.parts, self.result]
+
+    def _stored_unread(self) -> None:
+        """What was not read may have put rows somewhere: whoever reads them later gets what is not
+        known, unless the target is guarded anyway."""
+        if self.state is None:
+            return
+        for outcome in (*self.parts, self.result):
+            if not any(problem.kind in _UNREAD for problem in outcome.problems):
+                continue
+            start, end = outcome.span
+            text = self.sql[start : min(end, start + dialects.MAX_LENGTH)]
+            words = [t.text for t in self.piece.tokens if start <= t.start < end]
+            about = estimate.touches(self.catalogue, text)
+            for name in estimate.targets(words or _WORD.findall(text), self.dialect):
+                known = self.catalogue.table(name)
+                telling = outcome.unbounded or any(self._is_use(touch.table) for touch in about)
+                if known is None or (telling and not self._is_use(known.name)):
+                    self.state.add(name, estimate.unread(self.catalogue, text), [])
+
+    def _is_use(self, name: str) -> bool:
+        table = self.catalogue.table(name)
+        return table is not None and table.kind in {"usage", "stock"}
 
     @contextmanager
     def part(self, span: tuple[int, int]) -> Iterator[Outcome]:
@@ -273,6 +308,8 @@ class Statement:
             self.result.delivery = "returned"
         into = node.args.get("into")
         note_operator(self, node)
+        if self.dialect == "postgres" and scope.own:
+            running.scheduled(self, node)
         self.result.blocks(self.walker.query(node, scope), self.reading)
         if into is not None:
             self.result.delivery = "stored"
@@ -330,7 +367,7 @@ class Statement:
         self.walker.define(node, scope)
         if isinstance(target, exp.Table) and self._is_move(node, target, source, scope):
             return
-        before = len(self.result.findings)
+        before, unknown = len(self.result.findings), len(self.walker.problems)
         self.result.blocks(
             self.walker.query(source, Scope(self.walker, None, scope.ctes, scope.anchor)),
             self.reading,
@@ -341,17 +378,21 @@ class Statement:
         if (
             self.state is not None
             and isinstance(target, exp.Table)
-            and (self.state.made(target.name) is not None or self._taints(target, stored))
+            and (
+                self.state.made(target.name) is not None
+                or self._taints(target, stored, len(self.walker.problems) > unknown)
+            )
         ):
             self.state.add(target.name, self.frozen(source), columns)
 
-    def _taints(self, target: exp.Table, stored: list[rules.Finding]) -> bool:
-        """Whether a table that nobody guards now holds what these findings found."""
+    def _taints(self, target: exp.Table, stored: list[rules.Finding], unknown: bool) -> bool:
+        """Whether a table that nobody guards now holds what these findings found, or (`unknown`)
+        what the catalogue does not tell."""
         table = self.catalogue.table(dotted(target))
         if table is None:
             return any(f.disclosure != "none" or f.yields for f in stored)
         guarded = table.kind in {"usage", "stock"}
-        return not guarded and any(f.disclosure == "usage" for f in stored)
+        return not guarded and (unknown or any(f.disclosure == "usage" for f in stored))
 
     def _values(self, source: exp.Values, scope: Scope) -> None:
         """Plain INSERT: its literals are free; a sub-select among them is stored."""

@@ -150,5 +150,8 @@ def _tsql(statement: Statement, verb: str, words: list[str]) -> bool:
             return True
         statement.problem("server")
         return True
+    if verb == "DEALLOCATE" and statement.state is not None:
+        statement.state.hold(statement.piece.tokens[-1].text.lower(), [])
+        return True
     # EXEC may be left out before the first of a batch.
     return verb.lower() in PROCEDURES_ABOUT_OBJECTS

@@ -59,6 +59,8 @@ class Walker:
         self.world: Mapping[str, Made] | None = None
         # Functions that the statement itself brings along.
         self.local: dict[str, str] = {}
+        # Calls whose text, run later, was read already (by identity of their nodes).
+        self.scheduled: set[int] = set()
 
     def spend(self, steps: int = 1) -> None:
         self._steps += steps

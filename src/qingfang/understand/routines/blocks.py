@@ -59,7 +59,7 @@ _QUIET = frozenset(
         *("NULL", "COMMIT", "ROLLBACK", "CLOSE", "EXIT", "CONTINUE", "LEAVE", "ITERATE", "GET"),
         *("ASSERT", "SAVEPOINT", "DEALLOCATE", "LOCK", "NOTIFY", "TRUNCATE", "DROP", "ALTER"),
         *("ANALYZE", "GOTO", "START", "RELEASE", "USE", "PRAGMA", "COMMENT", "MOVE", "RESET"),
-        *("LISTEN", "UNLOCK", "FLUSH"),
+        *("LISTEN", "UNLOCK", "FLUSH", "VACUUM", "REINDEX", "REFRESH", "CHECKPOINT"),
     }
 )
 _LISTED = frozenset({"PROCEDURE", "FUNCTION"})

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from qingfang.understand.builtin import SCHEDULERS
 from qingfang.understand.dialects import BIND
 from qingfang.understand.folding import fold, is_known_bind
 from qingfang.understand.routines.binding import Binder
@@ -54,6 +55,10 @@ class Evaluator(Binder, ABC):
     @abstractmethod
     def invoke(self, name: str, given: Sequence[tuple[str, Value]], caller: Frame) -> Frame | None:
         """Run a routine by its name with these arguments; None when it is not known, or too deep."""
+
+    @abstractmethod
+    def schedule(self, name: str, arguments: Sequence[exp.Expr], frame: Frame) -> None:
+        """A call of one of `SCHEDULERS`."""
 
     def _routine(
         self, name: str, caller: Frame
@@ -192,6 +197,8 @@ class Evaluator(Binder, ABC):
             if self._is_routine(name, frame):
                 given = [self._argument(argument, frame) for argument in node.expressions]
                 self.invoke(name, given, frame)
+            elif name in SCHEDULERS:
+                self.schedule(name, node.expressions, frame)
             elif not self._is_own(name):
                 self.problem("unknown_function", name, frame)
 

@@ -31,11 +31,17 @@ class Sink(Protocol):
         """Something that was not read."""
 
     def text(self, kind: str, name: str) -> tuple[str, ...] | None:
-        """What the session knows under a name: a `variable`'s texts, a `prepared` statement's, a
-        `cursor`'s; None: nothing."""
+        """What the session knows under a name: a `variable`'s texts, a `prepared` statement's;
+        None: nothing."""
 
     def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
         """What the session's own batch gives such a name."""
+
+    def hold(self, name: str, rows: list[exp.Expr]) -> None:
+        """The session's own batch declares a cursor that outlives it; no rows: it is gone."""
+
+    def held(self, name: str) -> list[exp.Expr]:
+        """The rows that a cursor of the session may hold; none: it is not known."""
 
 
 class Stored:
@@ -58,6 +64,12 @@ class Stored:
 
     def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
         self.sink.learn(kind, name, texts)
+
+    def hold(self, name: str, rows: list[exp.Expr]) -> None:
+        self.sink.hold(name, rows)
+
+    def held(self, name: str) -> list[exp.Expr]:
+        return self.sink.held(name)
 
 
 class Table:

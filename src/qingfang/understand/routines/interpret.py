@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from qingfang.understand.builtin import PROCEDURES_ABOUT_OBJECTS
+from qingfang.understand.builtin import PROCEDURES_ABOUT_OBJECTS, SCHEDULERS
 from qingfang.understand.routines.evaluate import Evaluator
 from qingfang.understand.routines.frames import Frame, Sink, Stored, Table
 from qingfang.understand.routines.source import read
@@ -45,6 +45,7 @@ from qingfang.understand.routines.tree import (
     Open,
     Prepare,
     Query,
+    Release,
     Return,
     Routine,
     Run,
@@ -113,6 +114,8 @@ class Interpreter(Evaluator):
         self.stack: list[str] = []
         self._seen: set[object] = set()
         self._cursors: dict[tuple[int, str], Cursor] = {}
+        # Branches, loops and handlers under way: what stands in them may not run.
+        self._perhaps = 0
 
     # ------------------------------------------------------------ front doors
 
@@ -231,6 +234,7 @@ class Interpreter(Evaluator):
         """Whether it certainly ends the body."""
         before = dict(frame.env) if block.handlers else {}
         ended = False
+        self._perhaps += bool(block.handlers)
         for step in block.steps:
             if self.step(step, frame) and not frame.jumps:
                 ended = True
@@ -242,6 +246,7 @@ class Interpreter(Evaluator):
             self.block(handler, frame)
             frame.env = joined_env(left, frame.env)
             ended = False
+        self._perhaps -= bool(block.handlers)
         return ended
 
     def step(self, step: Step, frame: Frame) -> bool:
@@ -283,6 +288,9 @@ class Interpreter(Evaluator):
             self._each(step, frame)
         elif isinstance(step, Cursor):
             self._cursor(step, frame)
+        elif isinstance(step, Release):
+            if frame.own and not self._perhaps and not frame.jumps:
+                self.sink.hold(step.name, [])
         elif isinstance(step, Open):
             self._open(step, frame)
         elif isinstance(step, Fetch):
@@ -615,7 +623,9 @@ class Interpreter(Evaluator):
                 frame.guards.extend(guards)
                 pushed += len(guards)
             frame.env = dict(before)
+            self._perhaps += 1
             done = self.block(block, frame)
+            self._perhaps -= 1
             if not done:
                 left = frame.env if left is None else joined_env(left, frame.env)
             ended = ended and done
@@ -624,7 +634,9 @@ class Interpreter(Evaluator):
                 break
         if not certain:
             frame.env = dict(before)
+            self._perhaps += 1
             done = self.block(step.other, frame) if step.other is not None else False
+            self._perhaps -= 1
             if not done:
                 left = frame.env if left is None else joined_env(left, frame.env)
             ended = ended and done
@@ -635,6 +647,7 @@ class Interpreter(Evaluator):
 
     def _loop(self, body: Block, frame: Frame, guards: list[exp.Select]) -> None:
         frame.loops += 1
+        self._perhaps += 1
         frame.guards.extend(guards)
         try:
             for turn in range(MAX_TURNS):
@@ -649,6 +662,7 @@ class Interpreter(Evaluator):
             self.problem("too_deep", "", frame)
         finally:
             frame.loops -= 1
+            self._perhaps -= 1
             for _guard in guards:
                 frame.guards.pop()
 
@@ -710,6 +724,9 @@ class Interpreter(Evaluator):
     def _cursor(self, step: Cursor, frame: Frame) -> None:
         frame.env["cursor " + step.name] = Value()
         self._cursors[self._cursor_key(step.name, frame)] = step
+        if frame.own and self.dialect == "tsql" and step.over is not None and not step.local:
+            # It outlives the batch: a FETCH on its own hands its rows on.
+            self.sink.hold(step.name, self._rows_of(step.over, frame))
 
     def _cursor_key(self, name: str, frame: Frame) -> tuple[int, str]:
         return (id(frame), name)
@@ -767,15 +784,12 @@ class Interpreter(Evaluator):
         if value is None or not value.leaves:
             rows = self._cursor_rows(step.name, [], frame)
             if rows is None:
-                texts = self.sink.text("cursor", step.name)
-                if not texts:
+                rows = self.sink.held(step.name)
+                if not rows:
                     self.problem("unknown_handle", step.name, frame)
+                    for target in step.into or []:
+                        self.put(target, UNKNOWN, frame)
                     return
-                rows = []
-                for text in texts:
-                    caught, frame.caught = frame.caught, rows
-                    self.run_text(text, [], frame)
-                    frame.caught = caught
             value = Value(
                 None,
                 tuple(Leaf(query, None, ("cursor", step.name, *bases(query))) for query in rows),
@@ -928,6 +942,11 @@ class Interpreter(Evaluator):
             elif result is not None and result.leaves and frame.own:
                 self.show_value(result, frame)
 
+    def schedule(self, name: str, arguments: Sequence[exp.Expr], frame: Frame) -> None:
+        """A call of one of `SCHEDULERS`: its text is kept, and run some time."""
+        given = [self._argument(argument, frame) for argument in arguments]
+        self._later(given, "command", SCHEDULERS[name], frame)
+
     def _later(
         self, given: Sequence[tuple[str, Value]], argument: str, place: int, frame: Frame
     ) -> None:
@@ -935,7 +954,9 @@ class Interpreter(Evaluator):
         program that runs outside the database is not read."""
         named = {name.rpartition("@")[2]: value for name, value in given if name}
         listed = [value for name, value in given if not name]
-        command = named.get(argument) or (listed[place] if place < len(listed) else None)
+        command = named.get(argument) or (
+            listed[place] if -len(listed) <= place < len(listed) else None
+        )
         kind = named.get("subsystem") or named.get("job_type")
         kinds = kind.texts if kind is not None else ("tsql",)
         texts = command.texts if command is not None else None

@@ -117,9 +117,19 @@ class Each(Step):
 
 @dataclass(slots=True)
 class Cursor(Step):
+    """`local`: it ends with the body."""
+
     name: str
     parameters: list[str]
     over: Step | None
+    local: bool = False
+
+
+@dataclass(slots=True)
+class Release(Step):
+    """T-SQL's DEALLOCATE of a cursor."""
+
+    name: str
 
 
 @dataclass(slots=True)

@@ -40,6 +40,7 @@ from qingfang.understand.routines.tree import (
     Open,
     Parameter,
     Query,
+    Release,
     Return,
     Routine,
     Step,
@@ -49,7 +50,7 @@ from qingfang.understand.routines.tree import (
 _QUIET = frozenset(
     {
         *("USE", "COMMIT", "ROLLBACK", "SAVE", "WAITFOR", "BREAK", "CONTINUE", "CHECKPOINT"),
-        *("CLOSE", "DEALLOCATE", "DROP", "TRUNCATE", "ALTER", "REVERT", "ENABLE", "DISABLE"),
+        *("CLOSE", "DROP", "TRUNCATE", "ALTER", "REVERT", "ENABLE", "DISABLE"),
         *("GO", "OFF", "COLLATE", "SETUSER", "READTEXT"),
     }
 )
@@ -158,6 +159,10 @@ class TsqlReader(Words):
             return Open(name)
         if verb == "FETCH":
             return self._fetch(self._rest(start))
+        if verb == "DEALLOCATE":
+            self.at += 1
+            self.skip("GLOBAL")
+            return Release(self._cursor_name())
         if verb == "RETURN":
             self.at += 1
             tokens = self._expression_rest()
@@ -370,7 +375,9 @@ class TsqlReader(Words):
         return self.name()
 
     def _declare_cursor(self, name: str) -> Step:
+        local = name.startswith("@")
         while not self.done and self.word() not in {"FOR", ";"}:
+            local = local or self.word() == "LOCAL"
             self.at += 1
         if not self.skip("FOR"):
             return Unread("unparsed")
@@ -384,7 +391,7 @@ class TsqlReader(Words):
             ):
                 tokens = tokens[:n]
                 break
-        return Cursor(name, [], self._query(tokens))
+        return Cursor(name, [], self._query(tokens), local)
 
     def _set(self) -> Step | None:
         start = self.at
