@@ -238,6 +238,12 @@ class _Kept:
     def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
         return None
 
+    def hold(self, name: str, rows: list[exp.Expr]) -> None:
+        return None
+
+    def held(self, name: str) -> list[exp.Expr]:
+        return []
+
 
 class _Keeper(Interpreter):
     """Reads a body for what it keeps: an UPDATE or MERGE as an INSERT of what is set, and where."""

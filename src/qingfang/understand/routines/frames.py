@@ -42,6 +42,7 @@ class Sink(Protocol):
 
     def held(self, name: str) -> list[exp.Expr]:
         """The rows that a cursor of the session may hold; none: it is not known."""
+        ...
 
 
 class Stored:
