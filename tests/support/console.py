@@ -59,7 +59,6 @@ def prepare() -> None:
     if settings.QINGFANG.paths.state != f"{FOLDER}/state":
         # A worker of xdist comes with the settings of the process that started it: files are its own.
         settings.QINGFANG = configuration.read(file)
-        settings.STATE, settings.RUN = FOLDER / "state" / "console", FOLDER / "run"
 
 
 @pytest.fixture(scope="session")

@@ -207,22 +207,28 @@ def _item_known(evidence: _Evidence) -> bool:
 def _picked(evidence: _Evidence) -> list[Fact]:
     """Predicates that pick items by something else that their dictionary says of them: the maker,
     the price, the supplier."""
-    linked = {
-        other.instance
-        for edge in evidence.block.edges
-        for one, other in ((edge.a, edge.b), (edge.b, edge.a))
-        if one.instance in evidence.use
-        and one.role in ITEM_ROLES
-        and edge.groups <= evidence.block.firm
-    }
+    linked: set[Instance] = set()
+    more = True
+    while more:
+        more = False
+        for edge in evidence.block.edges:
+            for one, other in ((edge.a, edge.b), (edge.b, edge.a)):
+                table = other.instance.table
+                if table is None or not edge.groups <= evidence.block.firm:
+                    continue
+                items = one.instance in evidence.use and one.role in ITEM_ROLES
+                # From the items' dictionary on to what it points to: its makers, their salesmen.
+                onward = one.instance in linked and one.role is None
+                if (
+                    (items and table.kind == "dictionary")
+                    or (onward and table.kind in {"dictionary", "other"})
+                ) and other.instance not in linked:
+                    linked.add(other.instance)
+                    more = True
     return [
         fact
         for fact in evidence.block.facts
-        if fact.source.role is None
-        and fact.op != "null"
-        and fact.source.instance in linked
-        and fact.source.instance.table is not None
-        and fact.source.instance.table.kind == "dictionary"
+        if fact.source.role is None and fact.op != "null" and fact.source.instance in linked
     ]
 
 
@@ -276,12 +282,23 @@ def _rows(evidence: _Evidence, known: bool) -> Grain | None:
         # DISTINCT, GROUP BY without a sum, a semi-join: who or what, not how much.
         if raw & {"prescription_id", "visit_id"}:
             return "detail"
-        if raw & (_IDENTITIES | ITEM_ROLES) or _probes(evidence):
+        if raw & (_IDENTITIES | ITEM_ROLES) or _probes(evidence) or _of_patients(evidence):
             return _grain(evidence)
         return None
     if evidence.measures:
         return "detail" if raw & _IDENTITIES else _grain(evidence)
     return _grain(evidence) if _divided(evidence) else None
+
+
+def _of_patients(evidence: _Evidence) -> bool:
+    """What is shown tells patients of whom the keys say that they used an item: their names,
+    telephones."""
+    shown = {source.instance for source in evidence.shown.raw}
+    return any(
+        one.role in KEY_ROLES and one.instance in shown and other.instance in evidence.use
+        for edge in evidence.block.edges
+        for one, other in ((edge.a, edge.b), (edge.b, edge.a))
+    )
 
 
 def _probes(evidence: _Evidence, apart: frozenset[Instance] = frozenset()) -> bool:

@@ -163,6 +163,8 @@ def define(statement: Statement) -> None:
             frame.env[parameter.name] = UNKNOWN.typed(parameter.kind)
         frame.positional = [UNKNOWN.typed(p.kind) for p in found.parameters]
         interpreter.block(found.body, frame)
+        if found.last is not None:
+            interpreter.step(found.last, frame)
         for parameter in found.parameters:
             if "out" in parameter.mode:
                 interpreter.show_value(frame.env[parameter.name], frame)

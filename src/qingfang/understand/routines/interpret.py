@@ -143,6 +143,8 @@ class Interpreter(Evaluator):
         self.stack.append(key)
         try:
             self.block(routine.body, frame)
+            if routine.last is not None:
+                self.step(routine.last, frame)
         finally:
             self.stack.pop()
         return frame

@@ -219,3 +219,5 @@ class Routine:
     parsed: list[exp.Expr] = field(default_factory=list)
     # A SQL function: its last query is its value.
     plain: bool = False
+    # What every end of the body hands back: the table that T-SQL's function fills.
+    last: Step | None = None

@@ -667,9 +667,8 @@ def routine(tokens: list[Token], text: str) -> Routine:
         if table:
             rows = exp.Table(this=exp.to_identifier(table, quoted=True))
             star = exp.Select(expressions=[exp.Star()], from_=exp.From(this=rows))
-            found.body = Block(
-                [DeclareTable(table, columns), found.body, Return(over=Query(star), rows=True)]
-            )
+            found.body = Block([DeclareTable(table, columns), found.body])
+            found.last = Return(over=Query(star), rows=True)
         found.parsed = reader.parsed
         return found
     found.body = reader.batch()
