@@ -165,6 +165,8 @@ def define(statement: Statement) -> None:
         if statement.dialect == "tsql":
             frame.tables = {"inserted": Table([]), "deleted": Table([])}
         frame.env = {"new": UNKNOWN, "old": UNKNOWN}
+        for name in head.tables if head is not None else []:
+            frame.tables[name] = Table([])
         for parameter in found.parameters:
             frame.env[parameter.name] = UNKNOWN.typed(parameter.kind)
         frame.positional = [UNKNOWN.typed(p.kind) for p in found.parameters]

@@ -23,7 +23,8 @@ from qingfang.understand.names import dotted
 from qingfang.understand.routines.cut import Words
 from qingfang.understand.routines.interpret import Frame, Interpreter, Table
 from qingfang.understand.routines.source import block, read, read_words
-from qingfang.understand.routines.tree import Change, Routine, Span
+from qingfang.understand.routines.tree import Change, Query, Routine, Span
+from qingfang.understand.routines.trees import table_key
 from qingfang.understand.routines.values import Leaf, Value
 from qingfang.understand.scope import Scope
 
@@ -49,11 +50,13 @@ class Head:
     its new and old row, the `condition` of WHEN, the function it calls (PostgreSQL), and the words
     of its `body`."""
 
-    __slots__ = ("body", "condition", "function", "names", "table")
+    __slots__ = ("body", "condition", "function", "names", "table", "tables")
 
     def __init__(self) -> None:
         self.table = self.function = ""
         self.names: dict[str, str] = {"new": "new", "old": "old"}
+        # REFERENCING NEW TABLE AS t: all rows of one statement.
+        self.tables: list[str] = []
         self.condition: list[Token] = []
         self.body: list[Token] = []
 
@@ -108,10 +111,16 @@ def _renamed(head: Head, tokens: list[Token], at: int) -> int:
     while at < len(tokens) and _word(tokens[at]) in {"NEW", "OLD"}:
         kind = tokens[at].text.lower()
         at += 1
+        whole = False
         while at < len(tokens) and _word(tokens[at]) in {"ROW", "TABLE", "AS"}:
+            whole = whole or _word(tokens[at]) == "TABLE"
             at += 1
         if at < len(tokens):
-            head.names[tokens[at].text.lower()] = kind
+            name = tokens[at].text.lower()
+            if whole:
+                head.tables.append(name)
+            else:
+                head.names[name] = kind
             at += 1
     return at
 
@@ -257,6 +266,29 @@ class _Keeper(Interpreter):
         condition = Words(tokens, text, self.dialect).expression(tokens)
         return self._guards(condition, frame) if condition is not None else []
 
+    def _query(self, step: Query, frame: Frame) -> None:
+        into = step.tree.args.get("into")
+        if into is not None and step.into is None and not table_key(into.this).startswith("#"):
+            rows = step.tree.copy()
+            rows.set("into", None)
+            self.show(self.bound(rows, frame), frame, True)
+            return
+        super()._query(step, frame)
+
+    def _as_select(self, tree: exp.Insert) -> exp.Insert | None:
+        """`INSERT … VALUES (…), (…)`: whatever of the row goes into any of them."""
+        values = tree.expression
+        if not isinstance(values, exp.Values):
+            return None
+        cells = [
+            cell.copy()
+            for row in values.expressions
+            for cell in (row.expressions if isinstance(row, exp.Tuple) else [row])
+        ]
+        twin = tree.copy()
+        twin.set("expression", exp.Select(expressions=cells))
+        return twin
+
     def _change(self, step: Change, frame: Frame) -> None:
         tree = step.tree
         if (
@@ -291,7 +323,7 @@ def _tell(select: exp.Select, guard: exp.Select) -> None:
             return
 
 
-def kept(statement: Statement, routine: Routine, table: str, condition: list[Token]) -> None:
+def kept(statement: Statement, routine: Routine, table: str, head: Head) -> None:
     """What a trigger on `table` puts somewhere of the table's rows, as usage that is stored."""
     known = statement.catalogue.table(table)
     name = known.name if known is not None else table
@@ -305,10 +337,11 @@ def kept(statement: Statement, routine: Routine, table: str, condition: list[Tok
     frame.inner, frame.plain = routine.inner, False
     row = Value(None, (Leaf(rows, None, ("row", name)),))
     frame.env = {"new": row, "old": row}
-    for local in ("inserted", "deleted"):
+    for local in ("inserted", "deleted", *head.tables):
         frame.tables[local] = Table([])
         frame.tables[local].sources[0] = (rows, [])
     keeper = _Keeper(statement.walker, _Kept(statement))
+    condition = _plain_rows(head.condition, statement.sql, head.names)
     if condition:
         frame.guards = keeper.conditions(condition, statement.sql, frame)
     keeper.block(routine.body, frame)
@@ -328,7 +361,7 @@ def worst(statement: Statement, routine: Routine) -> None:
         if table.kind == "usage" and named and named <= set(table.columns)
     ]
     for table in tables[:_MAX_TABLES]:
-        kept(statement, routine, table.name, [])
+        kept(statement, routine, table.name, Head())
 
 
 def _as_insert(tree: exp.Update | exp.Merge) -> exp.Insert:
@@ -381,8 +414,7 @@ def trigger(statement: Statement, head: Head) -> Routine | None:
     else:
         routine = body_of(head, statement.sql, statement.dialect)
     if head.table:
-        condition = _plain_rows(head.condition, statement.sql, head.names)
-        kept(statement, routine, head.table, condition)
+        kept(statement, routine, head.table, head)
     return routine
 
 

@@ -96,9 +96,11 @@ class Binder:
             return self._session_variable("@" + node.name.lower(), frame)
         if isinstance(node, exp.Dot) and isinstance(node.this, exp.Placeholder):
             return UNKNOWN if self.dialect == "oracle" else None
-        if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
+        if not isinstance(node, exp.Column):
             return None
         name, table = node.name.lower(), node.table.lower()
+        if isinstance(node.this, exp.Star):
+            return frame.env.get(table) if table and table not in columns else None
         if table:
             found = frame.env.get(f"{table}.{name}")
             if found is not None:

@@ -86,6 +86,9 @@ _WRITES = frozenset(
         *("utl_file.put_line_nchar", "utl_file.putf_nchar", "utl_file.put_raw"),
     }
 )
+# What anybody sees in the server's list of sessions; how long it takes tells a condition's answer.
+_SEEN = frozenset({"dbms_application_info", "dbms_session"})
+_SLEEPS = frozenset({"dbms_lock.sleep", "dbms_session.sleep"})
 _RUNS = frozenset({"dbms_utility.exec_ddl_statement"})
 _SILENT_CALLS = frozenset({"extend", "delete", "trim"})
 _DBMS_SQL = "dbms_sql"
@@ -455,6 +458,14 @@ class BlockReader(Words):
             if last == "parse" and len(given) > 1:
                 return Execute(given[1][1], None)
             return Block([])
+        if name in _SLEEPS:
+            return Hand([])
+        if package in _SEEN and any(
+            value is not None and value.find(exp.Column, exp.Placeholder, exp.Dot)
+            for _n, value, _o in given
+        ):
+            cells = [v.expressions[0].copy() for _n, v, _o in given if v is not None]
+            return Query(exp.Select(expressions=cells), filed=True)
         if package in _SILENT or (package and last in _SILENT_CALLS):
             return Block([])
         if not name:

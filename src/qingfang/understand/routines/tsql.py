@@ -199,7 +199,8 @@ class TsqlReader(Words):
             tokens = self._rest(start)
             if any(word(t) in {"SELECT", "EXEC", "EXECUTE"} for t in tokens):
                 return Unread("unparsed")
-            return None
+            # How long it takes tells the answer of the condition it stands under.
+            return Hand([]) if verb == "WAITFOR" else None
         if first and self.tokens[self.at].token_type in {TokenType.VAR, TokenType.IDENTIFIER}:
             return self._execute()  # a batch may begin with a procedure's bare name
         self._rest(start)
