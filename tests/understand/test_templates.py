@@ -293,3 +293,16 @@ def test_literals_of_every_dialect_keep_their_own_value(dialect, one, two):
         found = templates.judge(sql, dialect, lambda sql=sql: analyser.analyse(sql, dialect))
         assert found.meaning == analyser.analyse(sql, dialect).meaning
         assert found.meaning.pins
+
+
+def test_a_text_of_doubtful_encoding_is_never_answered_from_the_cache():
+    """A form that is known as pinned, with half a GBK character before what ends the string."""
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    known = "SELECT * FROM rx_line WHERE rx_no = 'R1'"
+    templates.learn(known, "mysql", analyser.analyse(known, "mysql"))
+    assert templates.look(known.replace("R1", "R\\'2"), "mysql") is not None
+    for half in ("\ufffd", "\udcbf"):
+        doubtful = known.replace("R1'", f"{half}\\' OR 1=1 -- '")
+        assert templates.look(doubtful, "mysql") is None
+        analysis = analyser.analyse(doubtful, "mysql")
+        assert (analysis.meaning.disclosure, analysis.meaning.volatile) == ("usage", True)

@@ -10,6 +10,7 @@ Rules this module keeps:
 3. Safe caching: `free` literals may change without changing the meaning's shape, `conditions` name
    the tests its shape rests on, and any other literal is part of the reader's cache key. So are
    bound values in `decisive`. A literal forgotten here costs speed, never a bypass.
+4. A text whose encoding leaves open where a string ends is read both ways; the worse counts.
 
 What several statements reveal together is accumulated from `Meaning.yields` and `pins` elsewhere;
 `session_*` and `person_*` are left None here.
@@ -20,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlglot import exp
 
 from qingfang.events import Grain, Meaning, Reason, Touch
@@ -86,6 +88,21 @@ class Analyser:
         an empty answer to an attempt is an attempt.
         """
         chosen = dialect or self.catalogue.dialect
+        found = self._analysed(sql, chosen, binds, state)
+        other = dialects.other_reading(sql, chosen)
+        if other is None:
+            return found
+        again = self._analysed(other, chosen, binds, state)
+        worse = max(found, again, key=lambda analysis: _strength(analysis.meaning))
+        return replace(worse, meaning=replace(worse.meaning, volatile=True))
+
+    def _analysed(
+        self,
+        sql: str,
+        chosen: str,
+        binds: Sequence[str | None] | None,
+        state: SessionState | None,
+    ) -> Analysis:
         reading = Reading(binds)
         volatile = state is not None and state.has_own
         outcomes: list[Outcome] = []
@@ -112,11 +129,7 @@ class Analyser:
         strength = (-1, 0, 0)
         for outcome in outcomes:
             meaning = self._meaning(sql, outcome)
-            mine = (
-                _RANK[meaning.disclosure],
-                _GRAIN_RANK[meaning.grain],
-                int(meaning.delivery == "returned"),
-            )
+            mine = _strength(meaning)
             if mine > strength:
                 best, strength = meaning, mine
         operator = next((o.operator for o in outcomes if o.operator is not None), None)
@@ -188,6 +201,14 @@ class Analyser:
     def touches(self, text: str) -> tuple[Touch, ...]:
         """The lexical estimate of a text."""
         return estimate.touches(self.catalogue, text)
+
+
+def _strength(meaning: Meaning) -> tuple[int, int, int]:
+    return (
+        _RANK[meaning.disclosure],
+        _GRAIN_RANK[meaning.grain],
+        int(meaning.delivery == "returned"),
+    )
 
 
 def _whole(sql: str, found: Reason, statement: tuple[int, int]) -> Reason:

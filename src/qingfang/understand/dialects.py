@@ -78,6 +78,20 @@ def pieces(sql: str, dialect: str) -> list[Piece]:
     return [piece for batch in _batches(parts) for piece in _of_batch(batch)]
 
 
+# What is left of bytes that are no character of the connection's encoding, and a backslash.
+_HALF = re.compile("([\ufffd\udc80-\udcff])\\\\")
+
+
+def other_reading(sql: str, dialect: str) -> str | None:
+    """The text as a server reads it whose encoding is GBK or Big5: there a byte that was not
+    decoded here and the backslash behind it are one character, and escape nothing. None when there
+    is no such place, or no backslash escapes anything."""
+    if dialect != "mysql" or "\\" not in sql:
+        return None
+    other = _HALF.sub(r"\1_", sql)
+    return other if other != sql else None
+
+
 def words(sql: str, dialect: str) -> list[Token] | str:
     """The words of a text, or its `problem`."""
     if len(sql) > MAX_LENGTH:

@@ -41,6 +41,7 @@ from qingfang.events import (
     Yield,
 )
 from qingfang.understand.analysis import Analysis
+from qingfang.understand.dialects import other_reading
 from qingfang.understand.fingerprint import Scan, digest, scan, value
 from qingfang.understand.holding import Condition, day_before, holds, is_midnight
 
@@ -221,7 +222,7 @@ class Templates:
         """What is known of the statement; None when it has to be analysed (then `learn`). `made`
         are the lower-case names of what the session has built (temporary tables, prepared
         statements, cursors): a text in which one occurs is never answered from here."""
-        if made and _mentions(sql, made):
+        if (made and _mentions(sql, made)) or other_reading(sql, dialect) is not None:
             self.misses += 1
             return None
         known = self._bound.get(sql) if binds else self._texts.get(sql)
