@@ -306,3 +306,62 @@ def test_a_text_of_doubtful_encoding_is_never_answered_from_the_cache():
         assert templates.look(doubtful, "mysql") is None
         analysis = analyser.analyse(doubtful, "mysql")
         assert (analysis.meaning.disclosure, analysis.meaning.volatile) == ("usage", True)
+
+
+# What a ward, a window and a cash desk send all day, `{a}` `{b}` keys, `{n}` a number, `{d}` a day.
+EVERYDAY = """
+SELECT * FROM rx WHERE rx_no = '{a}'
+SELECT * FROM rx_line WHERE rx_no = '{a}' AND item = '{b}'
+SELECT * FROM rx WHERE pid = '{a}' AND at >= '2026-01-{d}' AND state = '1'
+SELECT name FROM drug WHERE item = '{b}'
+SELECT item, name FROM drug WHERE name LIKE '{b}%'
+SELECT count(*) FROM rx WHERE pid = '{a}'
+SELECT l.item, l.qty FROM rx r JOIN rx_line l ON l.rx_no = r.rx_no WHERE r.pid = '{a}'
+SELECT sum(amt) FROM charge WHERE pid = '{a}'
+INSERT INTO rx (rx_no, pid, doctor, at) VALUES ('{a}', '{a}', '{b}', '2026-01-{d}')
+INSERT INTO rx_line (rx_no, item, qty) VALUES ('{a}', '{b}', {n}), ('{a}', '{b}', {n})
+INSERT INTO rx_line SELECT * FROM rx_line WHERE rx_no = '{a}'
+UPDATE rx SET state = '{n}' WHERE rx_no = '{a}'
+UPDATE rx SET state = '1', doctor = '{b}' WHERE rx_no = '{a}' AND state = '0'
+UPDATE rx SET state = '2' WHERE rx_no IN ('{a}', '{b}')
+UPDATE rx SET state = '2' WHERE pid = '{a}' AND at >= '2026-01-{d}'
+UPDATE rx_line SET qty = {n}, amt = {n} WHERE rx_no = '{a}' AND item = '{b}'
+UPDATE rx_line SET amt = qty * {n} WHERE rx_no = '{a}'
+UPDATE drug SET name = '{b}' WHERE item = '{a}'
+UPDATE charge SET amt = {n} WHERE pid = '{a}' AND kind = '02'
+DELETE FROM rx_line WHERE rx_no = '{a}' AND item = '{b}'
+DELETE FROM rx WHERE rx_no = '{a}'
+DELETE FROM charge WHERE pid = '{a}' AND item = '{b}' AND kind = '01'
+""".strip().splitlines()
+IN_DIALECT = {
+    "tsql": [
+        "exec sp_executesql N'SELECT * FROM rx WHERE rx_no = @p', N'@p varchar(9)', @p = N'{a}'",
+        "DECLARE @r varchar(20) SET @r = '{a}' SELECT * FROM rx_line WHERE rx_no = @r",
+    ],
+    "oracle": [
+        "BEGIN UPDATE rx SET state = '1' WHERE rx_no = '{a}'; COMMIT; END;",
+        "SELECT * FROM rx WHERE pid = '{a}' AND at >= TO_DATE('2026-01-{d}', 'YYYY-MM-DD')",
+    ],
+    "mysql": [
+        "INSERT INTO rx (rx_no) VALUES ('{a}') ON DUPLICATE KEY UPDATE state = '1'",
+        "REPLACE INTO rx (rx_no, state) VALUES ('{a}', '0')",
+        "SELECT * FROM rx WHERE rx_no = '{a}' FOR UPDATE",
+    ],
+    "postgres": [
+        "INSERT INTO rx (rx_no) VALUES ('{a}') ON CONFLICT (rx_no) DO UPDATE SET state = '1'",
+        "UPDATE rx SET state = '1' WHERE rx_no = '{a}' RETURNING state",
+        "DELETE FROM rx_line WHERE rx_no = '{a}' RETURNING item",
+    ],
+}
+
+
+@pytest.mark.parametrize("dialect", IN_DIALECT)
+def test_everyday_statements_are_analysed_once(dialect):
+    """Other keys, numbers and days: one analysis a statement."""
+    analyser = Analyser(CATALOGUE)
+    for text in [*EVERYDAY, *IN_DIALECT[dialect]]:
+        templates = Templates()
+        for n in range(4):
+            sql = text.format(a=f"R{1000 + n}", b=f"Y0{n}", n=n + 2, d=10 + n)
+            templates.judge(sql, dialect, lambda sql=sql: analyser.analyse(sql, dialect))
+        assert (templates.misses, templates.hits) == (1, 3), text

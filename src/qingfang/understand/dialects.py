@@ -173,7 +173,31 @@ def parse(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
             node = _parsed(again, sql, "oracle")
     if node is not None and _calls_methods(tokens):
         _restore_columns(node)
+    if (
+        node is not None
+        and dialect == "tsql"
+        and any(t.token_type is TokenType.PLUS for t in tokens)
+    ):
+        return _joined_texts(node)
     return node
+
+
+def _joined_texts(node: exp.Expr) -> exp.Expr:
+    """T-SQL's `+` between texts joins them, digits or not: `'0' + '1'` is `'01'`."""
+    for add in reversed(list(node.find_all(exp.Add))):
+        if _is_text(add.left) and _is_text(add.right):
+            join = exp.DPipe(this=add.this, expression=add.expression)
+            if add is node:
+                return join
+            add.replace(join)
+    return node
+
+
+def _is_text(node: exp.Expr) -> bool:
+    bare = node.unnest() if isinstance(node, exp.Paren) else node
+    return isinstance(bare, (exp.National, exp.DPipe)) or (
+        isinstance(bare, exp.Literal) and bare.is_string
+    )
 
 
 def _parsed(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:

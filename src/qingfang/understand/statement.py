@@ -386,6 +386,7 @@ class Statement:
             return
         self.walker.define(node, scope)
         if isinstance(target, exp.Table) and self._is_move(node, target, source, scope):
+            self._free_where(source, scope)
             return
         before, unknown = len(self.result.findings), len(self.walker.problems)
         self.result.blocks(
@@ -577,8 +578,11 @@ class Statement:
     def _free_assignments(self, node: exp.Expr, scope: Scope) -> None:
         for part in node.args.get("expressions") or []:
             value = part.expression if isinstance(part, exp.EQ) else None
-            if isinstance(value, exp.Literal) and scope.own and "start" in value.meta:
-                self.reading.free.add(value.meta["start"])
+            if value is None or not scope.own or value.find(exp.Query, exp.Anonymous) is not None:
+                continue
+            for literal in value.find_all(exp.Literal):
+                if "start" in literal.meta:
+                    self.reading.free.add(literal.meta["start"])
 
     def _free_where(self, node: exp.Expr, scope: Scope) -> None:
         """Which rows of a harmless table are changed says nothing, whatever the constants."""

@@ -56,6 +56,40 @@ GROWING = {
         + "EXECUTE IMMEDIATE s; END;",
         "oracle",
     ),
+    "text built in many steps": (
+        "DECLARE @s varchar(max) SET @s = '' "
+        + "SET @s = @s + 'abcdefghij' " * 6_000
+        + "EXEC (@s)",
+        "tsql",
+    ),
+    "text of many holes": (
+        "DECLARE @s varchar(max) SET @s = 'x'"
+        + "".join(f" + @q{n}" for n in range(5_000))
+        + " EXEC (@s)",
+        "tsql",
+    ),
+    "figures of figures": (
+        "DECLARE @v int " + "SELECT @v = MAX(sl) FROM mz_cfmx WHERE sl > @v " * 300 + "SELECT @v",
+        "tsql",
+    ),
+    "tables of tables": (
+        "DECLARE @t0 TABLE (a int) INSERT INTO @t0 SELECT sl FROM mz_cfmx "
+        + "".join(
+            f"DECLARE @t{n + 1} TABLE (a int) INSERT INTO @t{n + 1}"
+            f" SELECT x.a FROM @t{n} x, @t{n} y "
+            for n in range(30)
+        )
+        + "SELECT * FROM @t30",
+        "tsql",
+    ),
+    "a package's calls, doubled": (
+        "CREATE PACKAGE BODY pk AS "
+        + "".join(f"PROCEDURE p{n} IS BEGIN p{n + 1}; p{n + 1}; END; " for n in range(40))
+        + "PROCEDURE p40 IS BEGIN NULL; END; END;",
+        "oracle",
+    ),
+    "arguments": ("EXEC sp_x " + ", ".join(["1"] * 10_000), "tsql"),
+    "text of many statements": ("EXEC ('" + "SELECT 1 " * 10_000 + "')", "tsql"),
     "long": ("DECLARE @s varchar(max) SET @s = '" + "a" * 10_000_000 + "' EXEC (@s)", "tsql"),
 }
 
