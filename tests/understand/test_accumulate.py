@@ -141,6 +141,46 @@ def test_patients_in_key_order_however_slowly(step: int) -> None:
     assert out[19].session_grain == "detail"
 
 
+def _numbered(month: int, looks: int, *, old: bool) -> list[bool]:
+    """A hospital that gives four hundred prescription numbers a day, and one person who opens so
+    many a day in key order: those of the day, or (`old`) one long given in every 200."""
+    memory, alarms = Memory(), []
+    given = 100_000
+    for day in range(month):
+        for n in range(400):
+            given += 1
+            at = NINE + day * DAY + n * MINUTE
+            memory.learn(order(str(given), role="prescription_id"), DOCTOR, at)
+            if n % (400 // looks) == 200 // looks:
+                key = 1000 + 200 * len(alarms) if old else given - 30
+                looked = memory.take(pinned(str(key), role="prescription_id"), CLERK, at)
+                alarms.append(bool(whole(looked)))
+    return alarms
+
+
+def test_new_numbers_day_by_day_are_the_days_work() -> None:
+    """Numbers are given in the order of time; opening what is new follows them, and is no scan."""
+    assert not any(_numbered(31, 4, old=False))
+
+
+def test_old_numbers_in_order_are_a_scan_however_slowly_and_far_apart() -> None:
+    alarms = _numbered(10, 4, old=True)
+    assert not any(alarms[:19])
+    assert all(alarms[19:])
+
+
+def test_how_far_the_numbers_have_got_survives_a_restart() -> None:
+    memory, again = Memory(), Memory()
+    memory.take(pinned("17"), CLERK, NINE)
+    memory.learn(order("40"), DOCTOR, NINE + 1)
+    again.load(memory.dump())
+    assert again.dump() == memory.dump()
+    for n in range(18, 40):
+        assert again.take(pinned(f"{n}"), CLERK, NINE + n) == memory.take(
+            pinned(f"{n}"), CLERK, NINE + n
+        )
+
+
 def test_key_order_inside_other_reading() -> None:
     chance = random.Random(7)
     memory = Memory()
@@ -351,9 +391,14 @@ def test_a_list_of_a_ward_is_work_and_a_list_of_a_month_is_none() -> None:
 
 
 def test_lists_of_many_units_on_one_day() -> None:
-    lists = [worklist("2026-01-20", unit=f"W{n}") for n in range(12)]
+    """Of a day gone by; today's lists of every ward are what a central pharmacy dispenses from."""
+    lists = [worklist("2026-01-19", unit=f"W{n}") for n in range(12)]
     out = take_all(Memory(), CLERK, NINE, MINUTE, lists)
     assert [whole(m) for m in out] == [set()] * 9 + [{"lists-of-units"}] * 3
+    memory = Memory()
+    for ahead in (0, 1):
+        today = [worklist(f"2026-01-{20 + ahead}", unit=f"W{n}") for n in range(40)]
+        assert not any(whole(m) for m in take_all(memory, CLERK, NINE, MINUTE, today))
     waiting = [queue(f"W{n}") for n in range(30)]
     assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, waiting))
 

@@ -54,6 +54,7 @@ _FIGURES = (
     frozenset({"prescriber_id", "prescriber_name"}),
 )
 _USAGE_ROLES = frozenset().union(*_FIGURES)
+_CHANGED = {"opaque.server": "opaque-server", "opaque.grant": "opaque-rights"}
 UNFIXED = frozenset(
     {"opaque.remote_sql", "opaque.body", "opaque.unknown_handle", "opaque.too_long"}
 )
@@ -543,16 +544,25 @@ def _as_usage(meaning: Meaning, grain: Grain) -> Meaning:
 
 def touching(meaning: Meaning) -> Touching:
     """What an opaque statement seems to be about. Two of item, prescriber and measure make
-    figures."""
+    figures; what names none of them may still change the server: its auditing, backup, rights."""
     roles = {role for touch in meaning.touches for role in touch.roles}
     if sum(not kind.isdisjoint(roles) for kind in _FIGURES) > 1:
         return "figures"
-    return "usage" if not _USAGE_ROLES.isdisjoint(roles) else "other"
+    if not _USAGE_ROLES.isdisjoint(roles):
+        return "usage"
+    return "server" if any(r.code in _CHANGED for r in meaning.reasons) else "other"
+
+
+def _gives(meaning: Meaning, code: str) -> bool:
+    return any(r.code == code for r in meaning.reasons)
 
 
 def _learned(meaning: Meaning, *, about: Touching, seen: bool, known: bool) -> list[Said]:
     if meaning.disclosure == "opaque":
-        said = [say("opaque-other" if about == "other" else "opaque-usage")]
+        changed = [say(code) for r, code in _CHANGED.items() if _gives(meaning, r)]
+        said = changed if about == "server" else [say("opaque-usage"), *changed]
+        if about == "other":
+            said = [say("opaque-other")]
         if about == "figures" and not known:
             said.append(say("opaque-figures"))
         return [*said, say("opaque-again")] if seen else said

@@ -25,7 +25,7 @@ from msgspec import Meta, Struct
 from qingfang.events import Decision, Delivery, Disclosure, Grain, Subtype
 
 Basis = Literal["grant", "report", "service", "self", "designated", "none"]
-Touching = Literal["figures", "usage", "other"]
+Touching = Literal["figures", "usage", "server", "other"]
 
 DEFAULT = """
 # 第一条条件全部成立的规则生效；没写的条件不限。
@@ -89,6 +89,22 @@ severity = 1
 name = "opaque-usage-again"
 disclosure = ["opaque"]
 touching = ["usage"]
+observe = "review"
+enforce = "review"
+
+[[rule]]
+name = "opaque-server"      # 改变数据库本身：审计、设置、备份、复制、账号、权限，第一次见
+disclosure = ["opaque"]
+touching = ["server"]
+seen = false
+observe = "alert"
+enforce = "alert"
+severity = 1
+
+[[rule]]
+name = "opaque-server-again"
+disclosure = ["opaque"]
+touching = ["server"]
 observe = "review"
 enforce = "review"
 
@@ -192,7 +208,7 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Rule(_Section, frozen=True, kw_only=True):
     """Conditions (an absent one holds always) and what follows. `touching`, `seen`, `known` and
     `settled` are for opaque statements: what the estimate found (`figures`: two or more of item,
-    prescriber and measure, which `usage` includes), whether this template was reported before,
+    prescriber and measure, which `usage` includes; `server`: none of them, but the server itself is changed), whether this template was reported before,
     whether person, terminal and program are registered, and whether people have found this template
     to be no usage."""
 

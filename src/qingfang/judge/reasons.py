@@ -68,6 +68,8 @@ REASONS: dict[str, str] = {
     "opaque-usage": "看不懂这条语句会返回什么，但它碰到了用药数据",
     "opaque-figures": "碰到的内容凑得出用量，而人、终端或程序没有登记",
     "opaque-other": "看不懂这条语句会返回什么",
+    "opaque-server": "改变了数据库本身：设置、审计、备份、复制或与外部的数据通道",
+    "opaque-rights": "改变了数据库的账号或权限",
     "opaque-again": "同样的语句此前已经提示过",
     # circumstances: they raise the urgency and never alarm alone
     "off-hours": "发生在非工作时间",

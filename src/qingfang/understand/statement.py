@@ -68,8 +68,11 @@ _KNOWN_SERVER = frozenset(
         *("BACKUP", "RESTORE", "LOAD", "IMPORT", "SECURITY", "KILL", "FLUSH", "CHANGE", "INSTALL"),
         *("START_REPLICATION", "IDENTIFY_SYSTEM", "BASE_BACKUP", "CREATE_REPLICATION_SLOT"),
         *("HANDLER", "ATTACH", "DETACH", "BULK", "DBCC", "SHUTDOWN", "RECONFIGURE"),
+        *("AUDIT", "NOAUDIT"),
     }
 )
+_FOR_ALL = frozenset({"GLOBAL", "PERSIST", "PERSIST_ONLY"})
+_OWN_LOG = frozenset({"SQL_LOG_OFF", "SQL_LOG_BIN"})
 
 
 # Problems that leave open what rows a statement handled.
@@ -188,6 +191,8 @@ class Statement:
 
     def _dispatch(self) -> None:
         verb, words = self.piece.verb, self.piece.words(8)
+        if self._sets_server(verb):
+            self.problem("server")
         if verb == "VACUUM" and "INTO" in (token.text.upper() for token in self.piece.tokens):
             # SQLite writes the whole database to another file.
             self.problem("server")
@@ -221,12 +226,27 @@ class Statement:
             self.problem("grant")
         elif verb == "ALTER" and "VIEW" in words:
             creating.altered(self, words)
-        elif verb == "ALTER" and len(words) > 1 and words[1] in SERVER_OBJECTS:
+        elif (verb == "ALTER" and len(words) > 1 and words[1] in SERVER_OBJECTS) or (
+            verb in {"ALTER", "DROP"} and "AUDIT" in words[1:3]
+        ):
             self.problem("server")
         elif verb in _HARMLESS:
             self._harmless(verb, words)
         else:
             self.problem("server" if verb in _KNOWN_SERVER else "unparsed")
+
+    def _sets_server(self, verb: str) -> bool:
+        """MySQL's SET of a variable of the whole server, or of whether the own statements are
+        logged."""
+        return (
+            self.dialect == "mysql"
+            and verb == "SET"
+            and any(
+                token.text.upper() in _FOR_ALL | _OWN_LOG
+                and token.token_type is not TokenType.STRING
+                for token in self.piece.tokens
+            )
+        )
 
     def text(self) -> str:
         return self.sql[self.piece.start : self.piece.end]

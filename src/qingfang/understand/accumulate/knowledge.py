@@ -31,8 +31,8 @@ class Limits(Struct, frozen=True):
     day were read one by one. `turns_hour`, `turns_day`: people who each looked at figures or lists
     of their own at one place. `other_days`: days other than the present whose work lists were read.
     `item_days`: days on which work lists were read for one and the same item; `sum_days`: the same of
-    sums by item of one department. `day_lists`: dated work lists of different units or days in one
-    day. `call_keys`: keys that one call of the own queue explains at most, `called_hour` and
+    sums by item of one department. `day_lists`: work lists of days gone by, of different units or
+    days, in one day. `call_keys`: keys that one call of the own queue explains at most, `called_hour` and
     `called_day` all calls together (a window's busy hour and day). `pages`, `repeats`,
     `months`: pages of one list, repeated probes with one shape, and months in a row, from which on
     an explanation is added to a statement that is usage by itself.
@@ -97,12 +97,17 @@ class Key(Struct, frozen=True):
         """Whether it is a row's own number: a patient has many rows."""
         return self.role.startswith(ROW)
 
+    @property
+    def series(self) -> str:
+        """What the key's number counts on."""
+        return f"{self.role}\x1f{self.prefix}"
+
 
 class Run(Struct):
     """Keys read in key order: the last one, split for comparing, the direction (0 until known), and
     the digests of those read and not yet explained by work. A `near` run takes only keys close to
     its last one and survives other reading in between (`reads` counts all since it began); the other
-    kind takes any step, unbroken."""
+    kind takes any step, unbroken. `highest`: the highest number that anybody had by then in the last one's block."""
 
     role: str
     prefix: str
@@ -112,6 +117,7 @@ class Run(Struct):
     keys: list[int]
     reads: int
     last_us: int
+    highest: int = 0
 
 
 class Part(Struct, frozen=True):
@@ -140,8 +146,8 @@ class Knowledge(Struct):
     `opened`: key role → the key opened last, and when. `wrote_us`: last write of any key. `called`:
     how many keys the queue called last still explains, and when it was called. `calls`: hour of the
     clock and keys explained so in it, the same for the day. `finer`: key role → how many numbers of
-    it a patient's list still explains, when it was read, and the patient (none once counted). `day_lists`: unit and day of dated
-    work lists. `sum_days`: department → days whose sums by item were read.
+    it a patient's list still explains, when it was read, and the patient (none once counted). `day_lists`: unit and day of work
+    lists of days gone by. `sum_days`: department → days whose sums by item were read.
     """
 
     turn: int = 0

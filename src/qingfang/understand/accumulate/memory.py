@@ -46,13 +46,14 @@ from qingfang.understand.accumulate.weighing import Weighing
 
 VERSION = 2
 
-Table = Literal["sessions", "persons", "groups", "places"]
+Table = Literal["sessions", "persons", "groups", "places", "hospital"]
 
 _DISCLOSURE: tuple[Disclosure, ...] = ("none", "clinical", "opaque", "usage")
 _GRAIN: tuple[Grain, ...] = ("institution", "department", "prescriber", "detail")
 
 
-TABLES: tuple[Table, ...] = ("sessions", "persons", "groups", "places")
+TABLES: tuple[Table, ...] = ("sessions", "persons", "groups", "places", "hospital")
+"""`hospital` holds one entry: what is known of all together."""
 
 
 class Entry(Struct, frozen=True, array_like=True):
@@ -202,6 +203,8 @@ class Memory:
         if learner.place is not None:
             here = self._touch("places", learner.place, at_us, limits.persons)
             self._weigh_place(here, facts, learner, found, keep=True)
+        if facts.read or facts.written:
+            scanning.everybody(self._touch("hospital", "", at_us, 1), facts)
 
     def take(
         self,
@@ -272,6 +275,11 @@ class Memory:
 
     # -------------------------------------------------------------- weighing
 
+    def _highest(self) -> dict[str, tuple[int, int]]:
+        """How far the numbers have got in the whole hospital."""
+        known = self._tables["hospital"].get("")
+        return known.ranges if known is not None else {}
+
     def _facts(
         self, meaning: Meaning, learner: Learner, at_us: int, template: bytes, rows: int | None
     ) -> Facts:
@@ -299,7 +307,7 @@ class Memory:
     ) -> tuple[Disclosure, Grain | None]:
         """What `known` amounts to with this statement; findings go to `found` by their code, a
         person's in place of the session's. With `keep`, `known` takes the statement in."""
-        weighing = Weighing(known, facts, over, self._limits, keep=keep)
+        weighing = Weighing(known, facts, over, self._limits, self._highest(), keep=keep)
         if keep:
             scanning.explain(weighing)
         if not learner.service:
@@ -323,7 +331,7 @@ class Memory:
     def _weigh_group(
         self, known: Knowledge, facts: Facts, found: dict[str, Gathered], *, keep: bool
     ) -> None:
-        weighing = Weighing(known, facts, "group", self._limits, keep=keep)
+        weighing = Weighing(known, facts, "group", self._limits, self._highest(), keep=keep)
         joining.join(weighing)
         joining.difference(weighing)
         for gathered in weighing.here:
@@ -342,7 +350,7 @@ class Memory:
     ) -> None:
         """What is done at one place under whatever names; it tells when people take turns there, so
         that signing in as somebody else does not begin anew."""
-        weighing = Weighing(known, facts, "group", self._limits, keep=keep)
+        weighing = Weighing(known, facts, "group", self._limits, self._highest(), keep=keep)
         repeating.own_in_turn(weighing)
         always = len(weighing.here)
         if keep:

@@ -44,8 +44,9 @@ def own_in_turn(w: Weighing) -> None:
 
 
 def lists(w: Weighing) -> None:
-    """Work lists of other days or of many units put together, or of one item or a department's sums
-    day by day."""
+    """Work lists of other days put together, of one unit or of many, or of one item or a department's
+    sums day by day. Lists of the present day, and of the day to come, are work however many units
+    they are of: a central pharmacy dispenses to every ward."""
     known, facts, since, keep = w.known, w.facts, w.since, w.keep
     limits, at = w.limits, facts.at_us
     day = facts.list_day
@@ -53,7 +54,7 @@ def lists(w: Weighing) -> None:
         count = seen(known.other_days, digest(str(day)), at, since, limits.cap, keep=keep)
         if count >= limits.other_days:
             w.find("lists-of-days", count, "detail")
-    if day is not None:
+    if day is not None and (at == 0 or day < facts.day):
         name = digest(str(facts.unit), str(day))
         count = seen(known.day_lists, name, at, at - DAY, 64, keep=keep)
         if count >= limits.day_lists:

@@ -13,14 +13,18 @@ Rules this module keeps:
    patient is counted in their place.
 4. Patients, visits and prescriptions are counted apart, for opening a visit opens all three;
    together they may be twice as many.
-5. Key order counts however slowly it is followed; only above what chance gives.
+5. Key order counts however slowly it is followed; only above what chance gives. Numbers are given
+   in the order of time: reading what is new day by day follows them too. A run of any step begins
+   anew at a key that was not there yet when the run's last one was read, which shows by others
+   having got as far only since (`everybody`). Numbers far apart may be given side by side, so this
+   is told within a block of numbers only.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from qingfang.understand.accumulate.facts import KEY_ORDER
+from qingfang.understand.accumulate.facts import KEY_ORDER, Facts
 from qingfang.understand.accumulate.knowledge import (
     DAY,
     HOUR,
@@ -33,6 +37,8 @@ from qingfang.understand.accumulate.knowledge import (
 from qingfang.understand.accumulate.weighing import Weighing
 
 _NEAR = 16  # how far apart neighbours in a slow scan may be
+_BLOCK = 16  # bits of a block of numbers: some days' or weeks' worth
+_SERIES = 1024  # of how many blocks it is remembered how far they have got
 
 
 def explain(w: Weighing) -> None:
@@ -89,7 +95,7 @@ def scan(w: Weighing) -> None:
     runs = known.runs if keep else [_copy(r) for r in known.runs]
     ranges = known.ranges if keep else dict(known.ranges)
     for key in fresh:
-        run = max(run, _advance(runs, ranges, key, at))
+        run = max(run, _advance(runs, ranges, key, at, w.highest))
     # Below the least of the limits nothing has to be counted.
     most = len(fresh) + sum(len(held) for held in known.unexplained.values())
     hour = day = after = hour_of_all = day_of_all = 0
@@ -176,7 +182,7 @@ def scan_rows(w: Weighing) -> None:
         return
     runs = known.runs if w.keep else [_copy(r) for r in known.runs]
     ranges = known.ranges if w.keep else dict(known.ranges)
-    run = max(_advance(runs, ranges, key, at) for key in fresh)
+    run = max(_advance(runs, ranges, key, at, w.highest) for key in fresh)
     new = {k.digest for k in fresh}
     hour = day = len(new)
     for digest, last in known.rows.items():
@@ -211,16 +217,40 @@ def _copy(run: Run) -> Run:
     return msgspec.structs.replace(run, keys=list(run.keys))
 
 
-def _advance(runs: list[Run], ranges: dict[str, tuple[int, int]], key: Key, at_us: int) -> int:
+def everybody(known: Knowledge, facts: Facts) -> None:
+    """Take in how far the numbers have got in the whole hospital, whoever reads or writes them."""
+    for key in (*facts.read, *facts.written):
+        if key.number is not None:
+            _widen(known.ranges, _block(key.series, key.number), key.number, _SERIES)
+
+
+def _block(series: str, number: int) -> str:
+    return f"{series}\x1f{number >> _BLOCK}"
+
+
+def _widen(
+    ranges: dict[str, tuple[int, int]], series: str, number: int, most: int
+) -> tuple[int, int]:
+    low, high = ranges.get(series, (number, number))
+    low, high = min(low, number), max(high, number)
+    if series not in ranges and len(ranges) >= most:
+        del ranges[next(iter(ranges))]
+    ranges[series] = (low, high)
+    return low, high
+
+
+def _advance(
+    runs: list[Run],
+    ranges: dict[str, tuple[int, int]],
+    key: Key,
+    at_us: int,
+    of_all: dict[str, tuple[int, int]],
+) -> int:
     """Take a key into the runs; the length of the longest one it belongs to that is no chance."""
     if key.number is None:
         return 0
-    name = f"{key.role}\x1f{key.prefix}"
-    low, high = ranges.get(name, (key.number, key.number))
-    low, high = min(low, key.number), max(high, key.number)
-    if name not in ranges and len(ranges) >= 64:
-        del ranges[next(iter(ranges))]
-    ranges[name] = (low, high)
+    low, high = _widen(ranges, key.series, key.number, 64)
+    reached = of_all.get(_block(key.series, key.number), (0, 0))[1]
     best = 0
     for near in (True, False):
         run: Run | None = None
@@ -232,10 +262,18 @@ def _advance(runs: list[Run], ranges: dict[str, tuple[int, int]], key: Key, at_u
                     step == 0 or ((not near or abs(step) <= _NEAR) and step * r.direction >= 0)
                 ):
                     run = r
+        if (
+            (run is not None and not near)
+            and run.number >> _BLOCK == key.number >> _BLOCK
+            and run.highest < key.number <= reached
+        ):
+            run = None
         if run is None:
             if not near:
                 runs[:] = [r for r in runs if r.near or r.role != key.role]
-            runs.append(Run(key.role, key.prefix, key.number, 0, near, [key.digest], 1, at_us))
+            run = Run(key.role, key.prefix, key.number, 0, near, [key.digest], 1, at_us)
+            run.highest = max(reached, key.number)
+            runs.append(run)
             best = max(best, 1)
             mine = [r for r in runs if r.near]
             if near and len(mine) > 16:
@@ -249,6 +287,7 @@ def _advance(runs: list[Run], ranges: dict[str, tuple[int, int]], key: Key, at_u
                 run.keys.append(key.digest)
             del run.keys[:-512]
         run.last_us = max(run.last_us, at_us)
+        run.highest = max(reached, key.number)
         # Reads here and there fall near the last key of a run by chance, the more the fewer keys
         # there are; a scan is well above that.
         chance = run.reads * min(1.0, _NEAR / max(1, high - low)) if near else 0.0

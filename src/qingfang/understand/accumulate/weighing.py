@@ -11,16 +11,24 @@ from qingfang.understand.accumulate.knowledge import DAY, Knowledge, Limits, Ove
 class Weighing:
     """`known` is what a session, person or group holds, `facts` what the statement brings. With
     `keep` the measures take the statement into `known`; without, they change nothing. `here`
-    collects the findings; `since` is where the window begins."""
+    collects the findings; `since` is where the window begins; `highest` gives the highest number
+    that anybody read or wrote so far, by block of numbers (`scanning.everybody`)."""
 
-    __slots__ = ("facts", "here", "keep", "known", "limits", "over", "since")
+    __slots__ = ("facts", "here", "highest", "keep", "known", "limits", "over", "since")
 
     def __init__(
-        self, known: Knowledge, facts: Facts, over: Over, limits: Limits, *, keep: bool
+        self,
+        known: Knowledge,
+        facts: Facts,
+        over: Over,
+        limits: Limits,
+        highest: dict[str, tuple[int, int]],
+        *,
+        keep: bool,
     ) -> None:
         self.known, self.facts = known, facts
         self.over: Over = over
-        self.limits, self.keep = limits, keep
+        self.limits, self.keep, self.highest = limits, keep, highest
         self.since = facts.at_us - limits.window_days * DAY
         self.here: list[Gathered] = []
 
