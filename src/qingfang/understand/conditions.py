@@ -20,7 +20,7 @@ from sqlglot import exp
 from qingfang.understand.catalogue import MEASURE_ROLES
 from qingfang.understand.days import DAY_UNITS, day_of
 from qingfang.understand.expressions import flow, presence
-from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
+from qingfang.understand.flows import NOTHING, SOFT, Block, Edge, Flow, Instance, Source
 from qingfang.understand.folding import Const, fold, is_known_bind, offset
 from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment
 from qingfang.understand.periods import MONTH, YEAR, cut_of, days_between, days_of, part_of
@@ -304,7 +304,7 @@ def _any(node: exp.Expr, sink: Sink) -> None:
     for facts in found:
         for fact in facts:
             if fact.op != "null":
-                sink.facts.append(Fact(fact.source, "other", negated=fact.negated, span=fact.span))
+                sink.facts.append(fact.mention())
 
 
 def _same_column(found: list[list[Fact]], sink: Sink, node: exp.Expr) -> None:
@@ -740,7 +740,7 @@ def _exists(node: exp.Exists, sink: Sink) -> None:
         _join(blocks[0], sink)
     else:
         for block in blocks:
-            scope.draft.absorb(block, -1)
+            scope.draft.absorb(block, SOFT)
             sink.show(Flow(counted=frozenset(block.instances)))
 
 
@@ -760,14 +760,23 @@ def _chosen(subject: exp.Expr, query: exp.Expr, sink: Sink, node: exp.Expr) -> N
     if not sink.joins or len(blocks) != 1:
         pinned = [scope.walker.pinned_member(block) for block in blocks]
         for block in blocks:
-            scope.draft.absorb(block, -1)
+            scope.draft.absorb(block, SOFT)
             sink.show(block.shown.measures_only())
         if sink.joins and blocks and all(pinned) and shown[0].exact is not None:
             sink.fact(shown[0].exact, "eq", (Const(),), node=node)
         return
     block = blocks[0]
+    pairs = list(zip(shown, block.columns, strict=False))
+    if block.single and any(
+        part.exact is not None
+        and column.member is not None
+        and column.member.instance in block.instances
+        for part, (_name, column) in pairs
+    ):
+        # MIN or MAX of no rows is NULL, which equals nothing: so its predicates decide after all.
+        block.single = False
     _join(block, sink)
-    for part, (_name, column) in zip(shown, block.columns, strict=False):
+    for part, (_name, column) in pairs:
         measures = frozenset(s for s in column.raw if s.role in MEASURE_ROLES)
         if column.measured or measures:
             # Being equal to a figure tells it.
@@ -775,7 +784,7 @@ def _chosen(subject: exp.Expr, query: exp.Expr, sink: Sink, node: exp.Expr) -> N
         if part.exact is None or column.member is None:
             continue
         whole = column.exact is not None and not block.added and block.windowed is None
-        groups: frozenset[int] = frozenset() if whole else frozenset({-1})
+        groups: frozenset[int] = frozenset() if whole else frozenset({SOFT})
         sink.edges.append(Edge(column.member, part.exact, groups))
 
 

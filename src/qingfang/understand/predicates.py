@@ -66,6 +66,10 @@ class Fact:
             span=self.span,
         )
 
+    def mention(self) -> Fact:
+        """The same where rows need not pass it: its column is named, nothing is fixed."""
+        return Fact(self.source, "other", negated=self.negated, of_row=False, span=self.span)
+
     @property
     def fixes(self) -> bool:
         """Equality with known or bound values."""

@@ -247,7 +247,10 @@ class Walker:
     def attach(self, scope: Scope, item: exp.Expr, join: exp.Join | None) -> list[Scope]:
         """`scope` with one more FROM item; one scope an arm of the item."""
         side = str(join.args.get("side") or "").upper() if join is not None else ""
-        if isinstance(item, exp.Lateral) and item.args.get("outer"):
+        if isinstance(item, exp.Lateral) and (
+            # The parser's mark of OUTER APPLY is that it is no CROSS APPLY.
+            item.args.get("outer") or item.args.get("cross_apply") is False
+        ):
             side = "LEFT"
         if isinstance(item, exp.Table) and item.args.get("joins"):
             # `t JOIN u ON …` as one item: what is joined to it is seen by the ON that follows.
@@ -374,6 +377,7 @@ class Walker:
             draft.shown = draft.shown | flow(distinct.args["on"], scope).comparison()
         draft.shown = (carried.measures_only() if added else carried) | draft.shown
         draft.added = added
+        draft.single = added and (group is None or _has_total(group))
         draft.distinct = distinct is not None
         if (added and not packed) or draft.distinct:
             draft.rows = frozenset()
@@ -525,6 +529,18 @@ def _group_parts(group: exp.Group) -> list[exp.Expr]:
         else:
             parts.append(part)
     return parts
+
+
+def _has_total(group: exp.Group) -> bool:
+    """Whether one of the groups is of all rows: `GROUP BY ()`, and the total line of ROLLUP, CUBE
+    and GROUPING SETS."""
+    if any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals")):
+        return True
+    return any(
+        isinstance(part, (exp.Rollup, exp.Cube, exp.GroupingSets))
+        or (isinstance(part, exp.Tuple) and not part.expressions)
+        for part in group.expressions
+    )
 
 
 def _adds(node: exp.Select) -> bool:
