@@ -211,11 +211,12 @@ def body_flow(walker: Walker, name: str, node: exp.Expr, scope: Scope) -> Flow:
 
 
 def remote_flow(walker: Walker, node: exp.Expr, scope: Scope) -> Flow:
+    """What the one value shows that the rows of a text come packed in."""
     total = NOTHING
     for block in remote_blocks(walker, node, scope):
         scope.draft.absorb(block, SOFT)
         total = total | block.output() | block.shown
-    return total.derived()
+    return Flow(total.raw, total.summed, total.tested, total.counted, packed=bool(total.sources()))
 
 
 def call_name(node: exp.Expr) -> str:

@@ -21,7 +21,7 @@ from qingfang.understand.catalogue import MEASURE_ROLES
 from qingfang.understand.days import DAY_UNITS, day_of
 from qingfang.understand.expressions import flow, presence
 from qingfang.understand.flows import NOTHING, SOFT, Block, Edge, Flow, Instance, Source
-from qingfang.understand.folding import Const, fold, is_known_bind, offset
+from qingfang.understand.folding import Const, fold, is_known_bind, offset, varies
 from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment
 from qingfang.understand.periods import MONTH, YEAR, cut_of, days_between, days_of, part_of
 from qingfang.understand.predicates import Fact, same_value
@@ -398,6 +398,14 @@ def _compared(node: exp.Expr, sink: Sink) -> None:
     if isinstance(right, exp.Any) and kind is exp.EQ:
         _any_of(left, right.this, sink, node)
         return
+    for one, other in ((right, left), (left, right)):
+        if _is_all(one):
+            _all_of(other, one, kind, sink, node)
+            return
+        if isinstance(one.unnest(), _TRUTHS):
+            # No key of a patient's is a truth, which some servers take for the number 0 or 1.
+            sink.mention(node, flow(one, sink.scope) | flow(other, sink.scope))
+            return
     value = fold(right, reading, own)
     subject = left
     if value is None:
@@ -408,6 +416,31 @@ def _compared(node: exp.Expr, sink: Sink) -> None:
         _columns(left, right, kind, sink, node)
         return
     _against(subject, kind, value, sink, node)
+
+
+_TRUTHS = (exp.Predicate, exp.Connector, exp.Not, exp.PropertyEQ)
+
+
+def _is_all(node: exp.Expr) -> bool:
+    """`ALL (…)`, which the parser takes for a call when its operand is a plain value."""
+    return isinstance(node, exp.All) or (
+        isinstance(node, exp.Anonymous) and node.name.upper() == "ALL"
+    )
+
+
+def _all_of(
+    subject: exp.Expr, every: exp.Expr, kind: type[exp.Expr], sink: Sink, node: exp.Expr
+) -> None:
+    """`x = ALL (…)`, which holds for every row when there is nothing in it; `x <> ALL (array)` leaves
+    some out."""
+    scope = sink.scope
+    inner = every.this if isinstance(every, exp.All) else exp.Array(expressions=every.expressions)
+    shown = flow(subject, scope)
+    value = fold(inner, scope.walker.reading, scope.own)
+    if kind is exp.NEQ and value is not None and shown.exact is not None and not shown.measured:
+        sink.fact(shown.exact, "eq", (Const(),), negated=True, node=node)
+        return
+    sink.mention(node, shown | (NOTHING if value is not None else flow(inner, scope)))
 
 
 def _against(
@@ -553,12 +586,16 @@ def _columns(
                 # Rows that the sender brought along: VALUES, JSON, a SELECT of constants.
                 sink.fact(a if b.instance.table is None else b, "given", node=node)
         return
-    for given, source in ((other, one.exact), (one, other.exact)):
-        if kind is exp.EQ and source is not None and not given.sources():
-            sink.fact(source, "given", node=node)
+    for given, source, side in ((other, one.exact, right), (one, other.exact, left)):
+        if kind is exp.EQ and source is not None and not given.sources() and not given.measured:
+            if varies(side):
+                sink.fact(source, "given", node=node)
+            else:
+                # A call whose body reads nothing: one value, that is not known.
+                sink.fact(source, "eq", (Const(),), node=node)
             return
     both = one | other
-    if both.measured:
+    if both.measured or both.packed:
         sink.mention(node, both)
 
 
@@ -574,8 +611,9 @@ def _in(node: exp.In, sink: Sink, negated: bool) -> None:
         else:
             _chosen(node.this, query, sink, node)
         return
-    if node.args.get("unnest") is not None:
-        sink.mention(node, flow(node.this, scope))
+    unnested = node.args.get("unnest")
+    if unnested is not None:
+        sink.mention(node, flow(node.this, scope) | flow(unnested, scope))
         return
     if isinstance(node.this, exp.Tuple) and not negated:
         _tuples(node, sink)
@@ -613,6 +651,7 @@ def _tuples(node: exp.In, sink: Sink) -> None:
             )
             value = fold(cell, reading, own) if cell is not None else None
             if value is None:
+                shown = shown | (flow(cell, scope) if cell is not None else NOTHING)
                 break
             values.append(value)
         else:
@@ -657,6 +696,9 @@ def _between(node: exp.Between, sink: Sink) -> None:
     scope, reading, own = sink.scope, sink.scope.walker.reading, sink.scope.own
     low = fold(node.args["low"], reading, own)
     high = fold(node.args["high"], reading, own)
+    for value, bound in ((low, node.args["low"]), (high, node.args["high"])):
+        if value is None:
+            _tested(flow(bound, scope), sink, node)
     inner = _time_cut(node.this, scope)
     if inner is None and low is not None and high is not None:
         _in_period(node.this, exp.Between, [low, high], sink, node)
@@ -670,9 +712,18 @@ def _between(node: exp.Between, sink: Sink) -> None:
     sink.fact(shown.exact, "range", low=low, high=high, node=node)
 
 
+def _tested(shown: Flow, sink: Sink, node: exp.Expr) -> None:
+    """What a column is compared with shows what it was worked out from, when that is more than a
+    column."""
+    if shown.measured or shown.packed:
+        sink.mention(node, shown)
+
+
 def _like(node: exp.Expr, sink: Sink, negated: bool) -> None:
     scope, reading = sink.scope, sink.scope.walker.reading
     value = fold(node.args["expression"], reading, scope.own)
+    if value is None:
+        _tested(flow(node.args["expression"], scope), sink, node)
     shown = flow(node.this, scope)
     if shown.exact is None or shown.measured or value is None:
         sink.mention(node, shown)

@@ -203,9 +203,9 @@ def _is_text(node: exp.Expr) -> bool:
 def _parsed(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     try:
         parsed = Dialect.get_or_raise(dialect).parser().parse(tokens, sql)
-    except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, KeyError):
+    except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError):
         return None
-    except IndexError:
+    except (AssertionError, KeyError, IndexError):
         return None
     if len(parsed) != 1 or parsed[0] is None or isinstance(parsed[0], exp.Command):
         return None

@@ -3,6 +3,8 @@
 Rules this module keeps:
 
 1. Folding never guesses: a constant whose value is not known has `text` None and stays a constant.
+   What may differ from row to row, tells a truth, runs a text or a body, or is not known to be the
+   server's own function is no constant.
 2. A literal whose value decided anything is *bound* to the answer (`Reading.bind`), unless it is
    named in a `Condition`: so a cached answer is reused only where it holds.
 3. No clock: `CURRENT_DATE` is a constant of clock 0, in days; only differences are judged.
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
@@ -58,13 +60,17 @@ class Reading:
     """What is known while one text is read: bound values, and what the answer came to rest on.
 
     `free` collects the literals whose value is only handed on, `fixed` (and `fixed_binds`, by
-    index) the literals and bound values that decided something.
+    index) the literals and bound values that decided something. `runs` tells of a function whether
+    a call of it does more than work out a value; `filled` is the test of being not NULL (Oracle
+    takes an empty text for NULL).
     """
 
-    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free")
+    __slots__ = ("binds", "conditions", "filled", "fixed", "fixed_binds", "free", "runs")
 
     def __init__(self, binds: Sequence[str | None] | None) -> None:
         self.binds = binds
+        self.runs: Callable[[exp.Func], bool] | None = None
+        self.filled: Test = "known"
         self.free: set[int] = set()
         self.fixed: set[int] = set()
         self.fixed_binds: set[int] = set()
@@ -88,6 +94,10 @@ _PASS_FIRST = (
     *(exp.Cast, exp.TryCast, exp.Paren, exp.TsOrDsToDate, exp.DateStrToDate, exp.TimeStrToTime),
     *(exp.Date, exp.Timestamp, exp.TsOrDsToTimestamp, exp.Collate),
 )
+_TRUTHS = (exp.Predicate, exp.Connector, exp.Not)
+# Neither the same in every row, nor once known the same again.
+_VARYING = (exp.Rand, exp.Randn, exp.NextValueFor, exp.PropertyEQ)
+_VARYING_NAMES = frozenset({"random", "rand", "newid", "nextval", "normal"})
 _CASTS = (exp.Cast, exp.TryCast, exp.Date, exp.Timestamp, exp.TsOrDsToDate)
 _NAMED_DAYS = {"now": 0.0, "today": 0.0, "yesterday": -1.0, "tomorrow": 1.0}
 _SKIP_NULLS = (exp.Concat, exp.ConcatWs, exp.Coalesce)
@@ -106,7 +116,7 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     `own` tells that the node stands in the statement itself, not in a view or a stored body: only
     then its literals are named by offset.
     """
-    if node is None or depth > 40:
+    if node is None or depth > 40 or isinstance(node, _TRUTHS):
         return None
     if isinstance(node, (exp.Literal, exp.National)):
         return Const(str(node.this), offset(node, own))
@@ -149,7 +159,7 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
         return fold(node.expression, reading, own, depth + 1)
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
         if node.this.name.lower() not in OWN_SCHEMAS:
-            return None if _reads(node) else Const()
+            return None if _is_open(node, reading) else Const()
         return fold(_unqualified(node), reading, own, depth + 1)
     if isinstance(node, exp.CurrentDate):
         return Const(clock=0.0, whole=True)
@@ -157,7 +167,7 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
         isinstance(node, exp.Anonymous) and node.name.lower() in _NOW_NAMES
     ):
         return Const(clock=0.0)
-    if _reads(node):
+    if _is_open(node, reading):
         return None
     dated = _dated(node, reading, own, depth)
     if dated is not None:
@@ -306,21 +316,38 @@ def _unqualified(node: exp.Dot) -> exp.Expr:
     return exp.func(call.name, *(part.copy() for part in call.expressions), dialect="postgres")
 
 
-def _reads(node: exp.Expr) -> bool:
-    """Whether a column, rows or an aggregate is in it; `(SELECT 'x')` reads nothing."""
-    for part in node.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Star):
-        bare = isinstance(part, exp.Select) and part.args.get("from_") is None
-        if not bare and not isinstance(part, exp.Subquery):
+def _is_open(node: exp.Expr, reading: Reading) -> bool:
+    """Whether an expression is no constant."""
+    return varies(node) or (
+        reading.runs is not None and any(reading.runs(call) for call in node.find_all(exp.Func))
+    )
+
+
+def varies(node: exp.Expr) -> bool:
+    """Whether a column, rows, an aggregate, or what differs from row to row is in it;
+    `(SELECT 'x')` reads nothing."""
+    for part in node.find_all(
+        exp.Column, exp.Query, exp.AggFunc, exp.Star, exp.Anonymous, *_VARYING
+    ):
+        if isinstance(part, exp.Anonymous):
+            if part.name.lower() in _VARYING_NAMES:
+                return True
+        elif not isinstance(part, exp.Subquery) and not _is_bare(part):
             return True
     return False
+
+
+def _is_bare(node: exp.Expr) -> bool:
+    """A SELECT of expressions alone."""
+    return isinstance(node, exp.Select) and not any(
+        value for key, value in node.args.items() if key not in {"expressions", "kind"}
+    )
 
 
 def _selected(node: exp.Subquery, reading: Reading, own: bool, depth: int) -> Const | None:
     """`(SELECT 'x')`, which reads nothing."""
     select = node.this
-    if not isinstance(select, exp.Select) or len(select.expressions) != 1:
-        return None
-    if any(value for key, value in select.args.items() if key not in {"expressions", "kind"}):
+    if not _is_bare(select) or len(select.expressions) != 1:
         return None
     return fold(select.expressions[0].unalias(), reading, own, depth + 1)
 

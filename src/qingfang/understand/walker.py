@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from qingfang.understand import bodies, changes, conditions, sources
-from qingfang.understand.builtin import AGGREGATES, FUNCTIONS, OWN_FUNCTIONS, PACKERS
+from qingfang.understand.builtin import (
+    AGGREGATES,
+    FUNCTIONS,
+    METHODS,
+    OWN_FUNCTIONS,
+    PACKERS,
+    REMOTE,
+)
 from qingfang.understand.catalogue import Catalogue, Table
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Edge, Flow, Instance, Source, union
@@ -61,6 +68,7 @@ class Walker:
         self.local: dict[str, str] = {}
         # Calls whose text, run later, was read already (by identity of their nodes).
         self.scheduled: set[int] = set()
+        reading.runs = self.runs
 
     def spend(self, steps: int = 1) -> None:
         self._steps += steps
@@ -75,6 +83,19 @@ class Walker:
         known = FUNCTIONS.get(self.dialect, frozenset())
         schema, _dot, last = name.rpartition(".")
         return name in known or (last in known and schema in ("", *OWN_FUNCTIONS))
+
+    def runs(self, call: exp.Func) -> bool:
+        """Whether a call runs a text or a body, or is of a function that is not known."""
+        owner = call.parent
+        owned = isinstance(owner, exp.Dot) and owner.expression is call
+        if not isinstance(call, exp.Anonymous):
+            return self.catalogue.procedure(call.sql_name()) is not None
+        name = call.name.lower()
+        if owned and isinstance(owner, exp.Dot):
+            if name in METHODS and not _is_name(owner.this):
+                return False
+            name = f"{owner.this.name}.{name}".lower()
+        return name.rpartition(".")[2] in REMOTE or not self.is_builtin(name) or self.has_body(name)
 
     def pinned_member(self, block: Block) -> bool:
         return bool(block.columns) and pinned_member(block, block.columns[0][1])
@@ -168,12 +189,7 @@ class Walker:
 
     def values(self, node: exp.Expr, scope: Scope) -> Block:
         """A constant table: its columns are lists of values that can pin."""
-        rows = [
-            list(row.expressions)
-            if isinstance(row, exp.Tuple)
-            else [row.this if isinstance(row, exp.Paren) else row]
-            for row in node.expressions
-        ]
+        rows = [_cells(row) for row in node.expressions]
         names = [f"column{at + 1}" for at in range(len(rows[0]) if rows else 0)]
         return self._listed(rows, names, node, scope)
 
@@ -504,6 +520,22 @@ class Walker:
 def _assigns(node: exp.Expr) -> bool:
     """`@v = x` in the output of a T-SQL SELECT."""
     return isinstance(node, exp.EQ) and isinstance(node.this, exp.Placeholder)
+
+
+def _cells(row: exp.Expr) -> list[exp.Expr]:
+    """The values of one row of VALUES: `(1, 2)`, MySQL's `ROW(1, 2)`."""
+    if not isinstance(row, exp.Tuple):
+        return [row.this if isinstance(row, exp.Paren) else row]
+    first = row.expressions[0] if len(row.expressions) == 1 else None
+    if isinstance(first, exp.Anonymous) and first.name.lower() == "row":
+        return list(first.expressions)
+    return list(row.expressions)
+
+
+def _is_name(node: exp.Expr) -> bool:
+    """Whether an expression is a name, maybe dotted: `dbo`, not a value that has methods."""
+    names = node.flatten() if isinstance(node, exp.Dot) else (node,)
+    return all(isinstance(name, exp.Identifier) for name in names)
 
 
 def _is_bare(select: exp.Select) -> bool:
