@@ -17,14 +17,22 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from qingfang.understand.catalogue import MEASURE_ROLES
+from qingfang.understand.catalogue import KEY_ROLES, MEASURE_ROLES
+from qingfang.understand.computing import number
 from qingfang.understand.days import DAY_UNITS, day_of
 from qingfang.understand.expressions import flow, presence
 from qingfang.understand.flows import NOTHING, SOFT, Block, Edge, Flow, Instance, Source
 from qingfang.understand.folding import Const, fold, is_known_bind, offset, varies
-from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment
+from qingfang.understand.holding import (
+    MAX_PINS,
+    array_items,
+    equal,
+    is_midnight,
+    moment,
+    passes,
+)
 from qingfang.understand.periods import MONTH, YEAR, cut_of, days_between, days_of, part_of
-from qingfang.understand.predicates import Fact, same_value
+from qingfang.understand.predicates import Fact
 
 if TYPE_CHECKING:
     from qingfang.understand.scope import Name, Scope
@@ -171,7 +179,8 @@ def apply_outer(node: exp.Expr, scope: Scope, losing: set[Instance], group: int)
 
 
 def always(node: exp.Expr, scope: Scope) -> bool | None:
-    """The truth of a condition that reads no column: `1=1`, `:p IS NULL` with its value known."""
+    """The truth of a condition that reads no column, when it is the same wherever it is asked:
+    `1=1`, `:p IS NULL` with its value known."""
     reading, own = scope.walker.reading, scope.own
     if isinstance(node, exp.Paren):
         return always(node.this, scope)
@@ -194,7 +203,8 @@ def always(node: exp.Expr, scope: Scope) -> bool | None:
         if is_known_bind(subject, reading):
             const = fold(subject, reading, own)
             if const is not None:
-                known = reading.condition("known", (const,), not const.null)
+                filled = not const.null and passes(reading.filled, (const.text,))
+                known = reading.condition(reading.filled, (const,), filled)
                 return known if node.args.get("negate") else not known
         return None
     if isinstance(node, (exp.EQ, exp.NEQ)):
@@ -203,10 +213,13 @@ def always(node: exp.Expr, scope: Scope) -> bool | None:
             return None
         reading.bind(left)
         reading.bind(right)
-        return same_value(left.text, right.text) is isinstance(node, exp.EQ)
+        answer = equal(left.text, right.text)
+        return None if answer is None else answer is isinstance(node, exp.EQ)
     if isinstance(node, exp.Literal):
         reading.fixed.update(offset(node, own))
-        return str(node.this) not in {"0", ""}
+        # The truth of a text that is no number depends on the server.
+        answer = equal(str(node.this), "0")
+        return None if answer is None or number(str(node.this)) is None else not answer
     return None
 
 
@@ -271,13 +284,22 @@ def _one(node: exp.Expr, sink: Sink) -> None:
     elif isinstance(node, exp.Exists):
         _exists(node, sink)
     elif isinstance(node, exp.Column):
-        shown = flow(node, scope)
-        if shown.exact is not None:
-            sink.fact(shown.exact, "eq", (Const("true"),), node=node)
-        else:
-            sink.mention(node, shown)
+        _true(flow(node, scope), True, sink, node)
     else:
         sink.mention(node, flow(node, scope))
+
+
+def _true(shown: Flow, wanted: bool, sink: Sink, node: exp.Expr) -> None:
+    """`flag`, `NOT flag`, `flag IS TRUE`: one value of a flag that is a truth. Where any number is
+    one, it is no single value; neither is it of a key or a time."""
+    numeric = sink.scope.walker.dialect in _NUMBERS_ARE_TRUTHS
+    if shown.exact is not None and shown.exact.role is None and not numeric:
+        sink.fact(shown.exact, "eq", (Const("true" if wanted else "false"),), node=node)
+    else:
+        sink.mention(node, shown)
+
+
+_NUMBERS_ARE_TRUTHS = frozenset({"mysql", "sqlite"})
 
 
 def _any(node: exp.Expr, sink: Sink) -> None:
@@ -380,9 +402,7 @@ def _not(node: exp.Expr, sink: Sink) -> None:
     elif isinstance(node, exp.Exists):
         sink.show(presence(node.this, scope))
     elif isinstance(node, exp.Column):
-        shown = flow(node, scope)
-        if shown.exact is not None:
-            sink.fact(shown.exact, "eq", (Const("false"),), node=node)
+        _true(flow(node, scope), False, sink, node)
     else:
         sink.mention(node, flow(node, scope))
 
@@ -448,6 +468,9 @@ def _against(
 ) -> None:
     """`subject op constant`."""
     scope = sink.scope
+    given = node.this if subject is node.args["expression"] else node.args["expression"]
+    if kind is exp.EQ:
+        subject = _without_default(subject, value, scope)
     apart = isinstance(subject, (exp.DateDiff, exp.Sub)) and kind is exp.EQ
     if apart and _days_apart(subject, value, sink):
         return
@@ -460,6 +483,9 @@ def _against(
         return
     source = shown.exact
     if kind in {exp.EQ, exp.NullSafeEQ}:
+        if inner is None and _fits_many(given, value, source, scope):
+            sink.fact(source, "other", node=node)
+            return
         sink.fact(source, "eq" if inner is None else "day", (value,), node=node)
     elif kind is exp.NEQ:
         sink.fact(source, "eq", (value,), negated=True, node=node)
@@ -468,6 +494,46 @@ def _against(
     else:
         before = kind is exp.LT and (inner is None or _starts_day(value, scope))
         sink.fact(source, "range", high=value, high_open=before, node=node)
+
+
+def _without_default(subject: exp.Expr, value: Const, scope: Scope) -> exp.Expr:
+    """The column of `ISNULL(column, '') = 'x'`, which no row without a value passes."""
+    if not isinstance(subject, exp.Coalesce) or len(subject.expressions) != 1:
+        return subject
+    reading = scope.walker.reading
+    default = fold(subject.expressions[0], reading, scope.own)
+    if default is None or default.null:
+        return subject
+    if value.text is not None and default.text is not None:
+        answer = passes("apart", (value.text, default.text))
+        return subject.this if reading.condition("apart", (value, default), answer) else subject
+    # A bound value that is not known is a key's, as in `key = ?`.
+    return subject.this if value.binds and default.text is not None else subject
+
+
+_NUMERIC = (
+    *(exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.BitwiseAnd),
+    *(exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseLeftShift),
+)
+
+
+def _fits_many(node: exp.Expr, value: Const, source: Source, scope: Scope) -> bool:
+    """Whether a constant that a key is compared with equals many keys. No key is a truth; and MySQL
+    takes every text that begins with no digit for the number 0."""
+    bare = node.unnest() if isinstance(node, exp.Paren) else node
+    if source.role not in KEY_ROLES:
+        return isinstance(bare, exp.Boolean) and source.role is not None
+    if isinstance(bare, exp.Boolean):
+        return True
+    number_given = isinstance(bare, _NUMERIC) or (
+        isinstance(bare, exp.Literal) and not bare.is_string
+    )
+    if scope.walker.dialect != "mysql" or not number_given:
+        return False
+    if value.text is None:
+        return not value.binds
+    answer = passes("nonzero", (value.text,))
+    return not scope.walker.reading.condition("nonzero", (value,), answer)
 
 
 _LOWS = frozenset({exp.EQ, exp.NullSafeEQ, exp.GTE, exp.In, exp.Between})
@@ -634,6 +700,13 @@ def _in(node: exp.In, sink: Sink, negated: bool) -> None:
             shown = shown | flow(item, scope)
         sink.mention(node, shown)
         return
+    few = not negated and len(constants) <= MAX_PINS
+    if few and any(
+        _fits_many(item, value, shown.exact, scope)
+        for item, value in zip(node.expressions, constants, strict=True)
+    ):
+        sink.fact(shown.exact, "other", node=node)
+        return
     sink.fact(shown.exact, "eq", constants, negated=negated, node=node)
 
 
@@ -774,9 +847,8 @@ def _is(node: exp.Expr, sink: Sink, negated: bool) -> None:
         for source in shown.raw | shown.tested:
             sink.fact(source, "other", node=node)
         return
-    if isinstance(node.args["expression"], exp.Boolean) and shown.exact is not None:
-        truth = bool(node.args["expression"].this) is not negated
-        sink.fact(shown.exact, "eq", (Const("true" if truth else "false"),), node=node)
+    if isinstance(node.args["expression"], exp.Boolean) and not negated:
+        _true(shown, bool(node.args["expression"].this), sink, node)
         return
     sink.mention(node, shown)
 

@@ -29,7 +29,7 @@ from qingfang.understand.computing import (
 )
 from qingfang.understand.days import day_of
 from qingfang.understand.dialects import BIND
-from qingfang.understand.holding import Condition, Test, moment
+from qingfang.understand.holding import Condition, Test, moment, passes
 from qingfang.understand.periods import interval, month_end, moved, read
 
 
@@ -153,10 +153,16 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
             return Const(clock=named, whole=str(node.this.this).strip().lower() != "now")
     if isinstance(node, (exp.StrToDate, exp.StrToTime)):
         return _parsed(node, reading, own, depth)
+    if isinstance(node, (exp.Cast, exp.TryCast)):
+        return _cast(fold(node.this, reading, own, depth + 1), node.to, reading)
     if isinstance(node, _PASS_FIRST):
         return fold(node.this, reading, own, depth + 1)
     if isinstance(node, exp.Convert):
-        return fold(node.expression, reading, own, depth + 1)
+        return _converted(node, reading, own, depth)
+    if isinstance(node, exp.Coalesce):
+        first = _first(node, reading, own, depth)
+        if first is not None:
+            return first
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
         if node.this.name.lower() not in OWN_SCHEMAS:
             return None if _is_open(node, reading) else Const()
@@ -178,22 +184,104 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     return _applied(node, reading, own, depth)
 
 
+_TEXT_KINDS = frozenset({"CHAR", "NCHAR", "VARCHAR", "NVARCHAR"})
+_WHOLE_KINDS = frozenset(
+    {
+        *("TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT", "UINT", "UBIGINT", "USMALLINT"),
+        *("UTINYINT", "UMEDIUMINT", "BIT", "BOOLEAN", "DECIMAL"),
+    }
+)
+
+
+def _cast(const: Const | None, target: exp.Expr, reading: Reading) -> Const | None:
+    """A constant as the type makes it: cut to the length of a text, rounded to a whole number (not
+    known, unless it is one), without the time of day."""
+    if const is None or const.text is None or not isinstance(target, exp.DataType):
+        return const
+    kind = target.this.name if isinstance(target.this, exp.DType) else ""
+    sizes = [part.name for part in target.expressions]
+    if kind in _TEXT_KINDS and sizes and sizes[0].isdigit():
+        reading.bind(const)
+        # Some servers count bytes.
+        known = const.text.isascii() or len(const.text.encode()) <= int(sizes[0])
+        return Const(const.text[: int(sizes[0])] if known else None, const.literals, const.binds)
+    if kind in _WHOLE_KINDS and not const.text.strip().lstrip("+-").isdigit():
+        reading.bind(const)
+        return Const(None, const.literals, const.binds)
+    if kind == "DATE":
+        at = moment(const.text)
+        if at is not None and not at[1] and (at[0].hour or at[0].minute or at[0].second):
+            # Oracle's DATE keeps the time of day, the others' does not.
+            reading.bind(const)
+            return Const(None, const.literals, const.binds)
+    return const
+
+
+# Styles of T-SQL's CONVERT that read a date year first, as it is written without a style.
+_YEAR_FIRST = frozenset(
+    {"0", "100", "20", "120", "21", "25", "121", "23", "112", "102", "111", "126", "127"}
+)
+
+
+def _converted(node: exp.Convert, reading: Reading, own: bool, depth: int) -> Const | None:
+    """T-SQL's CONVERT: a date in a style that does not put the year first is not known."""
+    const = _cast(fold(node.expression, reading, own, depth + 1), node.this, reading)
+    style = node.args.get("style")
+    if const is None or const.text is None or style is None or style.name in _YEAR_FIRST:
+        return const
+    kind = node.this.this if isinstance(node.this, exp.DataType) else None
+    if isinstance(kind, exp.DType) and kind.name.startswith(("DATE", "TIMESTAMP", "SMALLDATE")):
+        reading.bind(const)
+        return Const(None, const.literals, const.binds)
+    return const
+
+
+def _first(node: exp.Coalesce, reading: Reading, own: bool, depth: int) -> Const | None:
+    """The first operand of COALESCE, NVL, ISNULL that is known not to be NULL, when those before it
+    are; None when that is not known."""
+    for operand in (node.this, *node.expressions):
+        const = fold(operand, reading, own, depth + 1)
+        if const is None or (const.text is None and not const.null):
+            return None
+        answer = not const.null and passes(reading.filled, (const.text,))
+        if reading.condition(reading.filled, (const,), answer):
+            return const
+    return Const(null=True)
+
+
+# Formats in which a date stands as it is written without one.
+_AS_WRITTEN = re.compile(
+    r"%Y[^%\w]*%m[^%\w]*%d(?:[^%\w]*T?[^%\w]*(?:%H|%I)(?:[^%\w]*%M(?:[^%\w]*%S.*)?)?)?"
+)
+# The parser takes Oracle's elements of a format for elements only as capitals.
+_ELEMENT = re.compile(r"%\w|YYYY|RRRR|HH24|HH12|MM|DD|HH|MI|SS", re.IGNORECASE)
+_ELEMENTS = {
+    **{"YYYY": "%Y", "RRRR": "%Y", "MM": "%m", "DD": "%d", "HH24": "%H", "HH12": "%I"},
+    **{"HH": "%I", "MI": "%M", "SS": "%S"},
+}
+
+
+def _format(form: str) -> str:
+    return _ELEMENT.sub(lambda found: _ELEMENTS.get(found[0].upper(), found[0]), form)
+
+
 def _parsed(
     node: exp.StrToDate | exp.StrToTime, reading: Reading, own: bool, depth: int
 ) -> Const | None:
-    """`TO_DATE('01-02-2026', 'DD-MM-YYYY')`: a text that is no date as it stands is read in its
-    format."""
+    """`TO_DATE('01-02-2026', 'DD-MM-YYYY')`: a text is read in its format, whatever it looks like."""
     const = fold(node.this, reading, own, depth + 1)
     form = node.args.get("format")
-    if const is None or const.text is None or not isinstance(form, exp.Literal):
+    if const is None or const.text is None or form is None:
         return const
-    if moment(const.text) is not None:
-        return const
-    text = read(const.text, str(form.this))
-    if text is None:
+    if not isinstance(form, exp.Literal):
+        reading.bind(const)
+        return Const(None, const.literals, const.binds)
+    pattern = _format(str(form.this))
+    if _AS_WRITTEN.fullmatch(pattern) and moment(const.text) is not None:
         return const
     reading.bind(const)
-    return Const(text)
+    text = read(const.text, pattern)
+    return Const(text, const.literals, const.binds) if text is None else Const(text)
 
 
 # What gives a date, so that a number added to it is days.

@@ -69,6 +69,7 @@ class Walker:
         # Calls whose text, run later, was read already (by identity of their nodes).
         self.scheduled: set[int] = set()
         reading.runs = self.runs
+        reading.filled = "filled" if dialect == "oracle" else "known"
 
     def spend(self, steps: int = 1) -> None:
         self._steps += steps

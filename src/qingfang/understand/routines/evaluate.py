@@ -17,6 +17,7 @@ from sqlglot import exp
 from qingfang.understand.builtin import SCHEDULERS
 from qingfang.understand.dialects import BIND
 from qingfang.understand.folding import fold, is_known_bind
+from qingfang.understand.holding import passes
 from qingfang.understand.routines.binding import Binder
 from qingfang.understand.routines.folds import Texts
 from qingfang.understand.routines.frames import Frame
@@ -276,8 +277,5 @@ class Evaluator(Binder, ABC):
         const = fold(node, self.reading, own)
         if const is None or (const.text is None and not const.null):
             return None
-        self.reading.condition("known", (const,), not const.null)
-        if const.literals:
-            # A literal that is there is not NULL, whatever it says.
-            return const.null
-        return const.null
+        filled = not const.null and passes(self.reading.filled, (const.text,))
+        return not self.reading.condition(self.reading.filled, (const,), filled)
