@@ -22,7 +22,7 @@ from qingfang.understand import copying, creating, dialects, estimate, rules, ru
 from qingfang.understand.changes import aliased, changed_rows, returned_rows, returning
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
-from qingfang.understand.folding import Reading
+from qingfang.understand.folding import Reading, fold
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.operators import note_operator
 from qingfang.understand.scope import OverBudget, Problem, Scope
@@ -265,7 +265,12 @@ class Statement:
         if self.dialect == "mysql":
             marked = any(token.text == "@" for token in self.piece.tokens)
             return verb in {"PREPARE", "EXECUTE"} or (
-                marked and (verb == "SET" or (verb == "SELECT" and self._assigns()))
+                marked
+                and (
+                    verb == "SET"
+                    or (verb == "SELECT" and self._assigns())
+                    or (verb in _QUERIES | _CHANGES and self._uses_rows())
+                )
             )
         return self.dialect in {"oracle", "tsql"} and verb in {"EXECUTE", "FETCH", "OPEN"}
 
@@ -273,6 +278,16 @@ class Statement:
         """MySQL's SELECT that sets a user variable: `INTO @v`, `@v := x`."""
         texts = [token.text.upper() for token in self.piece.tokens]
         return any(text == "@" and at and texts[at - 1] == "INTO" for at, text in enumerate(texts))
+
+    def _uses_rows(self) -> bool:
+        """Whether a user variable is mentioned that the session filled from rows."""
+        if self.state is None or not self.state.held:
+            return False
+        texts = [token.text.lower() for token in self.piece.tokens]
+        return any(
+            text == "@" and f"@{texts[at + 1]}" in self.state.held
+            for at, text in enumerate(texts[:-1])
+        )
 
     def _harmless(self, verb: str, words: list[str]) -> None:
         if any(token.text.upper() in _READING for token in self.piece.tokens):
@@ -330,10 +345,33 @@ class Statement:
         note_operator(self, node)
         if self.dialect == "postgres" and scope.own:
             running.scheduled(self, node)
+        if self.dialect == "mysql" and scope.own:
+            self._set_variables(node)
         self.result.blocks(self.walker.query(node, scope), self.reading)
         if into is not None:
             self.result.delivery = "stored"
             self._keep_into(node, into)
+
+    def _set_variables(self, node: exp.Expr) -> None:
+        """MySQL's `@v := x` in a query: a text may be run later, what came from rows be read. One that
+        only counts rows says no more than they do."""
+        if self.state is None:
+            return
+        for part in node.find_all(exp.PropertyEQ):
+            if not isinstance(part.this, exp.Parameter):
+                continue
+            name, value = f"@{part.this.name.lower()}", part.expression
+            const = fold(value, self.reading, True)
+            if const is not None and const.text is not None:
+                self.reading.bind(const)
+                self.state.keep_texts(name, (const.text,))
+                continue
+            if name in self.state.texts:
+                self.state.keep_texts(name, None)
+            if isinstance(node, exp.Select) and value.find(exp.Column, exp.Query, exp.AggFunc):
+                rows = node.copy()
+                rows.set("expressions", [value.copy()])
+                self.state.hold(name, [self.frozen(rows)])
 
     def _changing_ctes(self, node: exp.Expr, scope: Scope) -> bool:
         """Judge what the changes among the CTEs put elsewhere; what they return goes to the statement.

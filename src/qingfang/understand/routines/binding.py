@@ -53,7 +53,7 @@ class Binder:
     def __init__(self, walker: Walker, sink: Sink) -> None:
         self.walker, self.sink, self.dialect = walker, sink, walker.dialect
         self.reading = walker.reading
-        self.holes: list[Value] = []
+        self.holes: list[Value] = [Value(plain=True)]
         self._names: dict[int, str] = {}
         self._said: set[object] = set()
 
@@ -139,6 +139,14 @@ class Binder:
         if found is None:
             texts = self.sink.text("variable", name)
             found = Value(texts) if texts is not None else UNKNOWN
+            rows = self.sink.held(name)
+            if rows is not None:
+                found = Value(
+                    texts,
+                    tuple(Leaf(query, 0, ("variable", name, n)) for n, query in enumerate(rows)),
+                )
+                if not rows:
+                    self.problem("unknown_handle", name, frame)
         return found
 
     def _columns(self, tree: exp.Expr, frame: Frame) -> frozenset[str]:
@@ -353,7 +361,7 @@ class Binder:
             if quote:
                 quote = "" if char == quote else quote
                 out.append(char)
-            elif char in "'\"`":
+            elif char == "'" or (char == '"' and self.dialect == "mysql"):
                 quote = char
                 out.append(char)
             elif has_hole(char):

@@ -21,6 +21,8 @@ MAX_LEAVES = 12
 MAX_GIVEN = 40
 HOLE = 0xF0000
 HOLES = 60_000
+# The hole of a number or a time that nothing more is known of: the same in every statement.
+PLAIN_HOLE = chr(HOLE)
 
 # Types whose values cannot change the structure of a text they are put into.
 _PLAIN_TYPES = frozenset(
