@@ -13,22 +13,25 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from qingfang.understand.catalogue import MEASURE_ROLES
+from qingfang.understand.computing import number
 from qingfang.understand.days import DAY_UNITS, day_of
 from qingfang.understand.expressions import flow, presence
 from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
 from qingfang.understand.folding import Const, fold, is_known_bind, offset
 from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment
 from qingfang.understand.periods import MONTH, YEAR, cut_of, days_between, days_of, part_of
-from qingfang.understand.predicates import Fact, same_value
+from qingfang.understand.predicates import Fact
 
 if TYPE_CHECKING:
     from qingfang.understand.scope import Name, Scope
 
+_UNSINGLE = (exp.All, exp.Any, exp.Predicate, exp.Not, exp.Connector, exp.PropertyEQ)
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
 _FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.GT: exp.LT,
@@ -194,7 +197,7 @@ def always(node: exp.Expr, scope: Scope) -> bool | None:
         if is_known_bind(subject, reading):
             const = fold(subject, reading, own)
             if const is not None:
-                known = reading.condition("known", (const,), not const.null)
+                known = reading.known(const, _oracle(scope))
                 return known if node.args.get("negate") else not known
         return None
     if isinstance(node, (exp.EQ, exp.NEQ)):
@@ -203,11 +206,37 @@ def always(node: exp.Expr, scope: Scope) -> bool | None:
             return None
         reading.bind(left)
         reading.bind(right)
-        return same_value(left.text, right.text) is isinstance(node, exp.EQ)
+        same = _same(node.left, node.right, left.text, right.text)
+        return None if same is None else same is isinstance(node, exp.EQ)
     if isinstance(node, exp.Literal):
         reading.fixed.update(offset(node, own))
         return str(node.this) not in {"0", ""}
     return None
+
+
+def _same(one: exp.Expr, other: exp.Expr, left: str, right: str) -> bool | None:
+    """Whether two constants are equal in every database, or in none: None where it depends on case,
+    blanks, accents, or on how texts become numbers, times and truths."""
+    plain = all(isinstance(node, exp.Literal) and not node.is_string for node in (one, other))
+    a, b = number(left), number(right)
+    if plain and a is not None and b is not None:
+        return a == b
+    if left == right:
+        return True
+    if isinstance(one, exp.Boolean) or isinstance(other, exp.Boolean):
+        return None
+    if a is not None and b is not None:
+        return None if a == b else False
+    if a is not None or b is not None or _bare(left) == _bare(right):
+        return None
+    times = moment(left), moment(right)
+    return None if times[0] is not None and times[1] is not None else False
+
+
+def _bare(text: str) -> str:
+    """A text without what some collation passes over."""
+    wide = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(char for char in wide if not unicodedata.combining(char)).strip()
 
 
 def _oracle(scope: Scope) -> bool:
@@ -272,7 +301,7 @@ def _one(node: exp.Expr, sink: Sink) -> None:
         _exists(node, sink)
     elif isinstance(node, exp.Column):
         shown = flow(node, scope)
-        if shown.exact is not None:
+        if _is_flag(shown):
             sink.fact(shown.exact, "eq", (Const("true"),), node=node)
         else:
             sink.mention(node, shown)
@@ -344,6 +373,14 @@ def _same_instance(found: list[list[Fact]], sink: Sink, node: exp.Expr) -> None:
                 sink.fact(fact.source, "eq", tuple(values), node=node)
 
 
+_FLAGS = frozenset({None, "item_class", "item_kind"})
+
+
+def _is_flag(shown: Flow) -> bool:
+    """Whether a column may be taken for a yes or no. As a truth, a key is whatever number is in it."""
+    return shown.exact is not None and shown.exact.role in _FLAGS
+
+
 _COMPLEMENTS: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.EQ: exp.NEQ,
     exp.NEQ: exp.EQ,
@@ -381,8 +418,10 @@ def _not(node: exp.Expr, sink: Sink) -> None:
         sink.show(presence(node.this, scope))
     elif isinstance(node, exp.Column):
         shown = flow(node, scope)
-        if shown.exact is not None:
+        if _is_flag(shown):
             sink.fact(shown.exact, "eq", (Const("false"),), node=node)
+        else:
+            sink.mention(node, shown)
     else:
         sink.mention(node, flow(node, scope))
 
@@ -397,6 +436,11 @@ def _compared(node: exp.Expr, sink: Sink) -> None:
         return
     if isinstance(right, exp.Any) and kind is exp.EQ:
         _any_of(left, right.this, sink, node)
+        return
+    if isinstance(left, _UNSINGLE) or isinstance(right, _UNSINGLE):
+        # `= ALL (…)` of nothing is true of every row, and MySQL reads `key = 'x' IN (0)` from the
+        # left: no side is a value.
+        sink.mention(node, flow(left, _scope) | flow(right, _scope))
         return
     value = fold(right, reading, own)
     subject = left
@@ -723,7 +767,7 @@ def _is(node: exp.Expr, sink: Sink, negated: bool) -> None:
         for source in shown.raw | shown.tested:
             sink.fact(source, "other", node=node)
         return
-    if isinstance(node.args["expression"], exp.Boolean) and shown.exact is not None:
+    if isinstance(node.args["expression"], exp.Boolean) and _is_flag(shown):
         truth = bool(node.args["expression"].this) is not negated
         sink.fact(shown.exact, "eq", (Const("true" if truth else "false"),), node=node)
         return

@@ -77,6 +77,12 @@ class Reading:
         for item in const.items or ():
             self.bind(item)
 
+    def known(self, const: Const, oracle: bool) -> bool:
+        """Whether a bound value is not NULL, which an empty text is to Oracle."""
+        if not oracle:
+            return self.condition("known", (const,), not const.null)
+        return self.condition("filled", (const,), not const.null and const.text != "")
+
     def condition(self, test: Test, consts: Sequence[Const], answer: bool) -> bool:
         found = Condition(test, tuple(c.value() for c in consts), answer)
         if any(v.literals or v.binds for v in found.values) and found not in self.conditions:
@@ -309,7 +315,9 @@ def _unqualified(node: exp.Dot) -> exp.Expr:
 def _reads(node: exp.Expr) -> bool:
     """Whether a column, rows or an aggregate is in it; `(SELECT 'x')` reads nothing."""
     for part in node.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Star):
-        bare = isinstance(part, exp.Select) and part.args.get("from_") is None
+        bare = isinstance(part, exp.Select) and not any(
+            value for key, value in part.args.items() if key not in {"expressions", "kind"}
+        )
         if not bare and not isinstance(part, exp.Subquery):
             return True
     return False

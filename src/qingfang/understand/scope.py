@@ -79,7 +79,10 @@ class Scope:
     the statement's own text. `params` are a stored body's parameters.
     """
 
-    __slots__ = ("aliases", "anchor", "ctes", "draft", "names", "outer", "params", "walker")
+    __slots__ = (
+        *("aliases", "aliases_first", "anchor", "ctes", "draft", "names", "outer", "params"),
+        "walker",
+    )
 
     def __init__(
         self,
@@ -95,6 +98,8 @@ class Scope:
         self.draft = Block()
         self.names: list[Name] = []
         self.aliases: dict[str, Flow] = {}
+        # MySQL's HAVING looks at the output's names before the tables'.
+        self.aliases_first = False
 
     @property
     def own(self) -> bool:
@@ -169,6 +174,8 @@ class Scope:
         return named.other if named.other is not None else NOTHING
 
     def _here(self, column: str) -> Flow | None:
+        if self.aliases_first and column in self.aliases:
+            return self.aliases[column]
         hits = [name.columns[column] for name in self.names if column in name.columns]
         if len(hits) == 1:
             return hits[0]

@@ -362,7 +362,9 @@ class Walker:
             )
         having = node.args.get("having")
         if having is not None:
+            scope.aliases_first = self.dialect == "mysql"
             conditions.apply(having.this, scope)
+            scope.aliases_first = False
         qualify = node.args.get("qualify")
         if qualify is not None:
             conditions.apply(qualify.this, scope)
@@ -374,6 +376,7 @@ class Walker:
             draft.shown = draft.shown | flow(distinct.args["on"], scope).comparison()
         draft.shown = (carried.measures_only() if added else carried) | draft.shown
         draft.added = added
+        draft.always = added and (group is None or _sums_all(group))
         draft.distinct = distinct is not None
         if (added and not packed) or draft.distinct:
             draft.rows = frozenset()
@@ -508,6 +511,13 @@ def _is_bare(select: exp.Select) -> bool:
     nothing = first is None or first.this.name.lower() == "dual"
     clauses = {key for key, value in select.args.items() if value}
     return nothing and clauses <= {"expressions", "kind", "from_"} and bool(select.expressions)
+
+
+def _sums_all(group: exp.Group) -> bool:
+    """Whether there is a sum over all the rows, also over none: `GROUP BY ()`, ROLLUP, CUBE."""
+    return not group.expressions or any(
+        group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals")
+    )
 
 
 def _group_parts(group: exp.Group) -> list[exp.Expr]:
