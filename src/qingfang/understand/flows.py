@@ -168,7 +168,17 @@ class Block:
     """
 
     __slots__ = (
-        *("added", "always", "columns", "distinct", "edges", "facts", "firm", "instances", "nullable"),
+        *(
+            "added",
+            "always",
+            "columns",
+            "distinct",
+            "edges",
+            "facts",
+            "firm",
+            "instances",
+            "nullable",
+        ),
         *("other", "paged", "rows", "shown", "windowed"),
     )
 
@@ -247,8 +257,7 @@ class Block:
             if {edge.a.instance, edge.b.instance} & own
         ]
         self.facts = [
-            fact.loose() if fact.source.instance in own else fact.mentioned()
-            for fact in self.facts
+            fact.loose() if fact.source.instance in own else fact.mentioned() for fact in self.facts
         ]
         self.loosen(self.instances, group)
 

@@ -68,9 +68,7 @@ class Fact:
 
     def mentioned(self) -> Fact:
         """The same of rows that it does not decide about."""
-        return Fact(
-            self.source, "other", negated=self.negated, of_row=False, span=self.span
-        )
+        return Fact(self.source, "other", negated=self.negated, of_row=False, span=self.span)
 
     @property
     def fixes(self) -> bool:

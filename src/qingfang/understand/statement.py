@@ -28,7 +28,7 @@ from qingfang.understand.operators import note_operator
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
 from qingfang.understand.state import frozen as frozen_tree
-from qingfang.understand.supplied import supplied, with_functions
+from qingfang.understand.supplied import rewrites, sets_quotes, supplied, with_functions
 from qingfang.understand.walker import Walker
 
 if TYPE_CHECKING:
@@ -145,11 +145,26 @@ class Statement:
                 raise
             self.problem("unparsed")
         self.result.problems.extend(self.walker.problems)
+        self._quotes()
         self._stored_unread()
         if self.state is not None and self.state.changed:
             self.walker.volatile = True
             self.state.changed = False
         return [*self.parts, self.result]
+
+    def _quotes(self) -> None:
+        """After a setting that makes names of texts or texts of names, a statement that has such
+        quotes is not read; nor is the one whose text changes it on the way."""
+        state = self.state
+        requoted = self.reading.requoted or (state is not None and state.requoted)
+        text = self.text()
+        if not requoted and sets_quotes(self.piece.tokens, self.dialect):
+            self.reading.requoted = requoted = True
+            if state is not None:
+                state.requoted = True
+        if requoted and ('"' in text or "\\" in text or "||" in text):
+            self.walker.volatile = True
+            self.problem("unparsed")
 
     def _stored_unread(self) -> None:
         """What was not read may have put rows somewhere: whoever reads them later gets what is not
@@ -168,6 +183,11 @@ class Statement:
                 telling = outcome.unbounded or any(self._is_use(touch.table) for touch in about)
                 if known is None or (telling and not self._is_use(known.name)):
                     self.state.add(name, estimate.unread(self.catalogue, text), [])
+
+    def mentions_use(self) -> bool:
+        """Whether a table of use is named, by its catalogued name."""
+        about = estimate.touches(self.catalogue, self.text())
+        return any(self._is_use(touch.table) for touch in about)
 
     def _is_use(self, name: str) -> bool:
         table = self.catalogue.table(name)
@@ -290,7 +310,10 @@ class Statement:
         )
 
     def _harmless(self, verb: str, words: list[str]) -> None:
-        if any(token.text.upper() in _READING for token in self.piece.tokens):
+        if verb in {"ALTER", "RENAME"} and rewrites(self):
+            # What is known of the table would no longer be true, or an expression tells of its rows.
+            self.problem("unparsed")
+        elif any(token.text.upper() in _READING for token in self.piece.tokens):
             # SET x = (SELECT …), ALTER VIEW … AS SELECT, SET … EXEC p: not read here.
             self.problem("unparsed")
         elif verb == "DROP" and self.state is not None:

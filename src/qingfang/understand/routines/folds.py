@@ -294,10 +294,10 @@ def _holding(node: exp.Expr, lookup: Lookup) -> Value | None:
     found: list[Value] = []
     for part in node.find_all(exp.Column, exp.Placeholder, exp.Parameter):
         value = lookup(part)
-        if value is not None and value.leaves and repr(id(value)) not in leaves:
+        if value is not None and (value.leaves or value.many) and repr(id(value)) not in leaves:
             leaves[repr(id(value))] = value
             found.append(value)
     if not found:
         return None
     total = tuple(leaf.derived() for value in found for leaf in value.leaves)
-    return Value(None, total)
+    return Value(None, total, many=any(value.many for value in found))

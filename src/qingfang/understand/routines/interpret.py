@@ -677,6 +677,9 @@ class Interpreter(Evaluator):
                 frame.env = joined_env(before, frame.env)
                 if turn >= _WIDEN_AFTER:
                     self._widen(before, frame)
+                for name in list(frame.env):
+                    if self._moved(before.get(name), frame.env[name]):
+                        frame.env[name] = frame.env[name].moving()
                 if self._shape(frame) == shape:
                     return
             self.problem("too_deep", "", frame)
@@ -685,6 +688,12 @@ class Interpreter(Evaluator):
             self._perhaps -= 1
             for _guard in guards:
                 frame.guards.pop()
+
+    def _moved(self, before: Value | None, after: Value) -> bool:
+        """Whether a turn of a loop gave a variable another value, which came from no row."""
+        if before is None or before is after or after.leaves:
+            return False
+        return before.given != after.given or before.texts != after.texts
 
     def _shape(self, frame: Frame) -> object:
         return (
@@ -736,7 +745,9 @@ class Interpreter(Evaluator):
             bound = self.value(step.value, frame) if step.value is not None else UNKNOWN
             for name in step.names:
                 if name:
-                    frame.env[name] = Value(None, bound.derived().leaves, None, not bound.leaves)
+                    frame.env[name] = Value(
+                        *(None, bound.derived().leaves, None, not bound.leaves), many=not step.few
+                    )
         self._loop(step.body, frame, guards)
 
     # ------------------------------------------------------------ cursors
