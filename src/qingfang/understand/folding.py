@@ -327,6 +327,15 @@ def _unqualified(node: exp.Dot) -> exp.Expr:
 _PURE = frozenset().union(*FUNCTIONS.values(), named_functions()) - REMOTE
 
 
+def is_pure(node: exp.Expr) -> bool:
+    """Whether an expression is made of constants and columns by a database's own functions: it asks
+    nothing, runs no text and calls nobody's function."""
+    return (
+        all(_is_pure(call) for call in node.find_all(exp.Anonymous, exp.Dot))
+        and node.find(exp.Query, exp.PropertyEQ) is None
+    )
+
+
 def _is_pure(node: exp.Expr) -> bool:
     """Whether a call by name is one of a database's own functions, and runs no text."""
     if isinstance(node, exp.Dot):

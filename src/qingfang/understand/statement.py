@@ -22,7 +22,7 @@ from qingfang.understand import copying, creating, dialects, estimate, rules, ru
 from qingfang.understand.changes import aliased, changed_rows, returned_rows, returning
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
-from qingfang.understand.folding import Reading, fold
+from qingfang.understand.folding import Reading, fold, is_pure
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.operators import note_operator
 from qingfang.understand.scope import OverBudget, Problem, Scope
@@ -33,6 +33,7 @@ from qingfang.understand.walker import Walker
 
 if TYPE_CHECKING:
     from qingfang.understand.analysis import Analyser
+    from qingfang.understand.catalogue import Catalogue
 
 _QUERIES = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "(", "FROM"})
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
@@ -177,21 +178,12 @@ class Statement:
             start, end = outcome.span
             text = self.sql[start : min(end, start + dialects.MAX_LENGTH)]
             words = [t.text for t in self.piece.tokens if start <= t.start < end]
-            about = estimate.touches(self.catalogue, text)
-            for name in estimate.targets(words or _WORD.findall(text), self.dialect):
-                known = self.catalogue.table(name)
-                telling = outcome.unbounded or any(self._is_use(touch.table) for touch in about)
-                if known is None or (telling and not self._is_use(known.name)):
-                    self.state.add(name, estimate.unread(self.catalogue, text), [])
+            keep_unread(self.catalogue, self.state, text, self.dialect, words, outcome.unbounded)
 
     def mentions_use(self) -> bool:
         """Whether a table of use is named, by its catalogued name."""
         about = estimate.touches(self.catalogue, self.text())
-        return any(self._is_use(touch.table) for touch in about)
-
-    def _is_use(self, name: str) -> bool:
-        table = self.catalogue.table(name)
-        return table is not None and table.kind in {"usage", "stock"}
+        return any(_is_use(self.catalogue, touch.table) for touch in about)
 
     @contextmanager
     def part(self, span: tuple[int, int]) -> Iterator[Outcome]:
@@ -442,6 +434,10 @@ class Statement:
         )
         if isinstance(source, exp.Values):
             self._values(source, scope)
+            conflict = node.args.get("conflict")
+            for part in conflict.expressions if conflict is not None and scope.own else []:
+                if isinstance(part, exp.EQ) and is_pure(part.expression):
+                    self._free(part.expression)
             return
         if source is None or not isinstance(source, exp.Query):
             return
@@ -480,9 +476,8 @@ class Statement:
         """Plain INSERT: its literals are free; a sub-select among them is stored."""
         for row in source.expressions:
             for cell in row.expressions if isinstance(row, exp.Tuple) else [row]:
-                if isinstance(cell, exp.Literal):
-                    if scope.own and "start" in cell.meta:
-                        self.reading.free.add(cell.meta["start"])
+                if scope.own and is_pure(cell):
+                    self._free(cell)
                 elif cell.find(exp.Query, exp.Anonymous) is not None:
                     select = exp.Select(expressions=[cell.copy()])
                     blocks = self.walker.query(select, Scope(self.walker, None, scope.ctes, None))
@@ -639,11 +634,21 @@ class Statement:
     def _free_assignments(self, node: exp.Expr, scope: Scope) -> None:
         for part in node.args.get("expressions") or []:
             value = part.expression if isinstance(part, exp.EQ) else None
-            if value is None or not scope.own or value.find(exp.Query, exp.Anonymous) is not None:
-                continue
-            for literal in value.find_all(exp.Literal):
-                if "start" in literal.meta:
-                    self.reading.free.add(literal.meta["start"])
+            if value is not None and scope.own and is_pure(value):
+                self._free(value)
+        whens = node.args.get("whens")
+        for when in whens.expressions if whens is not None and scope.own else []:
+            for part in when.args["then"].find_all(exp.EQ, exp.Tuple):
+                values = [part.expression] if isinstance(part, exp.EQ) else part.expressions
+                for value in values:
+                    if is_pure(value):
+                        self._free(value)
+
+    def _free(self, node: exp.Expr) -> None:
+        """What is only written down says nothing, whatever the constants."""
+        for literal in node.find_all(exp.Literal):
+            if "start" in literal.meta:
+                self.reading.free.add(literal.meta["start"])
 
     def _free_where(self, node: exp.Expr, scope: Scope) -> None:
         """Which rows of a harmless table are changed says nothing, whatever the constants."""
@@ -677,6 +682,29 @@ class Statement:
                 )
                 if found.findings:
                     self.result.delivery = found.delivery
+
+
+def keep_unread(
+    catalogue: Catalogue,
+    state: SessionState,
+    text: str,
+    dialect: str,
+    words: Sequence[str] = (),
+    unbounded: bool = False,
+) -> None:
+    """Remember where a text that was not read may have put rows. `words` are those of the statement,
+    when they are known; `unbounded`: it may have run anything."""
+    about = estimate.touches(catalogue, text)
+    telling = unbounded or any(_is_use(catalogue, touch.table) for touch in about)
+    for name in estimate.targets(words or _WORD.findall(text), dialect):
+        known = catalogue.table(name)
+        if known is None or (telling and not _is_use(catalogue, known.name)):
+            state.add(name, estimate.unread(catalogue, text), [])
+
+
+def _is_use(catalogue: Catalogue, name: str) -> bool:
+    table = catalogue.table(name)
+    return table is not None and table.kind in {"usage", "stock"}
 
 
 def _only_of(outputs: list[exp.Expr], table: exp.Table) -> bool:

@@ -63,6 +63,7 @@ from qingfang.understand.routines.trees import (
     holds_unread,
     how_many,
     joined_env,
+    literal_offsets,
     misplaced,
     named_argument,
     no_holes,
@@ -121,6 +122,9 @@ class Interpreter(Evaluator):
         self.stack: list[str] = []
         self._seen: set[object] = set()
         self._cursors: dict[tuple[int, str], Cursor] = {}
+        # Literals of branches' conditions on rows, of no account while nothing is handed on.
+        self._asked: set[int] = set()
+        self._handed = False
         # Branches, loops and handlers under way: what stands in them may not run.
         self._perhaps = 0
 
@@ -131,6 +135,8 @@ class Interpreter(Evaluator):
         frame = Frame(True, None, span)
         frame.inner = routine.inner
         self.block(routine.body, frame)
+        if not self._handed:
+            self.reading.free |= self._asked
         return frame
 
     def invoke(self, name: str, given: Sequence[tuple[str, Value]], caller: Frame) -> Frame | None:
@@ -198,6 +204,7 @@ class Interpreter(Evaluator):
             self._show(tree, frame, stored)
 
     def _show(self, tree: exp.Expr, frame: Frame, stored: bool) -> None:
+        self._handed = True
         if frame.loops or frame.guards:
             seen = (tree.sql(), frame.span, stored)
             if seen in self._seen:
@@ -640,6 +647,9 @@ class Interpreter(Evaluator):
                 continue
             if condition is not None and answer is None:
                 guards = self._guards(condition, frame)
+                if frame.own and guards:
+                    for literal in condition.find_all(exp.Literal, exp.National):
+                        self._asked.update(literal_offsets(literal, True))
                 frame.guards.extend(guards)
                 pushed += len(guards)
             frame.env = dict(before)
@@ -1000,6 +1010,10 @@ class Interpreter(Evaluator):
                 self._later(given, *job, frame)
                 continue
             inner = self.invoke(name, given, frame)
+            if inner is None and self._routine(name, frame) is None:
+                # Whatever it is given, it is not known.
+                for _name, value in given:
+                    self.reading.free.update(value.literals)
             if inner is None:
                 for _name, _value, out in step.given:
                     if out in frame.env:
