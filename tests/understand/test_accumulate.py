@@ -403,16 +403,37 @@ def test_lists_of_many_units_on_one_day() -> None:
     assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, waiting))
 
 
-def test_a_departments_sums_day_by_day() -> None:
-    def sums(role: str, day: int) -> Meaning:
-        fixed = (Fixed(role, "zy_yz", "ks", (value("31"),)),)
-        row = Yield(
-            ("zy_yz",), ("item_id", "quantity"), fixed=fixed, measured=True, aggregated=True
-        )
-        date = value(f"2026-01-{day:02}")
-        scope = Scope(period=Period(date, date))
-        return Meaning("clinical", subtype="worklist", scope=scope, yields=(row,))
+def sums(role: str, day: int) -> Meaning:
+    """SELECT ypdm, SUM(sl) … WHERE ks = '31' AND kssj = … GROUP BY ypdm"""
+    fixed = (Fixed(role, "zy_yz", "ks", (value("31"),)),)
+    row = Yield(("zy_yz",), ("item_id", "quantity"), fixed=fixed, measured=True, aggregated=True)
+    date = value(f"2026-01-{day:02}")
+    scope = Scope(period=Period(date, date))
+    return Meaning("clinical", subtype="worklist", scope=scope, yields=(row,))
 
+
+def test_a_departments_sums_of_today_are_the_requisition_of_who_supplies_it() -> None:
+    """A central pharmacy lists every ward and dispenses. Who only lists, who dispenses to one ward
+    alone, and who sums up days gone by, supply nobody."""
+    for wards, dispenses, back, alarms in (
+        (9, True, 0, False),
+        (9, False, 0, True),
+        (1, True, 0, True),
+        (9, True, 1, True),
+    ):
+        memory = Memory()
+        found: set[str] = set()
+        for n in range(11):
+            at = NINE + n * DAY
+            for ward in range(wards):
+                memory.take(queue(f"W{ward}"), CLERK, at)
+            if dispenses:
+                memory.take(order(f"ZY{n}", role="visit_id"), CLERK, at + 1)
+            found |= whole(memory.take(sums("department_id", 20 + n - back), CLERK, at + 2))
+        assert ("sums-by-day" in found) is alarms, (wards, dispenses, back)
+
+
+def test_a_departments_sums_day_by_day() -> None:
     for role, back, expected in (
         ("department_id", 0, {"sums-by-day"}),
         ("unit_id", 0, set()),

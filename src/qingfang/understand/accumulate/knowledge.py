@@ -31,7 +31,8 @@ class Limits(Struct, frozen=True):
     day were read one by one. `turns_hour`, `turns_day`: people who each looked at figures or lists
     of their own at one place. `other_days`: days other than the present whose work lists were read.
     `item_days`: days on which work lists were read for one and the same item; `sum_days`: the same of
-    sums by item of one department. `day_lists`: work lists of days gone by, of different units or
+    sums by item of one department; `supplied_units`: units whose lists somebody reads in a day who
+    supplies them. `day_lists`: work lists of days gone by, of different units or
     days, in one day. `call_keys`: keys that one call of the own queue explains at most, `called_hour` and
     `called_day` all calls together (a window's busy hour and day). `pages`, `repeats`,
     `months`: pages of one list, repeated probes with one shape, and months in a row, from which on
@@ -57,6 +58,7 @@ class Limits(Struct, frozen=True):
     other_days: int = 5
     item_days: int = 10
     sum_days: int = 10
+    supplied_units: int = 5
     day_lists: int = 10
     call_keys: int = 10
     called_hour: int = 75

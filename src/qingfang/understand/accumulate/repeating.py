@@ -64,10 +64,18 @@ def lists(w: Weighing) -> None:
         count = _days(known.item_days, item, on, w)
         if count >= limits.item_days:
             w.find("item-by-day", count, "department")
-    if facts.summed and day is not None:
+    if facts.summed and day is not None and not (at and day >= facts.day and _supplies(w)):
         count = _days(known.sum_days, facts.summed, on, w)
         if count >= limits.sum_days:
             w.find("sums-by-day", count, "department")
+
+
+def _supplies(w: Weighing) -> bool:
+    """Whether somebody hands out to many units, as a central pharmacy does: writes, and has read the
+    lists of several within a day. Then today's sums of a unit are its requisition."""
+    known, since = w.known, w.facts.at_us - DAY
+    units = sum(1 for _rows, last in known.allowance.values() if last >= since)
+    return known.wrote_us >= since and units >= w.limits.supplied_units
 
 
 def _days(table: dict[int, dict[int, int]], name: int, on: int, w: Weighing) -> int:
