@@ -594,6 +594,49 @@ def test_lists_of_many_days_in_one_go() -> None:
     assert [bool(whole(m)) for m in out] == [False] * 4 + [True] * 6
 
 
+# One day of the past, worked out by the server: `{}` days before now, in each dialect's ways.
+BEFORE_NOW = (
+    ("oracle", "TRUNC(kssj) = TRUNC(SYSDATE) - {}"),
+    ("oracle", "kssj >= TRUNC(SYSDATE) - {} AND kssj < TRUNC(SYSDATE) - {} + 1"),
+    ("oracle", "kssj BETWEEN TRUNC(SYSDATE) - {} AND TRUNC(SYSDATE) - {} + 1 - 1/86400"),
+    ("oracle", "TO_CHAR(kssj, 'YYYYMMDD') = TO_CHAR(SYSDATE - {}, 'YYYYMMDD')"),
+    ("oracle", "TRUNC(SYSDATE) - TRUNC(kssj) = {}"),
+    ("oracle", "TRUNC(kssj) = TRUNC(SYSDATE - NUMTODSINTERVAL({}, 'DAY'))"),
+    ("tsql", "CONVERT(date, kssj) = CONVERT(date, DATEADD(day, -{}, GETDATE()))"),
+    ("tsql", "CAST(kssj AS date) = CAST(GETDATE() - {} AS date)"),
+    ("tsql", "DATEDIFF(day, kssj, GETDATE()) = {}"),
+    (
+        "tsql",
+        "kssj >= DATEADD(day, DATEDIFF(day, 0, GETDATE()) - {}, 0)"
+        " AND kssj < DATEADD(day, DATEDIFF(day, 0, GETDATE()) - {} + 1, 0)",
+    ),
+    ("mysql", "DATE(kssj) = DATE_SUB(CURDATE(), INTERVAL {} DAY)"),
+    ("mysql", "kssj >= SUBDATE(CURDATE(), {}) AND kssj < ADDDATE(SUBDATE(CURDATE(), {}), 1)"),
+    ("mysql", "TO_DAYS(NOW()) - TO_DAYS(kssj) = {}"),
+    ("mysql", "kssj LIKE CONCAT(CURDATE() - INTERVAL {} DAY, '%')"),
+    ("postgres", "kssj::date = CURRENT_DATE - {}"),
+    ("postgres", "CURRENT_DATE - kssj::date = {}"),
+    ("postgres", "date_trunc('day', kssj) = date_trunc('day', now()) - interval '{} day'"),
+    ("postgres", "kssj::date = current_date - make_interval(days => {})"),
+    ("sqlite", "date(kssj) = date('now', '-{} day')"),
+    ("sqlite", "kssj >= date('now', '-{} day') AND kssj < date('now', '-{} day', '+1 day')"),
+)
+
+
+@pytest.mark.parametrize(("dialect", "when"), BEFORE_NOW)
+def test_days_that_the_server_works_out_are_days(dialect: str, when: str) -> None:
+    """Lists of days gone by add up however the day is written; today's lists day by day do not."""
+    analyser = Analyser(catalogue("small"), strict=True)
+
+    def of(back: int) -> Meaning:
+        sql = f"SELECT zyid, ypdm, sl FROM zy_yz WHERE ksdm = 'K1' AND {when}"
+        return analyser.analyse(sql.replace("{}", str(back)), dialect).meaning
+
+    past = take_all(Memory(), CLERK, NINE, MINUTE, [of(back) for back in range(2, 10)])
+    assert [whole(m) for m in past] == [set()] * 4 + [{"lists-of-days"}] * 4
+    assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, DAY, [of(0)] * 9))
+
+
 def test_the_list_of_the_day_each_day_is_work() -> None:
     memory = Memory()
     for n in range(12):

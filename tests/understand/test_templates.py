@@ -365,3 +365,18 @@ def test_everyday_statements_are_analysed_once(dialect):
             sql = text.format(a=f"R{1000 + n}", b=f"Y0{n}", n=n + 2, d=10 + n)
             templates.judge(sql, dialect, lambda sql=sql: analyser.analyse(sql, dialect))
         assert (templates.misses, templates.hits) == (1, 3), text
+
+
+def test_a_day_that_was_worked_out_ends_where_it_did() -> None:
+    """The end of a computed range is the same when it is first learned and from the cache."""
+    sql = (
+        "SELECT rx_no, doctor FROM rx WHERE dept = 'K1' AND at >= DATE '2026-01-20' - 3"
+        " AND at < DATE '2026-01-20' - 2"
+    )
+    templates, analyser = Templates(), Analyser(CATALOGUE)
+    learned = templates.learn(sql, "postgres", analyser.analyse(sql))
+    again = templates.look(sql, "postgres")
+    assert again is not None
+    for found in (learned, again):
+        period = found.meaning.scope.period
+        assert (period.from_.text, period.to.text) == ("2026-01-17", "2026-01-17")

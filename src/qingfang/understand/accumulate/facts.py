@@ -10,11 +10,12 @@ Rules this module keeps:
 from __future__ import annotations
 
 import datetime
+import math
 import re
 
 from msgspec import Struct
 
-from qingfang.events import Disclosure, Fixed, Grain, Meaning, Pin, Yield
+from qingfang.events import Disclosure, Fixed, Grain, Meaning, Pin, Value, Yield
 from qingfang.understand.accumulate.knowledge import DAY, Key, Learner, Limits, Part, digest
 from qingfang.understand.pins import ROW
 
@@ -96,7 +97,7 @@ def facts_of(
     own = bool(prescribers) and not others
     if own and meaning.disclosure == "usage":
         facts.own = tuple(sorted({digest(p) for p in prescribers if p is not None}))
-    one_day = _one_day(meaning, local_day)
+    one_day = _one_day(meaning, at_us + offset_us)
     if facts.worklist:
         facts.unit = digest(*sorted(_units(fixed)))
         facts.unit_rows = facts.called = _length(fixed, rows, limits)
@@ -248,20 +249,24 @@ def _units(fixed: list[Fixed] | tuple[Fixed, ...], *, others: bool = False) -> l
     ]
 
 
-def _one_day(meaning: Meaning, today: int) -> int | None:
+def _one_day(meaning: Meaning, now_us: int) -> int | None:
     """The day a list is limited to, counted from the epoch; None when it is not one day, or is the
-    open work of now. From today on without an end is today."""
+    open work of now. From today on without an end is today, and so is what reaches into today.
+    `now_us` is the local time."""
+    today = now_us // DAY
     period = meaning.scope.period if meaning.scope else None
     if period is not None:
-        first = _day(period.from_.text) if period.from_ else None
-        last = _day(period.to.text) if period.to else None
+        first = _day(period.from_, now_us) if period.from_ else None
+        last = _day(period.to, now_us) if period.to else None
         if first is None:
             return None
         if period.to is None:
-            return first if first >= today else None
-        return first if last is not None and 0 <= last - first <= 1 else None
+            return first if first >= today - _since_now(period.from_) else None
+        if last is None or not 0 <= last - first <= 1:
+            return None
+        return last if last == today else first
     days = {
-        _day(v.text)
+        _day(v, now_us)
         for y in meaning.yields
         for f in y.fixed
         if f.role == "time" and not f.negated
@@ -270,7 +275,20 @@ def _one_day(meaning: Meaning, today: int) -> int | None:
     return days.pop() if len(days) == 1 else None
 
 
-def _day(text: str | None) -> int | None:
+def _since_now(value: Value | None) -> bool:
+    """Whether a time is counted back from now: the last twelve hours may have begun yesterday."""
+    return value is not None and value.clock is not None and not value.cut
+
+
+def _day(value: Value, now_us: int) -> int | None:
+    """The local day of a time that the statement names, or has the server work out of the clock."""
+    if value.clock is not None:
+        since = now_us // DAY if value.cut else now_us / DAY
+        return math.floor(since + value.clock)
+    return _day_of(value.text)
+
+
+def _day_of(text: str | None) -> int | None:
     match = _DATE.match(text) if text else None
     if match is None:
         return None
