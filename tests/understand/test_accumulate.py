@@ -1,5 +1,6 @@
 """What adds up over statements, days and people; and what is work and does not."""
 
+import datetime
 import random
 
 import pytest
@@ -642,6 +643,66 @@ def test_the_list_of_the_day_each_day_is_work() -> None:
     for n in range(12):
         today = worklist(f"2026-01-{20 + n:02}", unit="W3")
         assert not codes(memory.take(today, CLERK, NINE + n * DAY))
+
+
+def _ward_list(day: int, ward: str = "W3", *, doctor: bool = True) -> Meaning:
+    """SELECT zyid, ypdm, sl[, kzys] FROM zy_yz WHERE bq = 'W3' AND kssj = …"""
+    fixed = (Fixed("unit_id", "zy_yz", "bq", (value(ward),)),)
+    roles = ("visit_id", "item_id", "quantity", *(["prescriber_id"] if doctor else []))
+    date = value(str(datetime.date(2026, 1, 20) + datetime.timedelta(day)))
+    row = Yield(("zy_yz",), roles, fixed=fixed, measured=True)
+    return Meaning(
+        "clinical", subtype="worklist", scope=Scope(period=Period(date, date)), yields=(row,)
+    )
+
+
+def test_a_month_of_a_units_lists_without_work_there() -> None:
+    """Who looks on at W3 every day; who works there; who works in W9 and looks on at W3; who
+    belongs to W3; and a list that names no prescriber."""
+    own = Learner(session="c2", person="IT07", groups=("unit:W3",))
+    work = order("ZY1", role="visit_id")
+    for learner, lists, expected in (
+        (CLERK, [_ward_list], {"looked-on"}),
+        (CLERK, [_ward_list, lambda _: work], set()),
+        (CLERK, [_ward_list, lambda n: pinned(f"BR{n * n}")], set()),
+        (
+            CLERK,
+            [_ward_list, lambda n: _ward_list(n, "W9"), lambda _: work],
+            {"looked-on"},
+        ),
+        (own, [_ward_list], set()),
+        (CLERK, [lambda n: _ward_list(n, doctor=False)], set()),
+    ):
+        memory = Memory()
+        seen: list[set[str]] = []
+        for n in range(29):
+            said = [memory.take(m(n), learner, NINE + n * DAY + i) for i, m in enumerate(lists)]
+            seen.append(set().union(*map(whole, said)))
+        assert not any(seen[:9])
+        assert all(day == expected for day in seen[9:]), expected
+
+
+def test_a_unit_where_work_shows_every_third_day_is_a_work_place() -> None:
+    for every, alarms in ((3, False), (9, True)):
+        memory, found = Memory(), False
+        for n in range(30):
+            found |= bool(whole(memory.take(_ward_list(n), CLERK, NINE + n * DAY)))
+            if n % every == 0:
+                memory.take(order("ZY1", role="visit_id"), CLERK, NINE + n * DAY + 1)
+        assert found is alarms
+
+
+def test_the_whole_hospitals_list_of_today_explains_nothing() -> None:
+    """Twins: today's list of everybody, and of one department."""
+    keys = random.Random(4).sample(range(10**6), 45)
+    scan = [pinned(str(k), role="prescription_id") for k in keys]
+    today = Scope(period=Period(value("2026-01-20"), value("2026-01-20")))
+    ward = (Fixed("department_id", "mz_cf", "ksdm", (value("K1"),)),)
+    for fixed, expected in (((), {"scan-listed"}), (ward, set())):
+        rows = Yield(("mz_cf",), ("prescription_id",), keys=("mz_cf.cf_id",), fixed=fixed)
+        memory = Memory()
+        memory.take(Meaning("none", scope=today, yields=(rows,)), CLERK, NINE, rows=900)
+        assert whole(take_all(memory, CLERK, NINE + 1, MINUTE, scan)[-1]) == expected
 
 
 def test_one_item_on_the_list_day_by_day() -> None:

@@ -60,6 +60,7 @@ class Facts(Struct, omit_defaults=True):
     shape: int = 0
     paged: bool = False
     month: int = 0
+    looked: bool = False
 
 
 def facts_of(
@@ -103,6 +104,7 @@ def facts_of(
         facts.unit_rows = facts.called = _length(fixed, rows, limits)
         facts.list_day = None if own else one_day
         roles = {f.role for f in fixed if not f.negated}
+        facts.looked = not own and _tells_usage(meaning, roles, fixed, learner)
         over = one_day is not None and one_day < local_day
         if any(y.aggregated and y.measured for y in meaning.yields) and (
             over or "unit_id" not in roles
@@ -178,6 +180,25 @@ def _loose(
     facts.list_roles = tuple(sorted(roles))
 
 
+def _tells_usage(meaning: Meaning, roles: set[str], fixed: list[Fixed], learner: Learner) -> bool:
+    """Whether a work list says which prescriber, or what department, used how much of what; not that
+    of the unit the learner belongs to."""
+    if any(f"unit:{unit}" in learner.groups for f in fixed for unit in _codes(f)):
+        return False
+    return any(
+        (y.measured and not y.aggregated)
+        and _ITEM & set(y.roles)
+        and (_PRESCRIBER & (set(y.roles) | roles) or _DEPARTMENT & roles)
+        for y in meaning.yields
+    )
+
+
+def _codes(fixed: Fixed) -> list[str | None]:
+    """The units or departments that a predicate names."""
+    named = fixed.role == "unit_id" or fixed.role in _DEPARTMENT
+    return [v.text for v in fixed.values] if named and not fixed.negated else []
+
+
 def _length(fixed: list[Fixed] | tuple[Fixed, ...], rows: int | None, limits: Limits) -> int:
     """How many a list is taken to hold: a ward's or window's more than one prescriber's queue."""
     if rows is not None:
@@ -187,9 +208,10 @@ def _length(fixed: list[Fixed] | tuple[Fixed, ...], rows: int | None, limits: Li
 
 
 def _is_work(row: Yield, selecting: set[str], meaning: Meaning, one_day: int | None) -> bool:
-    """Whether keys are listed as work is: of one day, or those who are with a unit now."""
+    """Whether keys are listed as work is: of one unit or prescriber and of one day, or those who are
+    with a unit now. What the whole hospital did in a day is nobody's list."""
     if one_day is not None or "time" in selecting:
-        return True
+        return bool(selecting & (_DEPARTMENT | _PRESCRIBER | {"unit_id"}))
     if meaning.scope is not None and meaning.scope.period is not None:
         return False
     if "unit_id" in selecting:
