@@ -537,6 +537,8 @@ def _period(evidence: _Evidence) -> Period | None:
     first = low.value() if low else None
     if high is None:
         return Period(first)
+    if high_open and high.clock is not None and high.whole:
+        return Period(first, Value(None, clock=high.clock - 1, cut=True), True)
     if not high_open or high.text is None:
         return Period(first, high.value())
     if not evidence.reading.condition("midnight", (high,), is_midnight(high.text)):

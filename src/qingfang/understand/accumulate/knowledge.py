@@ -31,7 +31,9 @@ class Limits(Struct, frozen=True):
     day were read one by one. `turns_hour`, `turns_day`: people who each looked at figures or lists
     of their own at one place. `other_days`: days other than the present whose work lists were read.
     `item_days`: days on which work lists were read for one and the same item; `sum_days`: the same of
-    sums by item of one department. `day_lists`: work lists of days gone by, of different units or
+    sums by item of one department; `looked_days`: the same of work lists of a unit where no work of
+    the reader shows; `supplied_units`: units whose lists somebody reads in a day who
+    supplies them. `day_lists`: work lists of days gone by, of different units or
     days, in one day. `call_keys`: keys that one call of the own queue explains at most, `called_hour` and
     `called_day` all calls together (a window's busy hour and day). `pages`, `repeats`,
     `months`: pages of one list, repeated probes with one shape, and months in a row, from which on
@@ -56,7 +58,9 @@ class Limits(Struct, frozen=True):
     turns_day: int = 5
     other_days: int = 5
     item_days: int = 10
+    looked_days: int = 10
     sum_days: int = 10
+    supplied_units: int = 5
     day_lists: int = 10
     call_keys: int = 10
     called_hour: int = 75
@@ -148,6 +152,8 @@ class Knowledge(Struct):
     clock and keys explained so in it, the same for the day. `finer`: key role → how many numbers of
     it a patient's list still explains, when it was read, and the patient (none once counted). `day_lists`: unit and day of work
     lists of days gone by. `sum_days`: department → days whose sums by item were read.
+    `looked`: unit → days whose work list was read. `served`: unit → days on which a key was written
+    or opened after its list was read, and before another's. `at_unit`: whose list was read last.
     """
 
     turn: int = 0
@@ -176,6 +182,9 @@ class Knowledge(Struct):
     finer: dict[str, tuple[int, int, tuple[Key, ...]]] = {}
     day_lists: dict[int, int] = {}
     sum_days: dict[int, dict[int, int]] = {}
+    looked: dict[int, dict[int, int]] = {}
+    served: dict[int, dict[int, int]] = {}
+    at_unit: int = 0
 
 
 def digest(*parts: str) -> int:

@@ -320,6 +320,11 @@ class Memory:
             repeating.enumeration(weighing)
         if facts.worklist:
             repeating.lists(weighing)
+        if over == "person" or learner.person is None:
+            # A session alone does not show where somebody works.
+            if keep:
+                repeating.serve(weighing)
+            repeating.looked_on(weighing)
         joining.join(weighing)
         joining.difference(weighing)
         if facts.disclosure == "usage":
