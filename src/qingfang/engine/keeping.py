@@ -36,7 +36,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from qingfang.engine.judging import Judging, Learned, Rest
-from qingfang.understand.accumulate import Entry
+from qingfang.understand.accumulate import packed, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -128,8 +128,7 @@ class Keeper:
             raise Broken("the memory is not whole")
         try:
             rest = msgspec.msgpack.decode(frames[0], type=Rest)
-            decoder = msgspec.msgpack.Decoder(list[Entry])
-            entries = [e for frame in frames[1:-1] for e in decoder.decode(frame)]
+            entries = [e for frame in frames[1:-1] for e in unpacked(frame)]
             self._judging.restore(rest, entries)
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
             raise Broken(f"the memory cannot be read: {error}") from None
@@ -233,7 +232,7 @@ class Keeper:
                     file.write(_frame(msgspec.msgpack.encode(rest)))
                     began = time.perf_counter()
                     while entries := image.part(_PART):
-                        file.write(_frame(msgspec.msgpack.encode(entries)))
+                        file.write(_frame(packed(entries)))
                         if time.perf_counter() - began > STEP_S:
                             await asyncio.sleep(STEP_S)
                             began = time.perf_counter()

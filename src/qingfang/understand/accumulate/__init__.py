@@ -8,6 +8,18 @@ modules holds one way in which parts become a whole.
 from qingfang.understand.accumulate.facts import Facts
 from qingfang.understand.accumulate.findings import FINDINGS
 from qingfang.understand.accumulate.knowledge import DAY, HOUR, Learner, Limits
-from qingfang.understand.accumulate.memory import Entry, Image, Memory
+from qingfang.understand.accumulate.memory import Entry, Image, Memory, packed, unpacked
 
-__all__ = ["DAY", "FINDINGS", "HOUR", "Entry", "Facts", "Image", "Learner", "Limits", "Memory"]
+__all__ = [
+    "DAY",
+    "FINDINGS",
+    "HOUR",
+    "Entry",
+    "Facts",
+    "Image",
+    "Learner",
+    "Limits",
+    "Memory",
+    "packed",
+    "unpacked",
+]

@@ -41,7 +41,7 @@ from msgspec import Struct
 from qingfang.events import Disclosure, Gathered, Grain, Meaning
 from qingfang.understand.accumulate import joining, repeating, scanning
 from qingfang.understand.accumulate.facts import Facts, facts_of
-from qingfang.understand.accumulate.knowledge import Knowledge, Learner, Limits
+from qingfang.understand.accumulate.knowledge import Knowledge, Learner, Limits, living, plain
 from qingfang.understand.accumulate.weighing import Weighing
 
 VERSION = 2
@@ -62,6 +62,19 @@ class Entry(Struct, frozen=True, array_like=True):
     table: Table
     name: str
     known: Knowledge
+
+
+_decoder = msgspec.msgpack.Decoder(list[Entry], dec_hook=living)
+
+
+def packed(entries: list[Entry]) -> bytes:
+    """A part of an image, to be kept."""
+    return msgspec.msgpack.encode(entries, enc_hook=plain)
+
+
+def unpacked(data: bytes | memoryview) -> list[Entry]:
+    """What `packed` kept. Raises msgspec.MsgspecError, ValueError."""
+    return _decoder.decode(data)
 
 
 class _State(Struct):
@@ -86,7 +99,8 @@ class Image:
         """`known` is about to change or to be forgotten."""
         if self._over or known.turn > self._turn or name in self._taken[table]:
             return
-        copy = msgspec.msgpack.decode(msgspec.msgpack.encode(known), type=Knowledge)
+        kept = msgspec.msgpack.encode(known, enc_hook=plain)
+        copy = msgspec.msgpack.decode(kept, type=Knowledge, dec_hook=living)
         self._kept.append(Entry(table, name, copy))
 
     def part(self, most: int) -> list[Entry]:
@@ -230,13 +244,13 @@ class Memory:
         image = Image(self._tables, self._turn)
         while entries := image.part(1024):
             parts += entries
-        return msgspec.msgpack.encode(_State(VERSION, parts))
+        return msgspec.msgpack.encode(_State(VERSION, parts), enc_hook=plain)
 
     def load(self, data: bytes) -> None:
         """Take over a dumped state. Raises ValueError, and changes nothing, when it is none or of
         another version."""
         try:
-            state = msgspec.msgpack.decode(data, type=_State)
+            state = msgspec.msgpack.decode(data, type=_State, dec_hook=living)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ValueError(f"not a state of accumulation: {error}") from None
         if state.version != VERSION:
