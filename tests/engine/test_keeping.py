@@ -12,7 +12,6 @@ import pytest
 from qingfang.engine.judging import Judging, Learned
 from qingfang.engine.keeping import Keeper
 from qingfang.events import Connection, Fixed, Meaning, Pin, Value, Yield
-from qingfang.understand.accumulate import packed
 
 AT_US = 1_795_000_000_000_000
 SECOND_US = 1_000_000
@@ -57,8 +56,8 @@ def state(judging: Judging) -> bytes:
     entries = []
     while part := image.part(100):
         entries += part
-    entries.sort(key=lambda e: (e.table, e.known.turn))
-    return msgspec.msgpack.encode((rest.head, rest.history, attribution, packed(entries)))
+    entries.sort(key=lambda e: (e.table, e.turn))
+    return msgspec.msgpack.encode((rest.head, rest.history, attribution, entries))
 
 
 def after(steps: int) -> bytes:

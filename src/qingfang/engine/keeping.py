@@ -12,7 +12,7 @@ Rules this module keeps:
    power forgets no more than that.
 2. An image is taken while judging goes on, in steps of about `STEP_S`. It replaces the one before
    when it is whole and on disk; only then the journals it contains are removed.
-3. At the start the image is read, then the journals that go on from it, in order. A journal counts
+3. At the start the image is read (each person's part when that person comes again), then the journals that go on from it, in order. A journal counts
    up to its first frame that is not whole; a record is taken in whole or not at all.
 4. What is known makes no reference cycles and stays: the collector looks at it once, so that it
    stops no judging (`gc.freeze`).
@@ -36,7 +36,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from qingfang.engine.judging import Judging, Learned, Rest
-from qingfang.understand.accumulate import packed, unpacked
+from qingfang.understand.accumulate import Entry
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,8 @@ class Keeper:
             raise Broken("the memory is not whole")
         try:
             rest = msgspec.msgpack.decode(frames[0], type=Rest)
-            entries = [e for frame in frames[1:-1] for e in unpacked(frame)]
+            decoder = msgspec.msgpack.Decoder(list[Entry])
+            entries = [e for frame in frames[1:-1] for e in decoder.decode(frame)]
             self._judging.restore(rest, entries)
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
             raise Broken(f"the memory cannot be read: {error}") from None
@@ -232,7 +233,7 @@ class Keeper:
                     file.write(_frame(msgspec.msgpack.encode(rest)))
                     began = time.perf_counter()
                     while entries := image.part(_PART):
-                        file.write(_frame(packed(entries)))
+                        file.write(_frame(msgspec.msgpack.encode(entries)))
                         if time.perf_counter() - began > STEP_S:
                             await asyncio.sleep(STEP_S)
                             began = time.perf_counter()

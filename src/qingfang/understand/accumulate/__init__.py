@@ -8,7 +8,7 @@ modules holds one way in which parts become a whole.
 from qingfang.understand.accumulate.facts import Facts
 from qingfang.understand.accumulate.findings import FINDINGS
 from qingfang.understand.accumulate.knowledge import DAY, HOUR, Learner, Limits
-from qingfang.understand.accumulate.memory import Entry, Image, Memory, packed, unpacked
+from qingfang.understand.accumulate.memory import Entry, Image, Memory
 
 __all__ = [
     "DAY",
@@ -20,6 +20,4 @@ __all__ = [
     "Learner",
     "Limits",
     "Memory",
-    "packed",
-    "unpacked",
 ]
