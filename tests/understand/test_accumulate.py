@@ -3,9 +3,12 @@
 import datetime
 import random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
+from msgspec.structs import replace
 
 from qingfang.events import Fixed, Meaning, Period, Pin, Scope, Selection, Value, Yield
 from qingfang.understand.accumulate import DAY, HOUR, Learner, Limits, Memory
@@ -850,3 +853,37 @@ def test_any_text_can_be_a_key(texts: list[str]) -> None:
     out = memory.take(pinned(*texts, "\ud800", "9" * 400), CLERK, 0)
     assert out.session_disclosure == "clinical"
     memory.load(memory.dump())
+
+
+@pytest.mark.parametrize("awake", [2, 8])
+def test_who_sleeps_between_statements_learns_the_same(awake: int) -> None:
+    drowsy, wakeful = Memory(awake=awake), Memory()
+    for n in range(240):
+        learner = Learner(session=f"s{n % 5}", person=f"operator:D{n % 7}", groups=("unit:1",))
+        meaning = pinned(f"R{n // 3}") if n % 4 else order(f"R{n}")
+        asked = drowsy.take(meaning, learner, NINE + n * MINUTE)
+        assert asked == wakeful.take(meaning, learner, NINE + n * MINUTE)
+    assert drowsy.dump() == wakeful.dump()
+    assert drowsy.unreadable == 0
+
+
+def test_what_cannot_be_read_of_one_person_is_counted_and_costs_nobody_else() -> None:
+    memory, again = Memory(), Memory()
+    others = Learner(session="s2", person="operator:D2")
+    memory.take(pinned("17"), CLERK, NINE)
+    for n in range(30):
+        memory.take(pinned(f"{n}"), others, NINE + n)
+    parts = memory.image().part(100)
+    harmed = [
+        replace(e, known=Raw(msgspec.msgpack.encode({"turn": e.turn, "rows": "?"})))
+        if e.name == CLERK.person
+        else e
+        for e in parts
+    ]
+    again.restore(harmed)
+    assert again.take(pinned("31"), others, NINE + 40) == memory.take(
+        pinned("31"), others, NINE + 40
+    )
+    assert again.unreadable == 0
+    again.take(pinned("18"), CLERK, NINE + 50)
+    assert again.unreadable == 1

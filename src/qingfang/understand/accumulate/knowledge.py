@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
+from qingfang.understand.accumulate.runs import Run, Runs
+from qingfang.understand.accumulate.times import Times
 from qingfang.understand.pins import ROW
 
 HOUR = 3_600_000_000
@@ -107,23 +110,6 @@ class Key(Struct, frozen=True):
         return f"{self.role}\x1f{self.prefix}"
 
 
-class Run(Struct):
-    """Keys read in key order: the last one, split for comparing, the direction (0 until known), and
-    the digests of those read and not yet explained by work. A `near` run takes only keys close to
-    its last one and survives other reading in between (`reads` counts all since it began); the other
-    kind takes any step, unbroken. `highest`: the highest number that anybody had by then in the last one's block."""
-
-    role: str
-    prefix: str
-    number: int
-    direction: int
-    near: bool
-    keys: list[int]
-    reads: int
-    last_us: int
-    highest: int = 0
-
-
 class Part(Struct, frozen=True):
     """A result somebody holds: what it can be joined by, and what it would contribute."""
 
@@ -136,7 +122,7 @@ class Part(Struct, frozen=True):
 
 
 class Knowledge(Struct):
-    """What one session, person or group holds. Maps lead from a digest to when it was last seen,
+    """What one session, person or group holds; `plain` and `living` keep it. Maps lead from a digest to when it was last seen,
     unless said otherwise.
 
     `turn`: counts all that is learned; the lowest is idle longest. `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and
@@ -159,11 +145,11 @@ class Knowledge(Struct):
     turn: int = 0
     last_us: int = 0
     revealed: dict[int, int] = {}
-    unexplained: dict[str, dict[int, int]] = {}
+    unexplained: dict[str, Times] = {}
     worked: dict[int, int] = {}
     lists: dict[str, int] = {}
     allowance: dict[int, tuple[int, int]] = {}
-    runs: list[Run] = []
+    runs: Runs = msgspec.field(default_factory=lambda: Runs([]))
     ranges: dict[str, tuple[int, int]] = {}
     prescribers: dict[int, int] = {}
     other_days: dict[int, int] = {}
@@ -174,7 +160,7 @@ class Knowledge(Struct):
     months: dict[int, int] = {}
     unseen: tuple[int, int] = (0, 0)
     turned: dict[int, int] = {}
-    rows: dict[int, int] = {}
+    rows: Times = msgspec.field(default_factory=lambda: Times({}))
     opened: dict[str, tuple[int, int]] = {}
     wrote_us: int = 0
     called: tuple[int, int] = (0, 0)
@@ -185,6 +171,65 @@ class Knowledge(Struct):
     looked: dict[int, dict[int, int]] = {}
     served: dict[int, dict[int, int]] = {}
     at_unit: int = 0
+
+
+class _Run(Struct):
+    """What is kept of a `Run`."""
+
+    role: str
+    prefix: str
+    number: int
+    direction: int
+    near: bool
+    keys: list[int]
+    reads: int
+    last_us: int
+    highest: int = 0
+
+
+def plain(held: object) -> object:
+    """What is kept of a part of `Knowledge` that is no plain data (msgspec's `enc_hook`)."""
+    if isinstance(held, Times):
+        return held.plain
+    if isinstance(held, Runs):
+        return [
+            _Run(
+                r.role,
+                r.prefix,
+                r.number,
+                r.direction,
+                r.near,
+                list(r.keys),
+                r.reads,
+                r.last_us,
+                r.highest,
+            )
+            for r in held.runs
+        ]
+    raise NotImplementedError(type(held))
+
+
+def living(wanted: type, kept: object) -> object:
+    """The part of `Knowledge` of which `plain` kept this (msgspec's `dec_hook`). Raises ValueError
+    when it is none."""
+    if wanted is Times:
+        return Times(msgspec.convert(kept, dict[int, int]))
+    return Runs(
+        [
+            Run(
+                r.role,
+                r.prefix,
+                r.number,
+                r.direction,
+                r.near,
+                dict.fromkeys(r.keys),
+                r.reads,
+                r.last_us,
+                r.highest,
+            )
+            for r in msgspec.convert(kept, list[_Run])
+        ]
+    )
 
 
 def digest(*parts: str) -> int:
