@@ -16,10 +16,11 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from qingfang.understand.definition import Definition, DefinitionError, read
+from qingfang.understand.definition import LONGEST, Definition, DefinitionError, read
 
 __all__ = [
     "DEFAULT",
+    "LONGEST",
     "Definition",
     "DefinitionError",
     "built_in",
