@@ -490,6 +490,10 @@ class ServiceForm(_RegisteredForm):
         }
 
 
+KINDS = {"drug": _("药品"), "consumable": _("耗材"), "high_value": _("高值耗材")}
+CONTENTS = {"name": _("品名"), "specification": _("品规"), "usage": _("用量")}
+
+
 class DefinitionForm(Form):
     """Another definition of what counts: one that comes with the product, or a hospital's own."""
 

@@ -14,11 +14,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _l
 from django.views.decorators.http import require_POST
 
 from qingfang.access import calendar, duty, flow, policy, routes, seen, services, settling, written
 from qingfang.access.forms import (
+    CONTENTS,
+    KINDS,
     CalendarForm,
     DefinitionForm,
     DesignationForm,
@@ -462,10 +463,6 @@ def change_decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 # ---------------------------------------------------------------- what people found of opaque templates
-
-
-KINDS = {"drug": _l("药品"), "consumable": _l("耗材"), "high_value": _l("高值耗材")}
-CONTENTS = {"name": _l("品名"), "specification": _l("品规"), "usage": _l("用量")}
 
 
 @may(policy.SEE_SETTLED)

@@ -36,7 +36,7 @@ from qingfang.understand.catalogue import DIALECTS, CatalogueError, load
     "wanted",
     default=definitions.DEFAULT,
     show_default=True,
-    help=_("按哪份统方定义：{}，或自己的定义文件").format("、".join(definitions.names())),
+    help=_("按哪份统方定义：{}，或自己的定义文件").format(" ".join(definitions.names())),
 )
 def command(file: Path, dialect: str | None, wanted: str) -> None:
     try:
