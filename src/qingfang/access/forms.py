@@ -497,7 +497,7 @@ CONTENTS = {"name": _("品名"), "specification": _("品规"), "usage": _("用�
 class DefinitionForm(Form):
     """Another definition of what counts: one that comes with the product, or a hospital's own."""
 
-    name = forms.ChoiceField(label=_("统方定义"))
+    name = forms.ChoiceField(label=_("统方定义"), initial=definitions.DEFAULT)
     own = forms.CharField(
         label=_("自己的定义（TOML）"),
         required=False,

@@ -34,6 +34,11 @@ from qingfang.people.models import Person
 from qingfang.people.services import NotAllowed
 
 LIFE = dt.timedelta(days=366)
+_OF_DEFINITION = {
+    "settlement.proposed": "definition.proposed",
+    "settlement.confirmed": "definition.confirmed",
+    "settlement.refused": "definition.refused",
+}
 LONGEST_SOURCE = 200_000
 
 
@@ -98,7 +103,7 @@ def propose(row: Settlement, *, fixed: bool, by: Person, request: HttpRequest | 
     try:
         with transaction.atomic():
             row.save()
-            _record("proposed", row, request, by)
+            _record("settlement.proposed", row, request, by)
     except IntegrityError:
         raise NotAllowed(_("同样的认定已经提出，正等第二人确认。")) from None
     return row
@@ -131,7 +136,7 @@ def decide(
         if confirm and row.kind == Settlement.Kind.NO_USAGE:
             row.until = now + LIFE
         row.save()
-        _record("confirmed" if confirm else "refused", row, request, by)
+        _record("settlement.confirmed" if confirm else "settlement.refused", row, request, by)
         if confirm and row.kind == Settlement.Kind.SOURCE:
             # Last: what fails here undoes the rest, and writing the same again changes nothing.
             _put(row)
@@ -163,14 +168,15 @@ def end(pk: int, *, by: Person, request: HttpRequest | None) -> Settlement:
             raise NotAllowed(_("这项认定不在生效，不用撤销。"))
         row.state = Settlement.State.ENDED
         row.save(update_fields=["state"])
-        _record("ended", row, request, by)
+        _record("settlement.ended", row, request, by)
     return row
 
 
 def _record(what: str, row: Settlement, request: HttpRequest | None, by: Person) -> None:
-    about = "definition" if row.kind == Settlement.Kind.DEFINITION else "settlement"
+    if row.kind == Settlement.Kind.DEFINITION:
+        what = _OF_DEFINITION[what]
     acts.record(
-        f"{about}.{what}",
+        what,
         request=request,
         person=by,
         target=str(row),
