@@ -248,8 +248,7 @@ class Service:
                 ask.sql, sight.database.dialect, binds=ask.binds, state=state
             )
         except Overrun:
-            touches = analyser.touches(ask.sql)
-            analysis = Analysis(Meaning("opaque", touches=touches, volatile=True))
+            analysis = Analysis(analyser.given_up(ask.sql, sight.database.dialect, state))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         own = state.has_own

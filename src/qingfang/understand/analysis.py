@@ -31,7 +31,7 @@ from qingfang.understand.folding import Reading
 from qingfang.understand.holding import Condition, holds
 from qingfang.understand.reasons import OF_PROBLEM, reason
 from qingfang.understand.state import SessionState
-from qingfang.understand.statement import Outcome, Statement
+from qingfang.understand.statement import Outcome, Statement, keep_unread
 
 __all__ = ["Analyser", "Analysis", "Condition", "SessionState", "holds"]
 
@@ -197,6 +197,13 @@ class Analyser:
             for table in self.catalogue.tables.values()
             if table.kind == "usage"
         )
+
+    def given_up(self, sql: str, dialect: str, state: SessionState) -> Meaning:
+        """What is said of a text whose reading was broken off: it is opaque, and so is what it may
+        have put somewhere, for whoever reads that later."""
+        text = sql[: dialects.MAX_LENGTH]
+        keep_unread(self.catalogue, state, text, dialect)
+        return Meaning("opaque", touches=self.touches(text), volatile=True)
 
     def touches(self, text: str) -> tuple[Touch, ...]:
         """The lexical estimate of a text."""

@@ -14,7 +14,8 @@ column role `operator_id` marks columns that carry such a number (`create_uid`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import sqlglot
@@ -168,6 +169,23 @@ class Catalogue:
             return None
         found = [self.tables[key] for key in hits]
         return max(found, key=lambda t: _STRICTNESS[t.kind])
+
+    def family(self, parts: Sequence[str], *, plain: bool) -> list[str]:
+        """The last names of the tables and views that begin, go on and end with these parts and have
+        something between: digits (`plain`), or anything. Of tables that hold the same, one."""
+        between = r"[\d_]+" if plain else r"[\w$#]+"
+        pattern = re.compile(between.join(re.escape(part.lower()) for part in parts))
+        found: dict[object, str] = {}
+        for name, table in self.tables.items():
+            last = split_name(name)[-1]
+            if pattern.fullmatch(last):
+                roles = frozenset((c, r) for c, r in table.columns.items())
+                found.setdefault((table.kind, table.usage_when, table.open_when, roles), last)
+        for name in self.views:
+            last = split_name(name)[-1]
+            if pattern.fullmatch(last):
+                found.setdefault(name, last)
+        return list(dict.fromkeys(found.values()))
 
     def view(self, name: str) -> str | None:
         hits = self._views.find(name)

@@ -17,10 +17,12 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from qingfang.events import Value
+from qingfang.understand.builtin import FUNCTIONS, OWN_FUNCTIONS, REMOTE
 from qingfang.understand.computing import (
     OWN_SCHEMAS,
     computed,
     joined,
+    named_functions,
     number,
     text_of,
     unescaped,
@@ -29,6 +31,9 @@ from qingfang.understand.days import counted_from, day_of
 from qingfang.understand.dialects import BIND
 from qingfang.understand.holding import Condition, Test, moment
 from qingfang.understand.periods import interval, month_end, moved, read
+
+# Stands for a variable that goes through many values, one after the other: no constant.
+MANY = "qf_many"
 
 
 class Const:
@@ -61,10 +66,11 @@ class Reading:
     """What is known while one text is read: bound values, and what the answer came to rest on.
 
     `free` collects the literals whose value is only handed on, `fixed` (and `fixed_binds`, by
-    index) the literals and bound values that decided something.
+    index) the literals and bound values that decided something. `requoted`: from here on quotes may
+    mean something else.
     """
 
-    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free")
+    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free", "requoted")
 
     def __init__(self, binds: Sequence[str | None] | None) -> None:
         self.binds = binds
@@ -72,6 +78,8 @@ class Reading:
         self.fixed: set[int] = set()
         self.fixed_binds: set[int] = set()
         self.conditions: list[Condition] = []
+        # A statement of this text changed what quotes mean.
+        self.requoted = False
 
     def bind(self, const: Const) -> None:
         """The constant's very value decided something."""
@@ -79,6 +87,12 @@ class Reading:
         self.fixed_binds.update(const.binds)
         for item in const.items or ():
             self.bind(item)
+
+    def known(self, const: Const, oracle: bool) -> bool:
+        """Whether a bound value is not NULL, which an empty text is to Oracle."""
+        if not oracle:
+            return self.condition("known", (const,), not const.null)
+        return self.condition("filled", (const,), not const.null and const.text != "")
 
     def condition(self, test: Test, consts: Sequence[Const], answer: bool) -> bool:
         found = Condition(test, tuple(c.value() for c in consts), answer)
@@ -122,7 +136,7 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if isinstance(node, exp.Boolean):
         return Const("true" if node.this else "false")
     if isinstance(node, exp.Placeholder):
-        return bound(node, reading)
+        return bound(node, reading) if str(node.this) != MANY else None
     if isinstance(node, (exp.Parameter, exp.SessionParameter)):
         return Const()
     if isinstance(node, exp.Array):
@@ -151,8 +165,10 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if isinstance(node, exp.Convert):
         return fold(node.expression, reading, own, depth + 1)
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
+        if _reads(node):
+            return None
         if node.this.name.lower() not in OWN_SCHEMAS:
-            return None if _reads(node) else Const()
+            return Const()
         return fold(_unqualified(node), reading, own, depth + 1)
     if isinstance(node, exp.CurrentDate):
         return Const(clock=0.0, whole=True)
@@ -180,13 +196,14 @@ def _parsed(
     form = node.args.get("format")
     if const is None or const.text is None or not isinstance(form, exp.Literal):
         return const
-    if moment(const.text) is not None:
-        return const
-    text = read(const.text, str(form.this))
-    if text is None:
+    if moment(const.text) is not None and _FROM_YEAR.match(str(form.this)):
         return const
     reading.bind(const)
-    return Const(text)
+    return Const(read(const.text, str(form.this)))
+
+
+# Formats that write a date from the year on, as it is read anyway.
+_FROM_YEAR = re.compile(r"%Y[^%]*%m[^%]*%d")
 
 
 # What gives a date, so that a number added to it is days.
@@ -309,10 +326,45 @@ def _unqualified(node: exp.Dot) -> exp.Expr:
     return exp.func(call.name, *(part.copy() for part in call.expressions), dialect="postgres")
 
 
+# Functions that give a value of their arguments and do nothing else.
+_PURE = frozenset().union(*FUNCTIONS.values(), named_functions()) - REMOTE
+
+
+def is_pure(node: exp.Expr) -> bool:
+    """Whether an expression is made of constants and columns by a database's own functions: it asks
+    nothing, runs no text and calls nobody's function."""
+    return (
+        all(_is_pure(call) for call in node.find_all(exp.Anonymous, exp.Dot))
+        and node.find(exp.Query, exp.PropertyEQ) is None
+    )
+
+
+def _is_pure(node: exp.Expr) -> bool:
+    """Whether a call by name is one of a database's own functions, and runs no text."""
+    if isinstance(node, exp.Dot):
+        call = node.expression
+        if not isinstance(call, exp.Func):
+            return True
+        schema = node.this.name.lower()
+        last = call.name.lower() if isinstance(call, exp.Anonymous) else ""
+        own = schema in OWN_SCHEMAS or schema in OWN_FUNCTIONS
+        return (own and (not last or last in _PURE)) or f"{schema}.{last}" in _PURE
+    return node.name.lower() in _PURE or (
+        isinstance(node.parent, exp.Dot) and node.parent.expression is node
+    )
+
+
 def _reads(node: exp.Expr) -> bool:
-    """Whether a column, rows or an aggregate is in it; `(SELECT 'x')` reads nothing."""
-    for part in node.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Star):
-        bare = isinstance(part, exp.Select) and part.args.get("from_") is None
+    """Whether a column, rows or an aggregate is in it, a variable is set, or somebody's function is
+    called; `(SELECT 'x')` reads nothing."""
+    if any(not _is_pure(call) for call in node.find_all(exp.Anonymous, exp.Dot)):
+        return True
+    if any(str(place.this) == MANY for place in node.find_all(exp.Placeholder)):
+        return True
+    for part in node.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Star, exp.PropertyEQ):
+        bare = isinstance(part, exp.Select) and not any(
+            value for key, value in part.args.items() if key not in {"expressions", "kind"}
+        )
         if not bare and not isinstance(part, exp.Subquery):
             return True
     return False
