@@ -27,6 +27,7 @@ from sqlglot import exp
 from qingfang.events import Grain, Meaning, Reason, Touch
 from qingfang.understand import dialects, estimate, rules
 from qingfang.understand.catalogue import Catalogue
+from qingfang.understand.definition import Definition
 from qingfang.understand.folding import Reading
 from qingfang.understand.holding import Condition, holds
 from qingfang.understand.reasons import OF_PROBLEM, reason
@@ -64,12 +65,19 @@ class Analysis(Struct, frozen=True):
 class Analyser:
     """Analyses statements against one catalogue. Keeps parsed views, nothing of statements.
 
+    `definition` is what counts as statistics of use; without one, all that the contract calls usage.
     `strict` lets the error out that a tree of an unforeseen shape raises, so that a test fails of
     it; a running service answers `opaque` instead (rule 1).
     """
 
-    def __init__(self, catalogue: Catalogue, *, strict: bool = False) -> None:
-        self.catalogue, self.strict = catalogue, strict
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        definition: Definition | None = None,
+        *,
+        strict: bool = False,
+    ) -> None:
+        self.catalogue, self.definition, self.strict = catalogue, definition, strict
         self._views: dict[str, dict[str, exp.Expr | None]] = {}
 
     def analyse(

@@ -23,9 +23,17 @@ from qingfang.understand.computing import number
 from qingfang.understand.days import DAY_UNITS, day_of
 from qingfang.understand.expressions import flow, presence
 from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
-from qingfang.understand.folding import Const, fold, is_known_bind, offset
+from qingfang.understand.folding import Const, Reading, fold, is_known_bind, offset
 from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment, passes
-from qingfang.understand.periods import MONTH, YEAR, cut_of, days_between, days_of, part_of
+from qingfang.understand.periods import (
+    MONTH,
+    YEAR,
+    cut_of,
+    days_between,
+    days_of,
+    moved,
+    part_of,
+)
 from qingfang.understand.predicates import Fact
 
 if TYPE_CHECKING:
@@ -577,14 +585,13 @@ def _moment(node: exp.Expr) -> exp.Expr:
 
 
 def _days_apart(node: exp.Expr, value: Const, sink: Sink) -> bool:
-    """`DATEDIFF(day, t, x) = 0`, `TRUNC(x) - TRUNC(t) = 0`: t falls on x's day, whichever number of
-    days it is away."""
+    """`DATEDIFF(day, t, x) = 3`, `TRUNC(x) - TRUNC(t) = 3`: t falls on the third day before x's."""
     unit = node.args.get("unit")
     if unit is not None and unit.name.upper() not in DAY_UNITS:
         return False
     sides = [_moment(node.this), _moment(node.expression)]
     if isinstance(node, exp.Sub):
-        cuts = [day_of(side) for side in sides]
+        cuts = [side if isinstance(side, exp.CurrentDate) else day_of(side) for side in sides]
         if cuts[0] is None or cuts[1] is None:
             return False
         sides = [cut for cut in cuts if cut is not None]
@@ -594,12 +601,22 @@ def _days_apart(node: exp.Expr, value: Const, sink: Sink) -> bool:
             continue
         source = flow(one, sink.scope).exact
         if source is not None and source.role == "time":
-            # The number shifts the day: the date that is known is not the day itself.
-            same = value.text == "0"
-            sink.scope.walker.reading.bind(value)
-            sink.fact(source, "day", (day if same else Const(),), node=node)
+            reading = sink.scope.walker.reading
+            reading.bind(value)
+            days = number(value.text, 1.0 if one is sides[0] else -1.0)
+            sink.fact(source, "day", (_days_later(day, days, reading),), node=node)
             return True
     return False
+
+
+def _days_later(day: Const, days: float | None, reading: Reading) -> Const:
+    """The day some days after a known one's; what it is stays open when the number is not known."""
+    if days == 0 or days is None:
+        return day if days == 0 else Const()
+    if day.clock is not None:
+        return Const(clock=day.clock + days, whole=day.whole, cut=day.cut)
+    reading.bind(day)
+    return Const(moved(day.text, days, "DAY"))
 
 
 def _columns(

@@ -27,7 +27,7 @@ from qingfang.understand.computing import (
     text_of,
     unescaped,
 )
-from qingfang.understand.days import day_of
+from qingfang.understand.days import counted_from, day_of
 from qingfang.understand.dialects import BIND
 from qingfang.understand.holding import Condition, Test, moment
 from qingfang.understand.periods import interval, month_end, moved, read
@@ -38,9 +38,10 @@ MANY = "qf_many"
 
 class Const:
     """A value without columns. `clock` is its distance from now in days, for values made from the
-    clock (`whole` when cut to the day); `items` are the elements of an array."""
+    clock (`cut`: from the midnight before now; `whole`: a day, as it is after a cut); `items` are the
+    elements of an array."""
 
-    __slots__ = ("binds", "clock", "items", "literals", "null", "text", "whole")
+    __slots__ = ("binds", "clock", "cut", "items", "literals", "null", "text", "whole")
 
     def __init__(
         self,
@@ -51,12 +52,14 @@ class Const:
         clock: float | None = None,
         whole: bool = False,
         items: tuple[Const, ...] | None = None,
+        cut: bool = False,
     ) -> None:
         self.text, self.literals, self.binds, self.null = text, literals, binds, null
         self.clock, self.whole, self.items = clock, whole, items
+        self.cut = cut or whole
 
     def value(self) -> Value:
-        return Value(self.text, self.literals, self.binds)
+        return Value(self.text, self.literals, self.binds, self.clock, self.cut)
 
 
 class Reading:
@@ -175,12 +178,12 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
         return Const(clock=0.0)
     if _reads(node):
         return None
-    dated = _dated(node, reading, own, depth)
-    if dated is not None:
-        return dated
     shifted = _shifted(node, reading, own, depth)
     if shifted is not None:
         return shifted
+    dated = _dated(node, reading, own, depth)
+    if dated is not None:
+        return dated
     return _applied(node, reading, own, depth)
 
 
@@ -525,7 +528,16 @@ def _shifted(node: exp.Expr, reading: Reading, own: bool, depth: int) -> Const |
             return Const()
         sign = 1 if isinstance(node, exp.Add) else -1
         whole = left.whole and days == int(days)
-        return Const(clock=left.clock + sign * days, whole=whole)
+        return Const(clock=left.clock + sign * days, whole=whole, cut=left.cut)
+    found = None
+    if isinstance(node, exp.Anonymous):
+        found = _stepped(node, reading, own, depth)
+    elif isinstance(node, exp.DateAdd):
+        found = _counted(node, reading, own, depth)
+    if found is not None:
+        left, moved_by = found
+        whole = left.whole and moved_by == int(moved_by)
+        return Const(clock=(left.clock or 0.0) + moved_by, whole=whole, cut=left.cut)
     if isinstance(node, (exp.DateAdd, exp.DateSub, exp.TsOrDsAdd)):
         left = fold(node.this, reading, own, depth + 1)
         if left is None or left.clock is None:
@@ -538,13 +550,86 @@ def _shifted(node: exp.Expr, reading: Reading, own: bool, depth: int) -> Const |
         if days is None or unit not in _UNIT_DAYS:
             return Const()
         sign = -1 if isinstance(node, exp.DateSub) else 1
-        return Const(clock=left.clock + sign * days * _UNIT_DAYS[unit], whole=left.whole)
+        moved_by = sign * days * _UNIT_DAYS[unit]
+        whole = left.whole and moved_by == int(moved_by)
+        return Const(clock=left.clock + moved_by, whole=whole, cut=left.cut)
     return None
+
+
+def _counted(
+    node: exp.DateAdd, reading: Reading, own: bool, depth: int
+) -> tuple[Const, float] | None:
+    """T-SQL's `DATEADD(day, DATEDIFF(day, 0, x) + 1, 0)`: x's day, and by how many it is moved."""
+    count, days = node.expression, 0.0
+    while isinstance(count, (exp.Add, exp.Sub)):
+        amount = _amount(count.right, reading, own, depth)
+        if amount is None:
+            return None
+        days += amount if isinstance(count, exp.Add) else -amount
+        count = count.left
+    inner = counted_from(node, count)
+    day = fold(inner, reading, own, depth + 1) if inner is not None else None
+    if day is None or day.clock is None:
+        return None
+    return Const(clock=float(math.floor(day.clock)), whole=True), days
+
+
+def _stepped(
+    node: exp.Anonymous, reading: Reading, own: bool, depth: int
+) -> tuple[Const, float] | None:
+    """SQLite's `date('now', '-3 days')`, MySQL's `SUBDATE(x, 3)`: the clock's value, and by how many
+    days it is moved."""
+    name = node.name.lower()
+    if len(node.expressions) < 2 or name not in {"date", "datetime", "adddate", "subdate"}:
+        return None
+    first, *steps = node.expressions
+    days = 0.0
+    if name in {"adddate", "subdate"}:
+        start = fold(first, reading, own, depth + 1)
+        more = [_days(step, reading, own, depth) for step in steps]
+        sign = -1 if name == "subdate" else 1
+    else:
+        named = isinstance(first, exp.Literal) and first.name.lower() == "now"
+        start = Const(clock=0.0, whole=name == "date") if named else None
+        found = [interval(step.name) for step in steps]
+        for part in (first, *steps):
+            reading.bind(Const(literals=offset(part, own)))
+        more = [number(str(f[0]), _UNIT_DAYS.get(f[1].upper())) if f else None for f in found]
+        sign = 1
+    if start is None or start.clock is None:
+        return None
+    for part in more:
+        if part is None:
+            return None
+        days += sign * part
+    return start, days
 
 
 def _days(node: exp.Expr, reading: Reading, own: bool, depth: int) -> float | None:
     if isinstance(node, exp.Paren):
         return _days(node.this, reading, own, depth + 1) if depth < 40 else None
+    if isinstance(node, exp.MakeInterval):
+        named = [part for part in node.args.values() if part]
+        if len(named) != 1 or not isinstance(named[0], exp.Kwarg):
+            return None
+        amount = fold(named[0].expression, reading, own, depth + 1)
+        factor = _UNIT_DAYS.get(named[0].this.name.upper())
+    elif isinstance(node, exp.Anonymous) and node.name.upper() == "NUMTODSINTERVAL":
+        if len(node.expressions) != 2:
+            return None
+        amount = fold(node.expressions[0], reading, own, depth + 1)
+        factor = _UNIT_DAYS.get(node.expressions[1].name.upper())
+        reading.bind(Const(literals=offset(node.expressions[1], own)))
+    else:
+        return _days_of(node, reading, own, depth)
+    if amount is None:
+        return None
+    reading.bind(amount)
+    return number(amount.text, factor)
+
+
+def _days_of(node: exp.Expr, reading: Reading, own: bool, depth: int) -> float | None:
+    """A number of days, an interval, a part of a day."""
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
         # '1 day'::interval
         reading.fixed.update(offset(node.this, own))

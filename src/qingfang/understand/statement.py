@@ -20,6 +20,8 @@ from sqlglot.tokenizer_core import TokenType
 from qingfang.events import Delivery, Pin, Reason, Value
 from qingfang.understand import copying, creating, dialects, estimate, rules, running
 from qingfang.understand.changes import aliased, changed_rows, returned_rows, returning
+from qingfang.understand.counting import hold
+from qingfang.understand.definition import Definition
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
 from qingfang.understand.folding import Reading, fold, is_pure
@@ -90,11 +92,21 @@ class Outcome:
     """One statement's result before it is put into a `Meaning`."""
 
     __slots__ = (
-        *("delivery", "findings", "operator", "operator_scope", "problems", "span", "unbounded"),
+        *(
+            "definition",
+            "delivery",
+            "findings",
+            "operator",
+            "operator_scope",
+            "problems",
+            "span",
+            "unbounded",
+        ),
         "works",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, definition: Definition | None) -> None:
+        self.definition = definition
         self.findings: list[rules.Finding] = []
         self.problems: list[Problem] = []
         self.delivery: Delivery = "returned"
@@ -106,7 +118,11 @@ class Outcome:
         self.unbounded = False
 
     def blocks(self, blocks: Sequence[Block], reading: Reading) -> None:
-        self.findings.extend(rules.judge(block, reading) for block in blocks)
+        for block in blocks:
+            found = rules.judge(block, reading)
+            if self.definition is not None:
+                hold(found, self.definition)
+            self.findings.append(found)
 
 
 class Statement:
@@ -125,7 +141,7 @@ class Statement:
         self.reading, self.state, self.piece = reading, state, piece
         self.catalogue = analyser.catalogue
         self.walker = Walker(self.catalogue, dialect, reading, state, analyser.views(dialect))
-        self.result = Outcome()
+        self.result = Outcome(analyser.definition)
         self.result.span = (piece.start, piece.end)
         # What the statement's parts (a batch's statements, a body's) came to.
         self.parts: list[Outcome] = []
@@ -188,7 +204,7 @@ class Statement:
     @contextmanager
     def part(self, span: tuple[int, int]) -> Iterator[Outcome]:
         """A part of the statement, with an outcome of its own."""
-        whole, self.result = self.result, Outcome()
+        whole, self.result = self.result, Outcome(self.analyser.definition)
         known, self.walker.problems = self.walker.problems, []
         self.result.span = span
         self.parts.append(self.result)
