@@ -9,6 +9,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -148,6 +149,9 @@ class Scope:
             named = self.named(node.table.lower())
             return named.row().at(span) if named is not None else NOTHING
         name, table = node.name.lower(), node.table.lower()
+        if self.walker.dialect == "tsql" and not (name.isascii() and name.isidentifier()):
+            # The usual collations compare without the width of characters and blanks at the end.
+            name = unicodedata.normalize("NFKC", name).lower().rstrip()
         if table:
             return self._qualified(table, name, node).at(span)
         scope: Scope | None = self
