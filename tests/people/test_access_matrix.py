@@ -114,6 +114,7 @@ ALLOWED: dict[str, object] = {
     "changes": {"application_manager", "auditor"},
     "change": {"application_manager", "auditor"},
     "change-decide": {"application_manager"},
+    "definition": {"application_manager", "auditor", "filer"},
     "settled": {"application_manager", "auditor", "filer"},
     "settlement": {"application_manager", "auditor", "filer"},
     "settlement-decide": {"application_manager", "filer"},

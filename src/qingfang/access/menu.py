@@ -146,6 +146,13 @@ def register() -> None:
             )
         ),
         Entry(
+            9,
+            "definition",
+            _("统方定义"),
+            "shield-check",
+            lambda r: people.may(r.user, policy.SEE_SETTLED),
+        ),
+        Entry(
             8,
             "settled",
             _("读不懂的认定"),

@@ -215,7 +215,9 @@ def remote_flow(walker: Walker, node: exp.Expr, scope: Scope) -> Flow:
     for block in remote_blocks(walker, node, scope):
         scope.draft.absorb(block, SOFT)
         total = total | block.output() | block.shown
-    return total.derived()
+    found = total.derived()
+    # The rows come in one value.
+    return Flow(found.raw, found.summed, found.tested, found.counted, None, True)
 
 
 def call_name(node: exp.Expr) -> str:

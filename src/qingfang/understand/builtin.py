@@ -161,7 +161,7 @@ _POSTGRES: frozenset[str] = _words(
     to_regcollation to_regnamespace to_regoper to_regoperator to_regproc to_regprocedure
     to_regrole to_regtype to_regtypemod to_timestamp to_tsquery to_tsvector
     transaction_timestamp translate trim_array trim_scale trunc ts_delete ts_filter
-    ts_headline ts_rank ts_rank_cd ts_rewrite tsq_mcontained tsq_mcontains tsrange
+    ts_headline ts_rank ts_rank_cd tsq_mcontained tsq_mcontains tsrange
     tstzmultirange tstzrange txid_current txid_current_if_assigned txid_current_snapshot
     txid_snapshot_xip txid_snapshot_xmax txid_status txid_visible_in_snapshot
     unicode_assigned unicode_version unistr unnest upper upper_inc upper_inf user
@@ -514,7 +514,16 @@ _HISTOGRAMS = frozenset(
 # The least and the greatest value of a column.
 _BOUNDS = frozenset({"low_value", "high_value"})
 _HISTOGRAM_PARTS = ("histogram", "tab_col_statistics")
-_TELLING_PARTS = ("sql", "histogram", "tab_histograms", "logmnr", "audit", "tab_col_statistics")
+_TELLING_PARTS = (
+    "sql",
+    "fga_log",
+    "aud$",
+    "histogram",
+    "tab_histograms",
+    "logmnr",
+    "audit",
+    "tab_col_statistics",
+)
 
 
 def is_system(name: str, dialect: str) -> bool:

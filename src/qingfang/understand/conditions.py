@@ -13,23 +13,43 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from qingfang.understand.catalogue import MEASURE_ROLES
+from qingfang.understand.computing import number
 from qingfang.understand.days import DAY_UNITS, day_of
 from qingfang.understand.expressions import flow, presence
 from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
-from qingfang.understand.folding import Const, fold, is_known_bind, offset
-from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment
-from qingfang.understand.periods import MONTH, YEAR, cut_of, days_between, days_of, part_of
-from qingfang.understand.predicates import Fact, same_value
+from qingfang.understand.folding import Const, Reading, fold, is_known_bind, offset
+from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment, passes
+from qingfang.understand.periods import (
+    MONTH,
+    YEAR,
+    cut_of,
+    days_between,
+    days_of,
+    moved,
+    part_of,
+)
+from qingfang.understand.predicates import Fact
 
 if TYPE_CHECKING:
     from qingfang.understand.scope import Name, Scope
 
+_UNSINGLE = (exp.All, exp.Any, exp.Predicate, exp.Not, exp.Connector, exp.PropertyEQ)
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
+
+
+def _is_no_value(node: exp.Expr) -> bool:
+    bare = node.unnest()
+    if isinstance(bare, exp.Anonymous):
+        return bare.name.lower() == "all"
+    return isinstance(bare, _UNSINGLE)
+
+
 _FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.GT: exp.LT,
     exp.GTE: exp.LTE,
@@ -194,7 +214,7 @@ def always(node: exp.Expr, scope: Scope) -> bool | None:
         if is_known_bind(subject, reading):
             const = fold(subject, reading, own)
             if const is not None:
-                known = reading.condition("known", (const,), not const.null)
+                known = reading.known(const, _oracle(scope))
                 return known if node.args.get("negate") else not known
         return None
     if isinstance(node, (exp.EQ, exp.NEQ)):
@@ -203,11 +223,37 @@ def always(node: exp.Expr, scope: Scope) -> bool | None:
             return None
         reading.bind(left)
         reading.bind(right)
-        return same_value(left.text, right.text) is isinstance(node, exp.EQ)
+        same = _same(node.left, node.right, left.text, right.text)
+        return None if same is None else same is isinstance(node, exp.EQ)
     if isinstance(node, exp.Literal):
         reading.fixed.update(offset(node, own))
         return str(node.this) not in {"0", ""}
     return None
+
+
+def _same(one: exp.Expr, other: exp.Expr, left: str, right: str) -> bool | None:
+    """Whether two constants are equal in every database, or in none: None where it depends on case,
+    blanks, accents, or on how texts become numbers, times and truths."""
+    plain = all(isinstance(node, exp.Literal) and not node.is_string for node in (one, other))
+    a, b = number(left), number(right)
+    if plain and a is not None and b is not None:
+        return a == b
+    if left == right:
+        return True
+    if isinstance(one, exp.Boolean) or isinstance(other, exp.Boolean):
+        return None
+    if a is not None and b is not None:
+        return None if a == b else False
+    if a is not None or b is not None or _bare(left) == _bare(right):
+        return None
+    times = moment(left), moment(right)
+    return None if times[0] is not None and times[1] is not None else False
+
+
+def _bare(text: str) -> str:
+    """A text without what some collation passes over."""
+    wide = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(char for char in wide if not unicodedata.combining(char)).strip()
 
 
 def _oracle(scope: Scope) -> bool:
@@ -272,8 +318,9 @@ def _one(node: exp.Expr, sink: Sink) -> None:
         _exists(node, sink)
     elif isinstance(node, exp.Column):
         shown = flow(node, scope)
-        if shown.exact is not None:
-            sink.fact(shown.exact, "eq", (Const("true"),), node=node)
+        flag = _flag(shown)
+        if flag is not None:
+            sink.fact(flag, "eq", (Const("true"),), node=node)
         else:
             sink.mention(node, shown)
     else:
@@ -344,6 +391,15 @@ def _same_instance(found: list[list[Fact]], sink: Sink, node: exp.Expr) -> None:
                 sink.fact(fact.source, "eq", tuple(values), node=node)
 
 
+_FLAGS = frozenset({None, "item_class", "item_kind"})
+
+
+def _flag(shown: Flow) -> Source | None:
+    """The column, when it may be taken for a yes or no. As a truth, a key is whatever number is in
+    it."""
+    return shown.exact if shown.exact is not None and shown.exact.role in _FLAGS else None
+
+
 _COMPLEMENTS: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.EQ: exp.NEQ,
     exp.NEQ: exp.EQ,
@@ -381,8 +437,11 @@ def _not(node: exp.Expr, sink: Sink) -> None:
         sink.show(presence(node.this, scope))
     elif isinstance(node, exp.Column):
         shown = flow(node, scope)
-        if shown.exact is not None:
-            sink.fact(shown.exact, "eq", (Const("false"),), node=node)
+        flag = _flag(shown)
+        if flag is not None:
+            sink.fact(flag, "eq", (Const("false"),), node=node)
+        else:
+            sink.mention(node, shown)
     else:
         sink.mention(node, flow(node, scope))
 
@@ -397,6 +456,17 @@ def _compared(node: exp.Expr, sink: Sink) -> None:
         return
     if isinstance(right, exp.Any) and kind is exp.EQ:
         _any_of(left, right.this, sink, node)
+        return
+    if _is_no_value(left) or _is_no_value(right):
+        # `= ALL (…)` of nothing is true of every row, and MySQL reads `key = 'x' IN (0)` from the
+        # left: no side is a value.
+        sides = [
+            flow(exp.Tuple(expressions=side.unnest().expressions), _scope)
+            if isinstance(side.unnest(), exp.Anonymous) and _is_no_value(side)
+            else flow(side, _scope)
+            for side in (left, right)
+        ]
+        sink.mention(node, sides[0] | sides[1])
         return
     value = fold(right, reading, own)
     subject = left
@@ -427,6 +497,9 @@ def _against(
         return
     source = shown.exact
     if kind in {exp.EQ, exp.NullSafeEQ}:
+        if _is_any_text(source, [value], [node.this, node.args["expression"]], sink):
+            sink.mention(node, shown)
+            return
         sink.fact(source, "eq" if inner is None else "day", (value,), node=node)
     elif kind is exp.NEQ:
         sink.fact(source, "eq", (value,), negated=True, node=node)
@@ -505,14 +578,13 @@ def _moment(node: exp.Expr) -> exp.Expr:
 
 
 def _days_apart(node: exp.Expr, value: Const, sink: Sink) -> bool:
-    """`DATEDIFF(day, t, x) = 0`, `TRUNC(x) - TRUNC(t) = 0`: t falls on x's day, whichever number of
-    days it is away."""
+    """`DATEDIFF(day, t, x) = 3`, `TRUNC(x) - TRUNC(t) = 3`: t falls on the third day before x's."""
     unit = node.args.get("unit")
     if unit is not None and unit.name.upper() not in DAY_UNITS:
         return False
     sides = [_moment(node.this), _moment(node.expression)]
     if isinstance(node, exp.Sub):
-        cuts = [day_of(side) for side in sides]
+        cuts = [side if isinstance(side, exp.CurrentDate) else day_of(side) for side in sides]
         if cuts[0] is None or cuts[1] is None:
             return False
         sides = [cut for cut in cuts if cut is not None]
@@ -522,12 +594,22 @@ def _days_apart(node: exp.Expr, value: Const, sink: Sink) -> bool:
             continue
         source = flow(one, sink.scope).exact
         if source is not None and source.role == "time":
-            # The number shifts the day: the date that is known is not the day itself.
-            same = value.text == "0"
-            sink.scope.walker.reading.bind(value)
-            sink.fact(source, "day", (day if same else Const(),), node=node)
+            reading = sink.scope.walker.reading
+            reading.bind(value)
+            days = number(value.text, 1.0 if one is sides[0] else -1.0)
+            sink.fact(source, "day", (_days_later(day, days, reading),), node=node)
             return True
     return False
+
+
+def _days_later(day: Const, days: float | None, reading: Reading) -> Const:
+    """The day some days after a known one's; what it is stays open when the number is not known."""
+    if days == 0 or days is None:
+        return day if days == 0 else Const()
+    if day.clock is not None:
+        return Const(clock=day.clock + days, whole=day.whole, cut=day.cut)
+    reading.bind(day)
+    return Const(moved(day.text, days, "DAY"))
 
 
 def _columns(
@@ -558,7 +640,7 @@ def _columns(
             sink.fact(source, "given", node=node)
             return
     both = one | other
-    if both.measured:
+    if both.measured or both.packed:
         sink.mention(node, both)
 
 
@@ -596,7 +678,24 @@ def _in(node: exp.In, sink: Sink, negated: bool) -> None:
             shown = shown | flow(item, scope)
         sink.mention(node, shown)
         return
+    if not negated and _is_any_text(shown.exact, list(constants), node.expressions, sink):
+        sink.mention(node, shown)
+        return
     sink.fact(shown.exact, "eq", constants, negated=negated, node=node)
+
+
+def _is_any_text(source: Source, values: list[Const], nodes: list[exp.Expr], sink: Sink) -> bool:
+    """MySQL's `key = 0`: to the number 0 every text that begins with no digit is equal."""
+    if sink.scope.walker.dialect != "mysql" or source.role not in _KEYS:
+        return False
+    written = [node.unnest() for node in nodes if not isinstance(node.unnest(), exp.Column)]
+    found = False
+    for value, node in zip(values, written, strict=False):
+        if value.text is None or (isinstance(node, exp.Literal) and node.is_string):
+            continue
+        zero = passes("zero", (value.text,))
+        found = sink.scope.walker.reading.condition("zero", (value,), zero) or found
+    return found
 
 
 def _tuples(node: exp.In, sink: Sink) -> None:
@@ -665,7 +764,8 @@ def _between(node: exp.Between, sink: Sink) -> None:
         sink.mention(node, shown)
         return
     if low is None or high is None:
-        sink.fact(shown.exact, "other", node=node)
+        bounds = flow(node.args["low"], scope) | flow(node.args["high"], scope)
+        sink.mention(node, shown | bounds)
         return
     sink.fact(shown.exact, "range", low=low, high=high, node=node)
 
@@ -674,7 +774,10 @@ def _like(node: exp.Expr, sink: Sink, negated: bool) -> None:
     scope, reading = sink.scope, sink.scope.walker.reading
     value = fold(node.args["expression"], reading, scope.own)
     shown = flow(node.this, scope)
-    if shown.exact is None or shown.measured or value is None:
+    if value is None:
+        sink.mention(node, shown | flow(node.args["expression"], scope))
+        return
+    if shown.exact is None or shown.measured:
         sink.mention(node, shown)
         return
     source = shown.exact
@@ -723,9 +826,10 @@ def _is(node: exp.Expr, sink: Sink, negated: bool) -> None:
         for source in shown.raw | shown.tested:
             sink.fact(source, "other", node=node)
         return
-    if isinstance(node.args["expression"], exp.Boolean) and shown.exact is not None:
+    flag = _flag(shown)
+    if isinstance(node.args["expression"], exp.Boolean) and flag is not None:
         truth = bool(node.args["expression"].this) is not negated
-        sink.fact(shown.exact, "eq", (Const("true" if truth else "false"),), node=node)
+        sink.fact(flag, "eq", (Const("true" if truth else "false"),), node=node)
         return
     sink.mention(node, shown)
 

@@ -157,7 +157,10 @@ def _cast(node: exp.Expr, scope: Scope) -> Flow:
     # The parser keeps `regclass` and its like as plain words.
     named = target.this if isinstance(target, exp.DataType) else None
     kind = named.name if isinstance(named, exp.DType) else ""
-    if kind not in _TEXTS and node.this.find(exp.Query, exp.DPipe, exp.Concat) is not None:
+    if (
+        kind not in _TEXTS
+        and node.this.find(exp.Query, exp.DPipe, exp.Concat, exp.Anonymous) is not None
+    ):
         # A text that is no number is quoted in the error, wherever the cast stands.
         scope.draft.shown = scope.draft.shown | inner
     safe = kind in _SAFE_CASTS or (kind == "CHAR" and scope.walker.dialect == "mysql")

@@ -168,7 +168,17 @@ class Block:
     """
 
     __slots__ = (
-        *("added", "columns", "distinct", "edges", "facts", "firm", "instances", "nullable"),
+        *(
+            "added",
+            "always",
+            "columns",
+            "distinct",
+            "edges",
+            "facts",
+            "firm",
+            "instances",
+            "nullable",
+        ),
         *("other", "paged", "rows", "shown", "windowed"),
     )
 
@@ -183,6 +193,8 @@ class Block:
         self.shown: Flow = NOTHING
         self.rows: frozenset[Instance] = _NOBODY
         self.added = False
+        # There is one row whatever it is made of: sums without GROUP BY.
+        self.always = False
         self.distinct = False
         self.paged = False
         # Sources that every window of this block is partitioned by; None: there is no window.
@@ -193,13 +205,15 @@ class Block:
         twin.columns, twin.other = list(self.columns), self.other
         twin.absorb(self)
         twin.rows, twin.shown = self.rows, self.shown
-        twin.added, twin.distinct = self.added, self.distinct
+        twin.added, twin.distinct, twin.always = self.added, self.distinct, self.always
         twin.windowed = self.windowed
         return twin
 
     def absorb(self, inner: Block, group: int | None = None) -> None:
         """Take in another block's instances, edges and facts; those of an outer join's losing
-        side (`group`) keep what holds among themselves and stop deciding which rows come."""
+        side (`group`) keep what holds among themselves and stop deciding which rows come. What they
+        say of rows from outside decides nothing then, nor where the block gives a row whatever it
+        finds (`SELECT COUNT(*) … WHERE outer.x = 1`)."""
         if group is not None:
             inner.settle()
         self.instances.extend(inner.instances)
@@ -207,21 +221,44 @@ class Block:
         self.paged = self.paged or inner.paged
         for instance, groups in inner.nullable.items():
             self.nullable[instance] = self.nullable.get(instance, frozenset()) | groups
+        own = set(inner.instances)
+        if group is None and inner.always:
+            self.edges.extend(
+                edge if {edge.a.instance, edge.b.instance} <= own else _loose(edge, own, SOFT)
+                for edge in inner.edges
+                if {edge.a.instance, edge.b.instance} & own
+            )
+            self.facts.extend(
+                fact if fact.source.instance in own else fact.mentioned() for fact in inner.facts
+            )
+            return
         if group is None:
             self.edges.extend(inner.edges)
             self.facts.extend(inner.facts)
             return
-        own = set(inner.instances)
-        self.edges.extend(_loose(edge, own, group) for edge in inner.edges)
-        self.facts.extend(fact.loose() for fact in inner.facts)
+        self.edges.extend(
+            _loose(edge, own, group)
+            for edge in inner.edges
+            if {edge.a.instance, edge.b.instance} & own
+        )
+        self.facts.extend(
+            fact.loose() if fact.source.instance in own else fact.mentioned()
+            for fact in inner.facts
+        )
         self.loosen(inner.instances, group)
 
     def weaken(self, group: int) -> None:
         """All so far becomes the losing side of a RIGHT or FULL join."""
         self.settle()
         own = set(self.instances)
-        self.edges = [_loose(edge, own, group) for edge in self.edges]
-        self.facts = [fact.loose() for fact in self.facts]
+        self.edges = [
+            _loose(edge, own, group)
+            for edge in self.edges
+            if {edge.a.instance, edge.b.instance} & own
+        ]
+        self.facts = [
+            fact.loose() if fact.source.instance in own else fact.mentioned() for fact in self.facts
+        ]
         self.loosen(self.instances, group)
 
     def lose(self, instances: Iterable[Instance], group: int) -> None:

@@ -17,25 +17,31 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from qingfang.events import Value
+from qingfang.understand.builtin import FUNCTIONS, OWN_FUNCTIONS, REMOTE
 from qingfang.understand.computing import (
     OWN_SCHEMAS,
     computed,
     joined,
+    named_functions,
     number,
     text_of,
     unescaped,
 )
-from qingfang.understand.days import day_of
+from qingfang.understand.days import counted_from, day_of
 from qingfang.understand.dialects import BIND
 from qingfang.understand.holding import Condition, Test, moment
 from qingfang.understand.periods import interval, month_end, moved, read
 
+# Stands for a variable that goes through many values, one after the other: no constant.
+MANY = "qf_many"
+
 
 class Const:
     """A value without columns. `clock` is its distance from now in days, for values made from the
-    clock (`whole` when cut to the day); `items` are the elements of an array."""
+    clock (`cut`: from the midnight before now; `whole`: a day, as it is after a cut); `items` are the
+    elements of an array."""
 
-    __slots__ = ("binds", "clock", "items", "literals", "null", "text", "whole")
+    __slots__ = ("binds", "clock", "cut", "items", "literals", "null", "text", "whole")
 
     def __init__(
         self,
@@ -46,22 +52,25 @@ class Const:
         clock: float | None = None,
         whole: bool = False,
         items: tuple[Const, ...] | None = None,
+        cut: bool = False,
     ) -> None:
         self.text, self.literals, self.binds, self.null = text, literals, binds, null
         self.clock, self.whole, self.items = clock, whole, items
+        self.cut = cut or whole
 
     def value(self) -> Value:
-        return Value(self.text, self.literals, self.binds)
+        return Value(self.text, self.literals, self.binds, self.clock, self.cut)
 
 
 class Reading:
     """What is known while one text is read: bound values, and what the answer came to rest on.
 
     `free` collects the literals whose value is only handed on, `fixed` (and `fixed_binds`, by
-    index) the literals and bound values that decided something.
+    index) the literals and bound values that decided something. `requoted`: from here on quotes may
+    mean something else.
     """
 
-    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free")
+    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free", "requoted")
 
     def __init__(self, binds: Sequence[str | None] | None) -> None:
         self.binds = binds
@@ -69,6 +78,8 @@ class Reading:
         self.fixed: set[int] = set()
         self.fixed_binds: set[int] = set()
         self.conditions: list[Condition] = []
+        # A statement of this text changed what quotes mean.
+        self.requoted = False
 
     def bind(self, const: Const) -> None:
         """The constant's very value decided something."""
@@ -76,6 +87,12 @@ class Reading:
         self.fixed_binds.update(const.binds)
         for item in const.items or ():
             self.bind(item)
+
+    def known(self, const: Const, oracle: bool) -> bool:
+        """Whether a bound value is not NULL, which an empty text is to Oracle."""
+        if not oracle:
+            return self.condition("known", (const,), not const.null)
+        return self.condition("filled", (const,), not const.null and const.text != "")
 
     def condition(self, test: Test, consts: Sequence[Const], answer: bool) -> bool:
         found = Condition(test, tuple(c.value() for c in consts), answer)
@@ -119,7 +136,7 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if isinstance(node, exp.Boolean):
         return Const("true" if node.this else "false")
     if isinstance(node, exp.Placeholder):
-        return bound(node, reading)
+        return bound(node, reading) if str(node.this) != MANY else None
     if isinstance(node, (exp.Parameter, exp.SessionParameter)):
         return Const()
     if isinstance(node, exp.Array):
@@ -148,8 +165,10 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if isinstance(node, exp.Convert):
         return fold(node.expression, reading, own, depth + 1)
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
+        if _reads(node):
+            return None
         if node.this.name.lower() not in OWN_SCHEMAS:
-            return None if _reads(node) else Const()
+            return Const()
         return fold(_unqualified(node), reading, own, depth + 1)
     if isinstance(node, exp.CurrentDate):
         return Const(clock=0.0, whole=True)
@@ -159,12 +178,12 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
         return Const(clock=0.0)
     if _reads(node):
         return None
-    dated = _dated(node, reading, own, depth)
-    if dated is not None:
-        return dated
     shifted = _shifted(node, reading, own, depth)
     if shifted is not None:
         return shifted
+    dated = _dated(node, reading, own, depth)
+    if dated is not None:
+        return dated
     return _applied(node, reading, own, depth)
 
 
@@ -177,13 +196,14 @@ def _parsed(
     form = node.args.get("format")
     if const is None or const.text is None or not isinstance(form, exp.Literal):
         return const
-    if moment(const.text) is not None:
-        return const
-    text = read(const.text, str(form.this))
-    if text is None:
+    if moment(const.text) is not None and _FROM_YEAR.match(str(form.this)):
         return const
     reading.bind(const)
-    return Const(text)
+    return Const(read(const.text, str(form.this)))
+
+
+# Formats that write a date from the year on, as it is read anyway.
+_FROM_YEAR = re.compile(r"%Y[^%]*%m[^%]*%d")
 
 
 # What gives a date, so that a number added to it is days.
@@ -306,10 +326,45 @@ def _unqualified(node: exp.Dot) -> exp.Expr:
     return exp.func(call.name, *(part.copy() for part in call.expressions), dialect="postgres")
 
 
+# Functions that give a value of their arguments and do nothing else.
+_PURE = frozenset().union(*FUNCTIONS.values(), named_functions()) - REMOTE
+
+
+def is_pure(node: exp.Expr) -> bool:
+    """Whether an expression is made of constants and columns by a database's own functions: it asks
+    nothing, runs no text and calls nobody's function."""
+    return (
+        all(_is_pure(call) for call in node.find_all(exp.Anonymous, exp.Dot))
+        and node.find(exp.Query, exp.PropertyEQ) is None
+    )
+
+
+def _is_pure(node: exp.Expr) -> bool:
+    """Whether a call by name is one of a database's own functions, and runs no text."""
+    if isinstance(node, exp.Dot):
+        call = node.expression
+        if not isinstance(call, exp.Func):
+            return True
+        schema = node.this.name.lower()
+        last = call.name.lower() if isinstance(call, exp.Anonymous) else ""
+        own = schema in OWN_SCHEMAS or schema in OWN_FUNCTIONS
+        return (own and (not last or last in _PURE)) or f"{schema}.{last}" in _PURE
+    return node.name.lower() in _PURE or (
+        isinstance(node.parent, exp.Dot) and node.parent.expression is node
+    )
+
+
 def _reads(node: exp.Expr) -> bool:
-    """Whether a column, rows or an aggregate is in it; `(SELECT 'x')` reads nothing."""
-    for part in node.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Star):
-        bare = isinstance(part, exp.Select) and part.args.get("from_") is None
+    """Whether a column, rows or an aggregate is in it, a variable is set, or somebody's function is
+    called; `(SELECT 'x')` reads nothing."""
+    if any(not _is_pure(call) for call in node.find_all(exp.Anonymous, exp.Dot)):
+        return True
+    if any(str(place.this) == MANY for place in node.find_all(exp.Placeholder)):
+        return True
+    for part in node.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Star, exp.PropertyEQ):
+        bare = isinstance(part, exp.Select) and not any(
+            value for key, value in part.args.items() if key not in {"expressions", "kind"}
+        )
         if not bare and not isinstance(part, exp.Subquery):
             return True
     return False
@@ -440,7 +495,16 @@ def _shifted(node: exp.Expr, reading: Reading, own: bool, depth: int) -> Const |
             return Const()
         sign = 1 if isinstance(node, exp.Add) else -1
         whole = left.whole and days == int(days)
-        return Const(clock=left.clock + sign * days, whole=whole)
+        return Const(clock=left.clock + sign * days, whole=whole, cut=left.cut)
+    found = None
+    if isinstance(node, exp.Anonymous):
+        found = _stepped(node, reading, own, depth)
+    elif isinstance(node, exp.DateAdd):
+        found = _counted(node, reading, own, depth)
+    if found is not None:
+        left, moved_by = found
+        whole = left.whole and moved_by == int(moved_by)
+        return Const(clock=(left.clock or 0.0) + moved_by, whole=whole, cut=left.cut)
     if isinstance(node, (exp.DateAdd, exp.DateSub, exp.TsOrDsAdd)):
         left = fold(node.this, reading, own, depth + 1)
         if left is None or left.clock is None:
@@ -453,13 +517,86 @@ def _shifted(node: exp.Expr, reading: Reading, own: bool, depth: int) -> Const |
         if days is None or unit not in _UNIT_DAYS:
             return Const()
         sign = -1 if isinstance(node, exp.DateSub) else 1
-        return Const(clock=left.clock + sign * days * _UNIT_DAYS[unit], whole=left.whole)
+        moved_by = sign * days * _UNIT_DAYS[unit]
+        whole = left.whole and moved_by == int(moved_by)
+        return Const(clock=left.clock + moved_by, whole=whole, cut=left.cut)
     return None
+
+
+def _counted(
+    node: exp.DateAdd, reading: Reading, own: bool, depth: int
+) -> tuple[Const, float] | None:
+    """T-SQL's `DATEADD(day, DATEDIFF(day, 0, x) + 1, 0)`: x's day, and by how many it is moved."""
+    count, days = node.expression, 0.0
+    while isinstance(count, (exp.Add, exp.Sub)):
+        amount = _amount(count.right, reading, own, depth)
+        if amount is None:
+            return None
+        days += amount if isinstance(count, exp.Add) else -amount
+        count = count.left
+    inner = counted_from(node, count)
+    day = fold(inner, reading, own, depth + 1) if inner is not None else None
+    if day is None or day.clock is None:
+        return None
+    return Const(clock=float(math.floor(day.clock)), whole=True), days
+
+
+def _stepped(
+    node: exp.Anonymous, reading: Reading, own: bool, depth: int
+) -> tuple[Const, float] | None:
+    """SQLite's `date('now', '-3 days')`, MySQL's `SUBDATE(x, 3)`: the clock's value, and by how many
+    days it is moved."""
+    name = node.name.lower()
+    if len(node.expressions) < 2 or name not in {"date", "datetime", "adddate", "subdate"}:
+        return None
+    first, *steps = node.expressions
+    days = 0.0
+    if name in {"adddate", "subdate"}:
+        start = fold(first, reading, own, depth + 1)
+        more = [_days(step, reading, own, depth) for step in steps]
+        sign = -1 if name == "subdate" else 1
+    else:
+        named = isinstance(first, exp.Literal) and first.name.lower() == "now"
+        start = Const(clock=0.0, whole=name == "date") if named else None
+        found = [interval(step.name) for step in steps]
+        for part in (first, *steps):
+            reading.bind(Const(literals=offset(part, own)))
+        more = [number(str(f[0]), _UNIT_DAYS.get(f[1].upper())) if f else None for f in found]
+        sign = 1
+    if start is None or start.clock is None:
+        return None
+    for part in more:
+        if part is None:
+            return None
+        days += sign * part
+    return start, days
 
 
 def _days(node: exp.Expr, reading: Reading, own: bool, depth: int) -> float | None:
     if isinstance(node, exp.Paren):
         return _days(node.this, reading, own, depth + 1) if depth < 40 else None
+    if isinstance(node, exp.MakeInterval):
+        named = [part for part in node.args.values() if part]
+        if len(named) != 1 or not isinstance(named[0], exp.Kwarg):
+            return None
+        amount = fold(named[0].expression, reading, own, depth + 1)
+        factor = _UNIT_DAYS.get(named[0].this.name.upper())
+    elif isinstance(node, exp.Anonymous) and node.name.upper() == "NUMTODSINTERVAL":
+        if len(node.expressions) != 2:
+            return None
+        amount = fold(node.expressions[0], reading, own, depth + 1)
+        factor = _UNIT_DAYS.get(node.expressions[1].name.upper())
+        reading.bind(Const(literals=offset(node.expressions[1], own)))
+    else:
+        return _days_of(node, reading, own, depth)
+    if amount is None:
+        return None
+    reading.bind(amount)
+    return number(amount.text, factor)
+
+
+def _days_of(node: exp.Expr, reading: Reading, own: bool, depth: int) -> float | None:
+    """A number of days, an interval, a part of a day."""
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
         # '1 day'::interval
         reading.fixed.update(offset(node.this, own))

@@ -21,14 +21,15 @@ from qingfang.events import Value
 MAX_PINS = 10
 _DAY = timedelta(days=1)
 
-Test = Literal["within_day", "within_day_inclusive", "known", "few", "midnight"]
+Test = Literal["within_day", "within_day_inclusive", "known", "filled", "few", "midnight", "zero"]
 
 
 class Condition(Struct, frozen=True, array_like=True):
     """A test over values whose answer the meaning's shape rests on; `answer` is what it was.
 
     `within_day` / `within_day_inclusive`: from `values[0]` to `values[1]` is at most 24 hours,
-    the end excluded / included as written. `known`: the value is not NULL. `few`: an array value
+    the end excluded / included as written. `known`: the value is not NULL; `filled`: nor an empty
+    text. `zero`: the number 0. `few`: an array value
     of at most 10 elements. `midnight`: a date alone, or the first moment of one.
     """
 
@@ -45,6 +46,10 @@ def holds(condition: Condition, values: Sequence[str | None]) -> bool:
 def passes(test: Test, values: Sequence[str | None]) -> bool:
     if test == "known":
         return values[0] is not None
+    if test == "zero":
+        return values[0] is not None and re.fullmatch(r"\s*[-+]?0*\.?0*\s*", values[0]) is not None
+    if test == "filled":
+        return bool(values[0])
     if test == "few":
         items = array_items(values[0])
         return items is not None and len(items) <= MAX_PINS

@@ -66,6 +66,10 @@ class Fact:
             span=self.span,
         )
 
+    def mentioned(self) -> Fact:
+        """The same of rows that it does not decide about."""
+        return Fact(self.source, "other", negated=self.negated, of_row=False, span=self.span)
+
     @property
     def fixes(self) -> bool:
         """Equality with known or bound values."""
@@ -187,6 +191,8 @@ def _matches(node: exp.Expr, text: str, wanted: list[str]) -> bool | None:
     if isinstance(node, exp.NEQ):
         return not same_value(text, wanted[0])
     if isinstance(node, (exp.Like, exp.ILike)):
+        if "[" in wanted[0]:
+            return None  # T-SQL's classes of characters
         hit = like(text, wanted[0])
         return hit is not bool(node.args.get("negate"))
     order = _compare(text, wanted[0])
@@ -230,12 +236,12 @@ def _narrower(pattern: str, wider: str) -> bool:
     if pattern == wider:
         return True
     head = wider.removesuffix("%")
-    return wider.endswith("%") and not set("%_") & set(head) and pattern.startswith(head)
+    return wider.endswith("%") and not set("%_[") & set(head) and pattern.startswith(head)
 
 
 def _apart(one: str, other: str) -> bool:
     """`JC%` and `YP%` have nothing in common: they differ before the first wildcard."""
-    heads = [re.split(r"[%_\\]", pattern, maxsplit=1)[0] for pattern in (one, other)]
+    heads = [re.split(r"[%_\\\[]", pattern, maxsplit=1)[0] for pattern in (one, other)]
     size = min(len(head) for head in heads)
     return heads[0][:size].casefold() != heads[1][:size].casefold()
 

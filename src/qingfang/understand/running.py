@@ -16,7 +16,7 @@ from qingfang.understand.routines.source import read, read_words
 from qingfang.understand.routines.tree import Block, Hand, If, Routine, Span, Step
 from qingfang.understand.routines.tree import Each as EachStep
 from qingfang.understand.routines.tree import Loop as LoopStep
-from qingfang.understand.routines.values import UNKNOWN, has_hole
+from qingfang.understand.routines.values import PLAIN_HOLE, UNKNOWN, has_hole
 from qingfang.understand.scope import Problem, Scope
 from qingfang.understand.state import SessionState
 
@@ -66,7 +66,9 @@ class Told:
         state = self.statement.state
         if state is None:
             return
-        known = texts is not None and not any(has_hole(text) for text in texts)
+        known = texts is not None and not any(
+            has_hole(text.replace(PLAIN_HOLE, "")) for text in texts
+        )
         if kind == "variable":
             state.keep_texts(name, texts if known else None)
         else:
@@ -78,10 +80,11 @@ class Told:
         if state is not None:
             state.hold(name, [self.statement.frozen(row) for row in rows])
 
-    def held(self, name: str) -> list[exp.Expr]:
+    def held(self, name: str) -> list[exp.Expr] | None:
         state = self.statement.state
         self.statement.walker.volatile = True
-        return list(state.held.get(name, ())) if state is not None else []
+        found = state.held.get(name) if state is not None else None
+        return list(found) if found is not None else None
 
 
 def batch(statement: Statement) -> None:

@@ -59,16 +59,35 @@ class Name:
         return union(self.columns.values()) | (self.other or NOTHING)
 
 
+def _either(names: list[Name]) -> Name:
+    """Names told apart only by quotes: what any of them shows, and no column for certain."""
+    columns = {column for name in names for column in name.columns}
+    merged = {
+        column: union(n.columns[column] for n in names if column in n.columns) for column in columns
+    }
+    others = [name.other for name in names if name.other is not None]
+    found = Name(
+        names[0].alias,
+        {column: shown.derived() for column, shown in merged.items()},
+        union(others) if others else None,
+        any(name.open for name in names),
+    )
+    found.instances = tuple(i for name in names for i in name.instances)
+    return found
+
+
 class Cte:
     """A WITH query and the names it was defined under; `arms` while it is being recursed into."""
 
-    __slots__ = ("arms", "columns", "ctes", "node", "recursive", "under_way")
+    __slots__ = ("arms", "columns", "ctes", "node", "recursive", "spelling", "under_way")
 
     def __init__(
         self, node: exp.Expr, columns: list[str], ctes: Mapping[str, Cte], recursive: bool
     ) -> None:
         self.node, self.columns, self.ctes, self.recursive = node, columns, ctes, recursive
         self.under_way = False
+        # As the server keeps its name.
+        self.spelling = ""
         self.arms: list[Block] | None = None
 
 
@@ -79,7 +98,10 @@ class Scope:
     the statement's own text. `params` are a stored body's parameters.
     """
 
-    __slots__ = ("aliases", "anchor", "ctes", "draft", "names", "outer", "params", "walker")
+    __slots__ = (
+        *("aliases", "aliases_first", "anchor", "ctes", "draft", "names", "outer", "params"),
+        "walker",
+    )
 
     def __init__(
         self,
@@ -95,6 +117,8 @@ class Scope:
         self.draft = Block()
         self.names: list[Name] = []
         self.aliases: dict[str, Flow] = {}
+        # MySQL's HAVING looks at the output's names before the tables'.
+        self.aliases_first = False
 
     @property
     def own(self) -> bool:
@@ -134,7 +158,7 @@ class Scope:
             if name in scope.params:
                 return scope.params[name].at(span)
             scope = scope.outer
-        return NOTHING
+        return self.walker.bare_call(node, self)
 
     def sees(self, node: exp.Column) -> bool:
         """Whether a column of this name, or the table it is said to be of, is in sight."""
@@ -150,9 +174,11 @@ class Scope:
     def named(self, alias: str) -> Name | None:
         scope: Scope | None = self
         while scope is not None:
-            for name in scope.names:
-                if name.alias == alias:
-                    return name
+            found = [name for name in scope.names if name.alias == alias]
+            if len(found) > 1:
+                return _either(found)
+            if found:
+                return found[0]
             scope = scope.outer
         return None
 
@@ -169,6 +195,8 @@ class Scope:
         return named.other if named.other is not None else NOTHING
 
     def _here(self, column: str) -> Flow | None:
+        if self.aliases_first and column in self.aliases:
+            return self.aliases[column]
         hits = [name.columns[column] for name in self.names if column in name.columns]
         if len(hits) == 1:
             return hits[0]

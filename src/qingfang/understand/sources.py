@@ -11,6 +11,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -123,7 +124,10 @@ def _derived(block: Block, label: str, columns: list[str]) -> tuple[list[Name], 
         if name == "*":
             other = kept if other is None else other | kept
             continue
-        flows[columns[at] if at < len(columns) else name] = kept
+        label_of = columns[at] if at < len(columns) else name
+        before = flows.get(label_of)
+        # Two of one name are told apart by quotes alone.
+        flows[label_of] = kept if before is None else before | kept
     return [Name(label, flows, other)], block
 
 
@@ -227,6 +231,8 @@ def _rows_of(
     for part in calls:
         if part is None:
             continue
+        if isinstance(part, exp.XMLTable) and _READS_STORED.search(part.this.name):
+            walker.problem("remote_sql", "xmltable", part, scope)
         body = body_of(walker, part)
         if body is not None:
             found.extend(body_blocks(walker, body[0], part, inner))
@@ -245,6 +251,10 @@ def _rows_of(
     return [([Name(name, flows, shown.derived())], block)]
 
 
+# XQuery's ways to tables and stored documents.
+_READS_STORED = re.compile(r"\b(?:collection|doc|view)\s*\(|oradb:|ora:", re.IGNORECASE)
+
+
 def _method(walker: Walker, item: exp.Table) -> exp.Expr:
     """`x.nodes('…')` in FROM is a method of a value, unless it is a known function."""
     parts = [part for key in ("catalog", "db") if (part := item.args.get(key)) is not None]
@@ -258,10 +268,13 @@ def _method(walker: Walker, item: exp.Table) -> exp.Expr:
 
 def _table(walker: Walker, item: exp.Table, label: str, columns: list[str], scope: Scope) -> Found:
     parts = [part.name for part in item.parts if part.name]
-    name = ".".join(parts).lower().split("@", 1)[0]
+    name, linked, _link = ".".join(parts).lower().partition("@")
     alias = label or name.rsplit(".", maxsplit=1)[-1]
-    if len(parts) == 1 and name in scope.ctes:
-        return [_derived(block, alias, columns) for block in _cte(walker, name, scope)]
+    named: Found = []
+    if len(parts) == 1 and name in scope.ctes and not linked:
+        named = [_derived(block, alias, columns) for block in _cte(walker, name, scope)]
+        if scope.ctes[name].spelling == walker.spelling(item.this):
+            return named
     anchor = scope.anchor or dialects.span(item)
     seen: set[str] = set()
     while name not in seen:
@@ -281,8 +294,8 @@ def _table(walker: Walker, item: exp.Table, label: str, columns: list[str], scop
         if view is not None and table is None:
             blocks = _view(walker, name, view, anchor)
             found.extend(_derived(block, alias, columns) for block in blocks)
-        if found:
-            return found
+        if found or named:
+            return [*named, *found]
         target = walker.catalogue.synonym(name) or (
             walker.state.synonym(name) if walker.state is not None else None
         )

@@ -150,7 +150,9 @@ class SessionState:
     """One session's objects, by the last part of their name in lower case. `changed` tells that a
     statement built or dropped something, even if the same as before: it must be read each time."""
 
-    __slots__ = ("changed", "cursors", "held", "objects", "prepared", "shared", "texts")
+    __slots__ = (
+        *("changed", "cursors", "held", "objects", "prepared", "requoted", "shared", "texts"),
+    )
 
     def __init__(self, shared: Shared | None = None) -> None:
         self.shared = shared if shared is not None else Shared()
@@ -161,6 +163,9 @@ class SessionState:
         self.held: dict[str, list[exp.Expr]] = {}
         # What MySQL's user variables may hold; None: not known.
         self.texts: dict[str, tuple[str, ...] | None] = {}
+        # The session has changed what quotes mean. Whether the server took it, or took it back, is
+        # not known.
+        self.requoted = False
         self.changed = False
 
     @property
@@ -172,6 +177,7 @@ class SessionState:
             or self.cursors
             or self.held
             or self.texts
+            or self.requoted
             or self.shared.objects
             or self.shared.synonyms
             or self.shared.functions
@@ -180,7 +186,8 @@ class SessionState:
     @property
     def has_own(self) -> bool:
         """Whether the session itself (not all sessions) has built something."""
-        return bool(self.objects or self.prepared or self.cursors or self.held or self.texts)
+        own = self.objects or self.prepared or self.cursors or self.held or self.texts
+        return bool(own or self.requoted)
 
     def prepare(self, name: str, text: str) -> None:
         """One more text that `name` may stand for. Nothing takes it back: whether the server took

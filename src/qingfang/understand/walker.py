@@ -130,7 +130,15 @@ class Walker:
             name = cte.alias.lower()
             recursive = bool(clause.args.get("recursive")) or self.dialect in _RECURSIVE
             ctes[name] = Cte(cte.this, columns, dict(ctes), recursive)
+            ctes[name].spelling = self.spelling(alias.this) if alias else name
         scope.ctes = ctes
+
+    def spelling(self, name: exp.Expr) -> str:
+        """A name as the server keeps it: without quotes in the case that it prefers."""
+        text = name.name
+        if isinstance(name, exp.Identifier) and name.quoted:
+            return text if self.dialect in {"postgres", "oracle"} else text.lower()
+        return text.upper() if self.dialect == "oracle" else text.lower()
 
     def _arms(self, node: exp.SetOperation, scope: Scope) -> list[Block]:
         """UNION, INTERSECT and EXCEPT: what any arm shows, under the first arm's names."""
@@ -172,7 +180,7 @@ class Walker:
             list(row.expressions)
             if isinstance(row, exp.Tuple)
             else [row.this if isinstance(row, exp.Paren) else row]
-            for row in node.expressions
+            for row in map(_row, node.expressions)
         ]
         names = [f"column{at + 1}" for at in range(len(rows[0]) if rows else 0)]
         return self._listed(rows, names, node, scope)
@@ -247,7 +255,9 @@ class Walker:
     def attach(self, scope: Scope, item: exp.Expr, join: exp.Join | None) -> list[Scope]:
         """`scope` with one more FROM item; one scope an arm of the item."""
         side = str(join.args.get("side") or "").upper() if join is not None else ""
-        if isinstance(item, exp.Lateral) and item.args.get("outer"):
+        if isinstance(item, exp.Lateral) and (
+            item.args.get("outer") or item.args.get("cross_apply") is False
+        ):
             side = "LEFT"
         if isinstance(item, exp.Table) and item.args.get("joins"):
             # `t JOIN u ON …` as one item: what is joined to it is seen by the ON that follows.
@@ -362,7 +372,9 @@ class Walker:
             )
         having = node.args.get("having")
         if having is not None:
+            scope.aliases_first = self.dialect == "mysql"
             conditions.apply(having.this, scope)
+            scope.aliases_first = False
         qualify = node.args.get("qualify")
         if qualify is not None:
             conditions.apply(qualify.this, scope)
@@ -374,6 +386,7 @@ class Walker:
             draft.shown = draft.shown | flow(distinct.args["on"], scope).comparison()
         draft.shown = (carried.measures_only() if added else carried) | draft.shown
         draft.added = added
+        draft.always = added and (group is None or _sums_all(group))
         draft.distinct = distinct is not None
         if (added and not packed) or draft.distinct:
             draft.rows = frozenset()
@@ -484,6 +497,22 @@ class Walker:
             return own
         return self.state.function(name) if self.state is not None else None
 
+    def bare_call(self, node: exp.Column, scope: Scope) -> Flow:
+        """A name that is no column's in sight. In Oracle that is how a function without arguments is
+        called."""
+        name = node.name.lower()
+        if self.dialect != "oracle" or name in _PSEUDO:
+            return NOTHING
+        if self.has_body(name):
+            return self.body_flow(name, exp.Anonymous(this=name, expressions=[]), scope)
+        select = node.find_ancestor(exp.Select)
+        first = select.args.get("from_") if select is not None else None
+        alone = first is not None and not (select is None or select.args.get("joins"))
+        dual = alone and first is not None and first.this.name.lower() == "dual"
+        if dual and not self.is_builtin(name):
+            self.problem("unknown_function", name, node, scope)
+        return NOTHING
+
     def has_body(self, name: str) -> bool:
         """Whether the source of a function is known."""
         return bodies.source_of(self, name) is not None
@@ -497,6 +526,23 @@ class Walker:
         return bodies.remote_flow(self, node, scope)
 
 
+# Names that every Oracle query knows.
+_PSEUDO = frozenset(
+    {
+        *("level", "rownum", "rowid", "ora_rowscn", "sysdate", "systimestamp", "user", "uid"),
+        *("dummy", "nextval", "currval", "sessiontimezone", "dbtimezone", "sqlcode", "sqlerrm"),
+        *("connect_by_isleaf", "connect_by_iscycle", "object_value", "column_value"),
+    }
+)
+
+
+def _row(node: exp.Expr) -> exp.Expr:
+    """MySQL's `ROW(1, 2)` as `(1, 2)`."""
+    inner = node.expressions[0] if len(node.expressions) == 1 else None
+    named = isinstance(inner, exp.Anonymous) and inner.name.upper() == "ROW"
+    return exp.Tuple(expressions=inner.expressions) if inner is not None and named else node
+
+
 def _assigns(node: exp.Expr) -> bool:
     """`@v = x` in the output of a T-SQL SELECT."""
     return isinstance(node, exp.EQ) and isinstance(node.this, exp.Placeholder)
@@ -508,6 +554,13 @@ def _is_bare(select: exp.Select) -> bool:
     nothing = first is None or first.this.name.lower() == "dual"
     clauses = {key for key, value in select.args.items() if value}
     return nothing and clauses <= {"expressions", "kind", "from_"} and bool(select.expressions)
+
+
+def _sums_all(group: exp.Group) -> bool:
+    """Whether there is a sum over all the rows, also over none: `GROUP BY ()`, ROLLUP, CUBE."""
+    return not group.expressions or any(
+        group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals")
+    )
 
 
 def _group_parts(group: exp.Group) -> list[exp.Expr]:

@@ -276,8 +276,4 @@ class Evaluator(Binder, ABC):
         const = fold(node, self.reading, own)
         if const is None or (const.text is None and not const.null):
             return None
-        self.reading.condition("known", (const,), not const.null)
-        if const.literals:
-            # A literal that is there is not NULL, whatever it says.
-            return const.null
-        return const.null
+        return not self.reading.known(const, self.dialect == "oracle")

@@ -9,14 +9,15 @@ Rules this module keeps:
    on rows counts for what is handed on, or assigned, under it.
 3. Loops are read until nothing new comes; what still grows then is not known.
 4. SQL put together at run time is read for every text it may be. A hole where a value stands is a
-   value that is not known; a hole anywhere else makes the body opaque, and what the rest reveals
-   counts too.
+   value that is not known; where it is part of a table's name, the catalogue's tables of such names
+   are read; a hole anywhere else makes the body opaque, and what the rest reveals counts too.
 5. Work is counted, never timed; over budget raises `OverBudget`. A routine that calls itself is
    opaque.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -57,12 +58,15 @@ from qingfang.understand.routines.trees import (
     HOLE_WORD,
     arm_of,
     bases,
+    family_names,
     guesses,
     holds_unread,
     how_many,
     joined_env,
+    literal_offsets,
     misplaced,
     named_argument,
+    no_holes,
     rows_changed,
     rows_updated,
     table_key,
@@ -70,8 +74,10 @@ from qingfang.understand.routines.trees import (
     widened,
 )
 from qingfang.understand.routines.values import (
+    HOLE,
     MAX_LEAVES,
     MAX_TEXTS,
+    PLAIN_HOLE,
     UNKNOWN,
     Leaf,
     Value,
@@ -87,6 +93,8 @@ if TYPE_CHECKING:
 MAX_STEPS = 6_000
 MAX_CALLS = 12
 MAX_TURNS = 6
+# Tables of one text whose names are known in part.
+MAX_FAMILIES = 3
 _WIDEN_AFTER = 2
 
 # Routines of the server's own that run no SQL of ours and hand nothing of a table on.
@@ -114,6 +122,9 @@ class Interpreter(Evaluator):
         self.stack: list[str] = []
         self._seen: set[object] = set()
         self._cursors: dict[tuple[int, str], Cursor] = {}
+        # Literals of branches' conditions on rows, of no account while nothing is handed on.
+        self._asked: set[int] = set()
+        self._handed = False
         # Branches, loops and handlers under way: what stands in them may not run.
         self._perhaps = 0
 
@@ -124,6 +135,8 @@ class Interpreter(Evaluator):
         frame = Frame(True, None, span)
         frame.inner = routine.inner
         self.block(routine.body, frame)
+        if not self._handed:
+            self.reading.free |= self._asked
         return frame
 
     def invoke(self, name: str, given: Sequence[tuple[str, Value]], caller: Frame) -> Frame | None:
@@ -191,6 +204,7 @@ class Interpreter(Evaluator):
             self._show(tree, frame, stored)
 
     def _show(self, tree: exp.Expr, frame: Frame, stored: bool) -> None:
+        self._handed = True
         if frame.loops or frame.guards:
             seen = (tree.sql(), frame.span, stored)
             if seen in self._seen:
@@ -216,17 +230,31 @@ class Interpreter(Evaluator):
             control = tuple(dict.fromkeys(controls))
         else:
             control = value.control
-            tree = exp.Select(expressions=[exp.Null()])
-            if value.leaves:
-                place = tree.expressions[0]
-                aliases: dict[str, str] = {}
-                place.replace(self._stand_in(value, tree, aliases))
+            tree = self._as_rows(value)
         if self._reads(tree):
             self.show(tree, frame, stored)
         elif frame.guards:
             self.show(exp.Select(expressions=[exp.Literal.number(1)]), frame, stored)
         for condition in control:
             self._show(condition, frame, stored)
+
+    def _as_rows(self, value: Value) -> exp.Select:
+        """A query whose one column is the value."""
+        tree = exp.Select(expressions=[exp.Null()])
+        if value.leaves:
+            tree.expressions[0].replace(self._stand_in(value, tree, {}))
+        return tree
+
+    def _lasting(self, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Texts as another statement can read them: numbers and times in them are not told apart."""
+        if texts is None or no_holes(texts):
+            return texts
+        plain = {
+            HOLE + at: PLAIN_HOLE
+            for at, value in enumerate(self.holes)
+            if value.plain and not value.leaves
+        }
+        return tuple(text.translate(plain) for text in texts)
 
     # ------------------------------------------------------------ statements
 
@@ -302,7 +330,7 @@ class Interpreter(Evaluator):
             frame.env["prepared " + step.name] = value
             if frame.own:
                 self._executed(value)
-                self.sink.learn("prepared", step.name, value.texts)
+                self.sink.learn("prepared", step.name, self._lasting(value.texts))
         elif isinstance(step, Call):
             self._call(step, frame)
         elif isinstance(step, InsertRun):
@@ -356,11 +384,10 @@ class Interpreter(Evaluator):
             value = join(old, value)
         frame.env[target] = value
         if target.startswith("@") and self.dialect == "mysql" and frame.own:
-            self.sink.learn("variable", target, value.texts)
+            self.sink.learn("variable", target, self._lasting(value.texts))
             if value.leaves:
                 self.show_value(value, frame, True)  # the session keeps it
-
-    # ------------------------------------------------------------ names
+                self.sink.hold(target, [self._as_rows(value)])
 
     # ------------------------------------------------------------ putting values into queries
 
@@ -620,6 +647,9 @@ class Interpreter(Evaluator):
                 continue
             if condition is not None and answer is None:
                 guards = self._guards(condition, frame)
+                if frame.own and guards:
+                    for literal in condition.find_all(exp.Literal, exp.National):
+                        self._asked.update(literal_offsets(literal, True))
                 frame.guards.extend(guards)
                 pushed += len(guards)
             frame.env = dict(before)
@@ -657,6 +687,9 @@ class Interpreter(Evaluator):
                 frame.env = joined_env(before, frame.env)
                 if turn >= _WIDEN_AFTER:
                     self._widen(before, frame)
+                for name in list(frame.env):
+                    if self._moved(before.get(name), frame.env[name]):
+                        frame.env[name] = frame.env[name].moving()
                 if self._shape(frame) == shape:
                     return
             self.problem("too_deep", "", frame)
@@ -665,6 +698,12 @@ class Interpreter(Evaluator):
             self._perhaps -= 1
             for _guard in guards:
                 frame.guards.pop()
+
+    def _moved(self, before: Value | None, after: Value) -> bool:
+        """Whether a turn of a loop gave a variable another value, which came from no row."""
+        if before is None or before is after or after.leaves:
+            return False
+        return before.given != after.given or before.texts != after.texts
 
     def _shape(self, frame: Frame) -> object:
         return (
@@ -716,7 +755,9 @@ class Interpreter(Evaluator):
             bound = self.value(step.value, frame) if step.value is not None else UNKNOWN
             for name in step.names:
                 if name:
-                    frame.env[name] = Value(None, bound.derived().leaves, None, not bound.leaves)
+                    frame.env[name] = Value(
+                        *(None, bound.derived().leaves, None, not bound.leaves), many=not step.few
+                    )
         self._loop(step.body, frame, guards)
 
     # ------------------------------------------------------------ cursors
@@ -878,6 +919,13 @@ class Interpreter(Evaluator):
         if not text.strip():
             return
         prepared, unsafe = self._with_words(text)
+        family = self._families(prepared, not unsafe) if HOLE_WORD in prepared else []
+        if family:
+            if unsafe:
+                self.problem("opaque_body", "", frame)
+            for member in family:
+                self._run_read(read(member, self.dialect), using, frame, names, step)
+            return
         found: Routine | None = None
         for attempt in (prepared, *(guesses(prepared) if HOLE_WORD in prepared else ())):
             routine = read(attempt, self.dialect)
@@ -890,6 +938,38 @@ class Interpreter(Evaluator):
             return
         if unsafe:
             self.problem("opaque_body", "", frame)
+        self._run_read(found, using, frame, names, step)
+
+    def _families(self, text: str, plain: bool) -> list[str]:
+        """The text for tables of which only a part of the name is known (`'cf_' || to_char(d,
+        'YYYYMM')`, a table a month): one for each kind of table that the catalogue has under such
+        names. A name it has none for becomes one that it does not know, so that what is put there
+        counts, and what is read from there is opaque. Empty when no such name is in it."""
+        routine = read(text, self.dialect)
+        names = family_names(routine) if not holds_unread(routine.body) else None
+        if names is None or len(names) > MAX_FAMILIES:
+            return []
+        texts = [text]
+        for name in names:
+            parts = re.split(HOLE_WORD + r"\d+_", name)
+            members = self.walker.catalogue.family(parts, plain=plain)
+            if not members:
+                members = [re.sub(HOLE_WORD + r"\d+_", "0", name)]
+            texts = [
+                re.sub(rf"(?<![\w$#]){re.escape(name)}(?![\w$#])", member, one)
+                for one in texts
+                for member in members
+            ]
+        return texts if len(texts) <= MAX_TEXTS and all(HOLE_WORD not in t for t in texts) else []
+
+    def _run_read(
+        self,
+        found: Routine,
+        using: list[Value],
+        frame: Frame,
+        names: list[str] | None,
+        step: Execute | Run | None,
+    ) -> None:
         inner = Frame(False, frame.anchor or frame.span, frame.span)
         inner.tables = frame.tables if self.dialect != "tsql" else dict(frame.tables)
         inner.guards, inner.loops = list(frame.guards), frame.loops
@@ -930,6 +1010,10 @@ class Interpreter(Evaluator):
                 self._later(given, *job, frame)
                 continue
             inner = self.invoke(name, given, frame)
+            if inner is None and self._routine(name, frame) is None:
+                # Whatever it is given, it is not known.
+                for _name, value in given:
+                    self.reading.free.update(value.literals)
             if inner is None:
                 for _name, _value, out in step.given:
                     if out in frame.env:
@@ -1027,10 +1111,7 @@ class Interpreter(Evaluator):
             else:  # RETURN NEXT of the output columns
                 for name, value in frame.env.items():
                     if value.leaves and not name.startswith(("cursor ", "fetched ")):
-                        select = exp.Select(expressions=[exp.Null()])
-                        aliases: dict[str, str] = {}
-                        select.expressions[0].replace(self._stand_in(value, select, aliases))
-                        frame.rows.append(select)
+                        frame.rows.append(self._as_rows(value))
             return False
         if step.value is not None:
             value = self.value(step.value, frame).under(tuple(frame.guards))
