@@ -445,6 +445,7 @@ def _teaches(facts: Facts) -> bool:
     return bool(
         facts.parts
         or facts.written
+        or facts.wrote_at_unit
         or facts.written_unseen
         or facts.unit_rows
         or facts.finer_roles
