@@ -243,7 +243,7 @@ def scheduled(statement: Statement, node: exp.Expr) -> None:
     """Calls in a query that have a text run later (`cron.schedule(…, 'INSERT …')`)."""
     for call in node.find_all(exp.Anonymous):
         owner = call.parent
-        if not isinstance(owner, exp.Dot) or owner.expression is not call:
+        if not isinstance(owner, exp.Dot) or owner.expression is not call or not owner.this:
             continue
         name = f"{owner.this.name}.{call.name}".lower()
         if name in SCHEDULERS:
