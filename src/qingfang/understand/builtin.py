@@ -392,6 +392,13 @@ SCHEDULERS: dict[str, int] = {
     "cron.alter_job": 2,
 }
 
+# Tables in which pg_cron, pgAgent and SQL Server's agent keep jobs, and the column of what is run.
+JOB_TABLES: dict[str, str] = {
+    "cron.job": "command",
+    "pgagent.pga_jobstep": "jstcode",
+    "dbo.sysjobsteps": "command",
+}
+
 FUNCTIONS: dict[str, frozenset[str]] = {
     # openGauss and Kingbase bring Oracle's along.
     "postgres": _COMMON | _POSTGRES | _ORACLE | {"cron.unschedule"},

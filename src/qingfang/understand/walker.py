@@ -420,6 +420,11 @@ class Walker:
             draft.paged = True
             self._page(node, scope)
         draft.settle()
+        if where is not None and _asks_alone(node) and conditions.never(where.this, scope):
+            # What was not read on the way stays a problem.
+            empty = Block()
+            empty.columns = [(name, NOTHING) for name, _shown in draft.columns]
+            return empty
         return draft
 
     def _of_groups(self, group: exp.Group, before: tuple[int, int], scope: Scope) -> None:
@@ -573,6 +578,12 @@ _PSEUDO = frozenset(
         *("connect_by_isleaf", "connect_by_iscycle", "object_value", "column_value"),
     }
 )
+
+
+def _asks_alone(node: exp.Select) -> bool:
+    """Whether no other query, which the server may work out first, and no call is in it."""
+    parts = node.find_all(exp.Query, exp.Subquery, exp.Anonymous, exp.Lateral)
+    return all(part is node for part in parts)
 
 
 def _row(node: exp.Expr) -> exp.Expr:

@@ -61,6 +61,7 @@ class Facts(Struct, omit_defaults=True):
     paged: bool = False
     month: int = 0
     looked: bool = False
+    form: int = 0
 
 
 def facts_of(
@@ -104,6 +105,7 @@ def facts_of(
         facts.unit_rows = facts.called = _length(fixed, rows, limits)
         facts.list_day = None if own else one_day
         roles = {f.role for f in fixed if not f.negated}
+        facts.form = digest("form", template.hex())
         facts.looked = not own and _tells_usage(meaning, roles, fixed, learner)
         over = one_day is not None and one_day < local_day
         if any(y.aggregated and y.measured for y in meaning.yields) and (
