@@ -70,11 +70,15 @@ class Value(Struct, frozen=True, gc=False, array_like=True):
     `literals` are the start offsets of the literals it was folded from, `binds` the indexes of the
     bound values; both empty for a constant the analyser made itself (CURRENT_DATE).
     They let a cached template be evaluated again with another execution's values.
+    `clock` is set for a time made from the clock, whose text nobody knows beforehand: how many days
+    after now it is, or, with `cut`, after the midnight that today began with.
     """
 
     text: str | None
     literals: tuple[int, ...] = ()
     binds: tuple[int, ...] = ()
+    clock: float | None = None
+    cut: bool = False
 
 
 class Selection(Struct, frozen=True, gc=False):

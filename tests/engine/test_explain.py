@@ -6,6 +6,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from qingfang import cli
+from qingfang.engine import definitions
 from qingfang.engine.explain import Explainer, shown
 from qingfang.understand.analysis import Analyser, SessionState
 from qingfang.understand.catalogue import load
@@ -169,3 +170,36 @@ def test_the_command(tmp_path: Path) -> None:
     broken.write_text('{"tables": {"t": {"kind": "drug"}}}')
     refused = run(cli.qingfang_command, ["explain", "--catalogue", str(broken)], input="")
     assert refused.exit_code == 2 and "tables.t.kind" in refused.output
+
+
+def under(profile: str, *more: str) -> tuple[int, str, str]:
+    """Exit status, what is disclosed by ordinary consumables by prescriber, and what is said."""
+    sql = (
+        "SELECT s.ysdm, s.hcdm, SUM(s.sl) FROM hc_sy s JOIN hc_zd d ON d.hcdm = s.hcdm "
+        "WHERE d.gzbz = '0' GROUP BY s.ysdm, s.hcdm"
+    )
+    words = ["explain", "--catalogue", str(FIXTURES / "kinds.json"), *more]
+    words += ["--profile", profile] if profile else []
+    ran = CliRunner().invoke(cli.qingfang_command, words, input=json.dumps({"id": 1, "sql": sql}))
+    return ran.exit_code, json.loads(ran.stdout)["disclosure"] if ran.stdout else "", ran.output
+
+
+def test_a_profile_is_chosen_and_the_stricter_one_holds_without(tmp_path: Path) -> None:
+    assert under("")[:2] == (0, "usage")
+    assert under("000")[:2] == (0, "usage")
+    assert under("001")[:2] == (0, "none")
+    own = tmp_path / "own.toml"
+    own.write_text(definitions.text("001").replace('"001"', '"own"'), encoding="utf-8")
+    assert under(str(own))[:2] == (0, "none")
+
+
+def test_a_profile_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(definitions.text("001").replace('"high_value"', '"herb"'), encoding="utf-8")
+    code, answer, said = under(str(own))
+    assert (code, answer) == (2, "") and f"{own}:7: kinds: " in said and "herb" in said
+    own.write_bytes(b"\xff")
+    code, _answer, said = under(str(own))
+    assert code == 2 and "UTF-8" in said
+    code, _answer, said = under(str(tmp_path / "none.toml"))
+    assert code == 2 and "none.toml" in said

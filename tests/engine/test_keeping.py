@@ -56,7 +56,7 @@ def state(judging: Judging) -> bytes:
     entries = []
     while part := image.part(100):
         entries += part
-    entries.sort(key=lambda e: (e.table, e.known.turn))
+    entries.sort(key=lambda e: (e.table, e.turn))
     return msgspec.msgpack.encode((rest.head, rest.history, attribution, entries))
 
 

@@ -22,6 +22,7 @@ ROOT = Path(qingfang.__file__).parent
 # A value for each place of a template, as the engine fills it.
 FACTS = {
     "allowed": 3,
+    "article": "Act 001, article 2",
     "asked": GRAINS["prescriber"],
     "count": 300,
     "days": 31,

@@ -1,7 +1,7 @@
 """Reads the fixtures: SQL and what it should mean, side by side.
 
-A scene opens with `== name` and may say `dialect: oracle` or `catalogue: his` in the same line
-after a `|`. Its statements are one session, in order; each ends with a line
+A scene opens with `== name` and may say `dialect: oracle`, `catalogue: his` or `definition: 001`
+(000 without it) in the same line after a `|`. Its statements are one session, in order; each ends with a line
 
     --> disclosure [grain] [subtype] [stored]
 
@@ -39,6 +39,7 @@ class Scene:
     line: int
     dialect: str | None = None
     catalogue: str = "small"
+    definition: str = "000"
     steps: list[Step] = field(default_factory=list)
 
 
@@ -56,7 +57,7 @@ def scenes(file: Path) -> list[Scene]:
             scene = Scene(name, file.name, number)
             for option in options:
                 key, value = (part.strip() for part in option.split(":"))
-                assert key in {"dialect", "catalogue"}, f"{file.name}:{number}: {key}"
+                assert key in {"dialect", "catalogue", "definition"}, f"{file.name}:{number}: {key}"
                 setattr(scene, key, value)
             found.append(scene)
         elif line.startswith("--> binds"):

@@ -1,10 +1,14 @@
 """What adds up over statements, days and people; and what is work and does not."""
 
+import datetime
 import random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
+from msgspec.structs import replace
 
 from qingfang.events import Fixed, Meaning, Period, Pin, Scope, Selection, Value, Yield
 from qingfang.understand.accumulate import DAY, HOUR, Learner, Limits, Memory
@@ -403,16 +407,37 @@ def test_lists_of_many_units_on_one_day() -> None:
     assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, waiting))
 
 
-def test_a_departments_sums_day_by_day() -> None:
-    def sums(role: str, day: int) -> Meaning:
-        fixed = (Fixed(role, "zy_yz", "ks", (value("31"),)),)
-        row = Yield(
-            ("zy_yz",), ("item_id", "quantity"), fixed=fixed, measured=True, aggregated=True
-        )
-        date = value(f"2026-01-{day:02}")
-        scope = Scope(period=Period(date, date))
-        return Meaning("clinical", subtype="worklist", scope=scope, yields=(row,))
+def sums(role: str, day: int) -> Meaning:
+    """SELECT ypdm, SUM(sl) … WHERE ks = '31' AND kssj = … GROUP BY ypdm"""
+    fixed = (Fixed(role, "zy_yz", "ks", (value("31"),)),)
+    row = Yield(("zy_yz",), ("item_id", "quantity"), fixed=fixed, measured=True, aggregated=True)
+    date = value(f"2026-01-{day:02}")
+    scope = Scope(period=Period(date, date))
+    return Meaning("clinical", subtype="worklist", scope=scope, yields=(row,))
 
+
+def test_a_departments_sums_of_today_are_the_requisition_of_who_supplies_it() -> None:
+    """A central pharmacy lists every ward and dispenses. Who only lists, who dispenses to one ward
+    alone, and who sums up days gone by, supply nobody."""
+    for wards, dispenses, back, alarms in (
+        (9, True, 0, False),
+        (9, False, 0, True),
+        (1, True, 0, True),
+        (9, True, 1, True),
+    ):
+        memory = Memory()
+        found: set[str] = set()
+        for n in range(11):
+            at = NINE + n * DAY
+            for ward in range(wards):
+                memory.take(queue(f"W{ward}"), CLERK, at)
+            if dispenses:
+                memory.take(order(f"ZY{n}", role="visit_id"), CLERK, at + 1)
+            found |= whole(memory.take(sums("department_id", 20 + n - back), CLERK, at + 2))
+        assert ("sums-by-day" in found) is alarms, (wards, dispenses, back)
+
+
+def test_a_departments_sums_day_by_day() -> None:
     for role, back, expected in (
         ("department_id", 0, {"sums-by-day"}),
         ("unit_id", 0, set()),
@@ -537,6 +562,28 @@ def test_a_total_without_a_department_shows_the_department() -> None:
         assert [(g.code, g.grain) for g in out[1].gathered] == [("difference", "department")]
 
 
+def test_two_people_halve_prescribers_or_days_by_one_statement() -> None:
+    """T94; the twins use different statements, or are of different units, or take days for it."""
+    prescribers = [worklist("2026-01-20", prescriber=f"YS{n + 10}") for n in range(8)]
+    days = [worklist(f"2026-01-{n + 2:02}", unit="W3") for n in range(8)]
+    for lists in (prescribers, days):
+        for forms, units, step, expected in (
+            ((b"a", b"a"), ("1", "1"), MINUTE, {"lists-group"}),
+            ((b"a", b"b"), ("1", "1"), MINUTE, set()),
+            ((b"a", b"a"), ("1", "2"), MINUTE, set()),
+            ((b"a", b"a"), ("1", "1"), DAY // 4, set()),
+        ):
+            memory = Memory()
+            people = [
+                Learner(session=str(n), person=str(n), groups=(f"unit:KS{unit}",))
+                for n, unit in enumerate(units)
+            ]
+            for n, one in enumerate(lists):
+                last = memory.take(one, people[n % 2], NINE + n * step, forms[n % 2])
+                assert n == 7 or not whole(last)
+            assert whole(last) == expected
+
+
 def test_what_somebody_holds_alone_is_not_said_of_colleagues() -> None:
     one = Learner(session="a", person="P1", groups=("unit:KS02",))
     two = Learner(session="b", person="P2", groups=("unit:KS02",))
@@ -573,11 +620,116 @@ def test_lists_of_many_days_in_one_go() -> None:
     assert [bool(whole(m)) for m in out] == [False] * 4 + [True] * 6
 
 
+# One day of the past, worked out by the server: `{}` days before now, in each dialect's ways.
+BEFORE_NOW = (
+    ("oracle", "TRUNC(kssj) = TRUNC(SYSDATE) - {}"),
+    ("oracle", "kssj >= TRUNC(SYSDATE) - {} AND kssj < TRUNC(SYSDATE) - {} + 1"),
+    ("oracle", "kssj BETWEEN TRUNC(SYSDATE) - {} AND TRUNC(SYSDATE) - {} + 1 - 1/86400"),
+    ("oracle", "TO_CHAR(kssj, 'YYYYMMDD') = TO_CHAR(SYSDATE - {}, 'YYYYMMDD')"),
+    ("oracle", "TRUNC(SYSDATE) - TRUNC(kssj) = {}"),
+    ("oracle", "TRUNC(kssj) = TRUNC(SYSDATE - NUMTODSINTERVAL({}, 'DAY'))"),
+    ("tsql", "CONVERT(date, kssj) = CONVERT(date, DATEADD(day, -{}, GETDATE()))"),
+    ("tsql", "CAST(kssj AS date) = CAST(GETDATE() - {} AS date)"),
+    ("tsql", "DATEDIFF(day, kssj, GETDATE()) = {}"),
+    (
+        "tsql",
+        "kssj >= DATEADD(day, DATEDIFF(day, 0, GETDATE()) - {}, 0)"
+        " AND kssj < DATEADD(day, DATEDIFF(day, 0, GETDATE()) - {} + 1, 0)",
+    ),
+    ("mysql", "DATE(kssj) = DATE_SUB(CURDATE(), INTERVAL {} DAY)"),
+    ("mysql", "kssj >= SUBDATE(CURDATE(), {}) AND kssj < ADDDATE(SUBDATE(CURDATE(), {}), 1)"),
+    ("mysql", "TO_DAYS(NOW()) - TO_DAYS(kssj) = {}"),
+    ("mysql", "kssj LIKE CONCAT(CURDATE() - INTERVAL {} DAY, '%')"),
+    ("postgres", "kssj::date = CURRENT_DATE - {}"),
+    ("postgres", "CURRENT_DATE - kssj::date = {}"),
+    ("postgres", "date_trunc('day', kssj) = date_trunc('day', now()) - interval '{} day'"),
+    ("postgres", "kssj::date = current_date - make_interval(days => {})"),
+    ("sqlite", "date(kssj) = date('now', '-{} day')"),
+    ("sqlite", "kssj >= date('now', '-{} day') AND kssj < date('now', '-{} day', '+1 day')"),
+)
+
+
+@pytest.mark.parametrize(("dialect", "when"), BEFORE_NOW)
+def test_days_that_the_server_works_out_are_days(dialect: str, when: str) -> None:
+    """Lists of days gone by add up however the day is written; today's lists day by day do not."""
+    analyser = Analyser(catalogue("small"), strict=True)
+
+    def of(back: int) -> Meaning:
+        sql = f"SELECT zyid, ypdm, sl FROM zy_yz WHERE ksdm = 'K1' AND {when}"
+        return analyser.analyse(sql.replace("{}", str(back)), dialect).meaning
+
+    past = take_all(Memory(), CLERK, NINE, MINUTE, [of(back) for back in range(2, 10)])
+    assert [whole(m) for m in past] == [set()] * 4 + [{"lists-of-days"}] * 4
+    assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, DAY, [of(0)] * 9))
+
+
 def test_the_list_of_the_day_each_day_is_work() -> None:
     memory = Memory()
     for n in range(12):
         today = worklist(f"2026-01-{20 + n:02}", unit="W3")
         assert not codes(memory.take(today, CLERK, NINE + n * DAY))
+
+
+def _ward_list(day: int, ward: str = "W3", *, doctor: bool = True) -> Meaning:
+    """SELECT zyid, ypdm, sl[, kzys] FROM zy_yz WHERE bq = 'W3' AND kssj = …"""
+    fixed = (Fixed("unit_id", "zy_yz", "bq", (value(ward),)),)
+    roles = ("visit_id", "item_id", "quantity", *(["prescriber_id"] if doctor else []))
+    date = value(str(datetime.date(2026, 1, 20) + datetime.timedelta(day)))
+    row = Yield(("zy_yz",), roles, fixed=fixed, measured=True)
+    return Meaning(
+        "clinical", subtype="worklist", scope=Scope(period=Period(date, date)), yields=(row,)
+    )
+
+
+def test_a_month_of_a_units_lists_without_work_there() -> None:
+    """Who looks on at W3 every day; who works there; who works in W9 and looks on at W3; who
+    belongs to W3; and a list that names no prescriber."""
+    own = Learner(session="c2", person="IT07", groups=("unit:W3",))
+    work = order("ZY1", role="visit_id")
+    in_the_ward = order("W3", role="unit_id")
+    for learner, lists, expected in (
+        (CLERK, [_ward_list], {"looked-on"}),
+        (CLERK, [_ward_list, lambda _: work], set()),
+        (CLERK, [_ward_list, lambda _: in_the_ward], set()),
+        (CLERK, [_ward_list, lambda n: pinned(f"BR{n * n}")], set()),
+        (
+            CLERK,
+            [_ward_list, lambda n: _ward_list(n, "W9"), lambda _: work],
+            {"looked-on"},
+        ),
+        (own, [_ward_list], set()),
+        (CLERK, [lambda n: _ward_list(n, doctor=False)], set()),
+    ):
+        memory = Memory()
+        seen: list[set[str]] = []
+        for n in range(29):
+            said = [memory.take(m(n), learner, NINE + n * DAY + i) for i, m in enumerate(lists)]
+            seen.append(set().union(*map(whole, said)))
+        assert not any(seen[:9])
+        assert all(day == expected for day in seen[9:]), expected
+
+
+def test_a_unit_where_work_shows_every_third_day_is_a_work_place() -> None:
+    for every, alarms in ((3, False), (9, True)):
+        memory, found = Memory(), False
+        for n in range(30):
+            found |= bool(whole(memory.take(_ward_list(n), CLERK, NINE + n * DAY)))
+            if n % every == 0:
+                memory.take(order("ZY1", role="visit_id"), CLERK, NINE + n * DAY + 1)
+        assert found is alarms
+
+
+def test_the_whole_hospitals_list_of_today_explains_nothing() -> None:
+    """Twins: today's list of everybody, and of one department."""
+    keys = random.Random(4).sample(range(10**6), 45)
+    scan = [pinned(str(k), role="prescription_id") for k in keys]
+    today = Scope(period=Period(value("2026-01-20"), value("2026-01-20")))
+    ward = (Fixed("department_id", "mz_cf", "ksdm", (value("K1"),)),)
+    for fixed, expected in (((), {"scan-listed"}), (ward, set())):
+        rows = Yield(("mz_cf",), ("prescription_id",), keys=("mz_cf.cf_id",), fixed=fixed)
+        memory = Memory()
+        memory.take(Meaning("none", scope=today, yields=(rows,)), CLERK, NINE, rows=900)
+        assert whole(take_all(memory, CLERK, NINE + 1, MINUTE, scan)[-1]) == expected
 
 
 def test_one_item_on_the_list_day_by_day() -> None:
@@ -725,3 +877,37 @@ def test_any_text_can_be_a_key(texts: list[str]) -> None:
     out = memory.take(pinned(*texts, "\ud800", "9" * 400), CLERK, 0)
     assert out.session_disclosure == "clinical"
     memory.load(memory.dump())
+
+
+@pytest.mark.parametrize("awake", [2, 8])
+def test_who_sleeps_between_statements_learns_the_same(awake: int) -> None:
+    drowsy, wakeful = Memory(awake=awake), Memory()
+    for n in range(240):
+        learner = Learner(session=f"s{n % 5}", person=f"operator:D{n % 7}", groups=("unit:1",))
+        meaning = pinned(f"R{n // 3}") if n % 4 else order(f"R{n}")
+        asked = drowsy.take(meaning, learner, NINE + n * MINUTE)
+        assert asked == wakeful.take(meaning, learner, NINE + n * MINUTE)
+    assert drowsy.dump() == wakeful.dump()
+    assert drowsy.unreadable == 0
+
+
+def test_what_cannot_be_read_of_one_person_is_counted_and_costs_nobody_else() -> None:
+    memory, again = Memory(), Memory()
+    others = Learner(session="s2", person="operator:D2")
+    memory.take(pinned("17"), CLERK, NINE)
+    for n in range(30):
+        memory.take(pinned(f"{n}"), others, NINE + n)
+    parts = memory.image().part(100)
+    harmed = [
+        replace(e, known=Raw(msgspec.msgpack.encode({"turn": e.turn, "rows": "?"})))
+        if e.name == CLERK.person
+        else e
+        for e in parts
+    ]
+    again.restore(harmed)
+    assert again.take(pinned("31"), others, NINE + 40) == memory.take(
+        pinned("31"), others, NINE + 40
+    )
+    assert again.unreadable == 0
+    again.take(pinned("18"), CLERK, NINE + 50)
+    assert again.unreadable == 1

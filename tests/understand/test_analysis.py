@@ -156,3 +156,11 @@ def test_a_body_that_runs_an_unseen_text_may_touch_every_usage_table() -> None:
     meaning = Analyser(load(tree)).analyse("SELECT * FROM g($1)").meaning
     assert meaning.disclosure == "opaque"
     assert [(t.table, t.roles) for t in meaning.touches] == [("rx", ("prescriber_id", "quantity"))]
+
+
+def test_what_a_text_given_up_may_have_stored_is_not_known() -> None:
+    analyser, state = SMALL, SessionState()
+    given_up = analyser.given_up("INSERT INTO keep SELECT * FROM mz_cfmx", "postgres", state)
+    assert given_up.disclosure == "opaque" and given_up.touches
+    assert analyser.analyse("SELECT * FROM keep", state=state).meaning.disclosure == "opaque"
+    assert analyser.analyse("SELECT * FROM gh_mx", state=state).meaning.disclosure == "none"

@@ -55,6 +55,32 @@ def test_columns_roles_and_predicates() -> None:
     assert (catalogue.operators[0].column, catalogue.operators[0].scope) == ("gh", "session")
 
 
+def kinds_of(item_kind: object) -> dict[str, bool]:
+    """The kinds of a table, and whether only some of its rows are of each."""
+    table = {"kind": "dictionary", "columns": {"f": "item_kind"}, "item_kind": item_kind}
+    found = load({"tables": {"t": table}}).tables["t"].item_kind
+    return {kind: predicate is not None for kind, predicate in found.items()}
+
+
+def test_kinds_of_items() -> None:
+    assert kinds_of("drug") == {"drug": False}
+    assert kinds_of({"consumable": True, "high-value": "f='1'"}) == {
+        "consumable": False,
+        "high_value": True,
+    }
+    for wrong, where, says in (
+        ("herb", "tables.t.item_kind", "没有 herb 这一类"),
+        ({"herb": "f=1"}, "tables.t.item_kind.herb", "可用：drug、consumable、high_value"),
+        ({"high_value": False}, "tables.t.item_kind.high_value", "应为字符串"),
+        ({"high_value": "1=1"}, "tables.t.item_kind.high_value", "没有任何列"),
+        ({"drug": True, "consumable": "f=1"}, "tables.t.item_kind", "全是药品"),
+        ([], "tables.t.item_kind", "应为对象"),
+    ):
+        with pytest.raises(CatalogueError) as caught:
+            kinds_of(wrong)
+        assert caught.value.path == where and says in caught.value.problem
+
+
 def test_of_two_schemas_the_strictest_wins() -> None:
     catalogue = load(
         {"tables": {"a.t": {"kind": "other", "columns": {}}, "b.t": {"kind": "usage"}}}

@@ -2,6 +2,7 @@
 
 import re
 
+from qingfang.engine import definitions
 from qingfang.understand.analysis import Analyser
 from qingfang.understand.reasons import OF_PROBLEM, TEXTS
 from tests.support.reasons import documented
@@ -20,10 +21,15 @@ def test_sentences_are_for_laymen() -> None:
 
 
 def test_reasons_point_into_the_statement() -> None:
-    analysers = {name: Analyser(catalogue(name)) for name in ("small", "his")}
+    analysers = {
+        (name, definition): Analyser(catalogue(name), definitions.built_in(definition))
+        for name in ("small", "his", "kinds")
+        for definition in definitions.names()
+    }
     for scene in all_scenes():
         for step in scene.steps:
-            found = analysers[scene.catalogue].analyse(step.sql, scene.dialect, binds=step.binds)
+            analyser = analysers[scene.catalogue, scene.definition]
+            found = analyser.analyse(step.sql, scene.dialect, binds=step.binds)
             if found.meaning.disclosure != "none":
                 assert found.meaning.reasons, step.sql
             for reason in found.meaning.reasons:

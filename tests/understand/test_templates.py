@@ -365,3 +365,83 @@ def test_everyday_statements_are_analysed_once(dialect):
             sql = text.format(a=f"R{1000 + n}", b=f"Y0{n}", n=n + 2, d=10 + n)
             templates.judge(sql, dialect, lambda sql=sql: analyser.analyse(sql, dialect))
         assert (templates.misses, templates.hits) == (1, 3), text
+
+
+def test_a_day_that_was_worked_out_ends_where_it_did() -> None:
+    """The end of a computed range is the same when it is first learned and from the cache."""
+    sql = (
+        "SELECT rx_no, doctor FROM rx WHERE dept = 'K1' AND at >= DATE '2026-01-20' - 3"
+        " AND at < DATE '2026-01-20' - 2"
+    )
+    templates, analyser = Templates(), Analyser(CATALOGUE)
+    learned = templates.learn(sql, "postgres", analyser.analyse(sql))
+    again = templates.look(sql, "postgres")
+    assert again is not None
+    for found in (learned, again):
+        period = found.meaning.scope.period
+        assert (period.from_.text, period.to.text) == ("2026-01-17", "2026-01-17")
+
+
+EVERYDAY_CHANGES = [
+    ("oracle", "INSERT INTO log (who, at) VALUES ('{0}', TO_DATE('2026-01-{1}', 'YYYY-MM-DD'))"),
+    ("postgres", "INSERT INTO log (id, who) VALUES ({0}, upper('A{1}'))"),
+    (
+        "postgres",
+        "INSERT INTO log (id, n) VALUES ({0}, {1}) ON CONFLICT (id) DO UPDATE SET n = {1}",
+    ),
+    ("mysql", "INSERT INTO log (id, n) VALUES ({0}, {1}) ON DUPLICATE KEY UPDATE n = {1}"),
+    (
+        "oracle",
+        "MERGE INTO staff g USING dual ON (g.doctor = 'D{0}') WHEN MATCHED THEN UPDATE SET "
+        "g.name = 'N{1}' WHEN NOT MATCHED THEN INSERT (doctor, name) VALUES ('D{0}', 'N{1}')",
+    ),
+    (
+        "tsql",
+        "IF EXISTS (SELECT 1 FROM staff WHERE doctor = 'D{0}') UPDATE staff SET name = 'N{1}' "
+        "WHERE doctor = 'D{0}' ELSE INSERT INTO staff (doctor, name) VALUES ('D{0}', 'N{1}')",
+    ),
+    ("tsql", "EXEC of_somebody @a = 'A{0}', @b = {1}"),
+]
+
+
+@pytest.mark.parametrize(("dialect", "form"), EVERYDAY_CHANGES)
+def test_everyday_changes_are_known_whatever_their_constants(dialect: str, form: str) -> None:
+    templates, analyser = Templates(), Analyser(CATALOGUE)
+    for number in range(10, 14):
+        sql = form.format(number, number + 10)
+        found = templates.judge(sql, dialect, lambda sql=sql: analyser.analyse(sql, dialect))
+        assert found.meaning == analyser.analyse(sql, dialect).meaning
+    assert templates.misses == 1
+
+
+def test_a_condition_that_is_told_is_not_passed_over() -> None:
+    templates, analyser = Templates(), Analyser(CATALOGUE)
+    form = (
+        "IF EXISTS (SELECT 1 FROM rx_line l JOIN rx r ON r.rx_no = l.rx_no WHERE l.item = '{}' "
+        "AND r.doctor = 'D1') PRINT 'yes'"
+    )
+    for item in ("A", "B"):
+        sql = form.format(item)
+        found = templates.judge(sql, "tsql", lambda sql=sql: analyser.analyse(sql, "tsql"))
+        assert found.meaning == analyser.analyse(sql, "tsql").meaning
+        assert found.meaning.disclosure == "usage"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql", "harmless", "telling"),
+    [
+        ("oracle", "SELECT item FROM rx_line WHERE :1 IS NULL OR rx_no = :1", "R1", ""),
+        ("mysql", "SELECT item FROM rx_line WHERE rx_no = ?", "R1", "0"),
+    ],
+)
+def test_a_bound_value_that_opens_the_filter_is_looked_at_each_time(
+    dialect: str, sql: str, harmless: str, telling: str
+) -> None:
+    templates, analyser = Templates(), Analyser(CATALOGUE)
+    said = []
+    for value in (harmless, telling):
+        found = templates.judge(
+            sql, dialect, lambda v=value: analyser.analyse(sql, dialect, binds=[v]), [value]
+        )
+        said.append(found.meaning.disclosure)
+    assert said == ["clinical", "usage"]

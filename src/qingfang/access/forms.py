@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import msgspec
 from django import forms
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from qingfang.access import calendar, days, written
 from qingfang.access.models import Designation, Duty, Grant
+from qingfang.engine import definitions
 from qingfang.judge import policy as judging
 from qingfang.judge import snapshot as form
 from qingfang.people.models import Person, Post, Terminal
@@ -487,6 +488,50 @@ class ServiceForm(_RegisteredForm):
             **{name: data[name] for name in ("tables", "digests", "windows")},
             "terminals": self._chosen("terminals"),
         }
+
+
+KINDS = {"drug": _("药品"), "consumable": _("耗材"), "high_value": _("高值耗材")}
+CONTENTS = {"name": _("品名"), "specification": _("品规"), "usage": _("用量")}
+
+
+class DefinitionForm(Form):
+    """Another definition of what counts: one that comes with the product, or a hospital's own."""
+
+    name = forms.ChoiceField(label=_("统方定义"), initial=definitions.DEFAULT)
+    own = forms.CharField(
+        label=_("自己的定义（TOML）"),
+        required=False,
+        strip=False,
+        max_length=definitions.LONGEST,
+        widget=forms.Textarea(
+            attrs={"rows": 8, "spellcheck": "false", "class": "form-control font-monospace"}
+        ),
+        help_text=_("上面选“自己的”时填写。提出前按引擎的读法检查，有错不提出。"),
+    )
+    reason = forms.CharField(
+        label=_("理由"), max_length=500, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        known = [definitions.built_in(name) for name in definitions.names()]
+        field = cast(forms.ChoiceField, self.fields["name"])
+        field.choices = [*((d.name, f"{d.name} {d.title}") for d in known), ("", _("自己的"))]
+        field.required = False
+
+    def clean(self) -> dict[str, Any]:
+        data = dict(super().clean() or self.cleaned_data)
+        own = str(data.get("own", "")).replace("\r\n", "\n")
+        name = data.get("name", "")
+        if name:
+            data["source"] = definitions.text(name)
+            return data
+        try:
+            definitions.read(own, "TOML")
+        except definitions.DefinitionError as error:
+            self.add_error("own", str(error))
+        data["source"] = own
+        return data
 
 
 class PolicyForm(Form):

@@ -220,13 +220,15 @@ class Registered(models.Model):
 
 
 class Settlement(models.Model):
-    """What somebody of the discipline office found of an opaque template, for a second person to
-    confirm: that it is no usage (until `until`), or the source of a procedure it calls (`name`,
-    `source`), which then goes into the catalogue of its database."""
+    """What somebody of the discipline office found, for a second person to confirm: of an opaque
+    template that it is no usage (until `until`), or the source of a procedure it calls (`name`,
+    `source`), which then goes into the catalogue of its database; or what counts as statistics of
+    use (`source`, a definition's text, and `text`, its title), which the engine then goes by."""
 
     class Kind(models.TextChoices):
         NO_USAGE = "no_usage", _("与用药数据无关")
         SOURCE = "source", _("补充过程源代码")
+        DEFINITION = "definition", _("统方定义")
 
     class State(models.TextChoices):
         PENDING = "pending", _("待第二人确认")

@@ -8,7 +8,9 @@ Rules this module keeps:
    That it never lets usage through is the judge's rule, not a promise of this page.
 3. A procedure's source goes into the catalogue as it was confirmed, whole: what the catalogue
    refuses stays proposed. The ledger has the digest of the text.
-4. Taking a finding back works at once and needs nobody else: it gives no right.
+4. What counts as statistics of use is the last definition that was confirmed; a text that the
+   engine would refuse is never proposed.
+5. Taking a finding back works at once and needs nobody else: it gives no right.
 """
 
 from __future__ import annotations
@@ -25,12 +27,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from qingfang.access.models import Registered, Settlement
-from qingfang.engine import catalogues
+from qingfang.engine import catalogues, definitions
+from qingfang.engine.definitions import Definition
 from qingfang.people import acts
 from qingfang.people.models import Person
 from qingfang.people.services import NotAllowed
 
 LIFE = dt.timedelta(days=366)
+_OF_DEFINITION = {
+    "settlement.proposed": "definition.proposed",
+    "settlement.confirmed": "definition.confirmed",
+    "settlement.refused": "definition.refused",
+}
 LONGEST_SOURCE = 200_000
 
 
@@ -40,6 +48,26 @@ def in_force(now: dt.datetime) -> list[tuple[str, str]]:
         kind=Settlement.Kind.NO_USAGE, state=Settlement.State.CONFIRMED, until__gt=now
     )
     return list(rows.values_list("server", "digest"))
+
+
+def definition_row() -> Settlement | None:
+    """The confirmed definition that is in force; None: the stricter one, as nobody chose."""
+    rows = Settlement.objects.filter(
+        kind=Settlement.Kind.DEFINITION, state=Settlement.State.CONFIRMED
+    )
+    return rows.select_related("by", "decided_by").order_by("-decided_at", "-pk").first()
+
+
+def definition() -> Definition:
+    """What counts as statistics of use now."""
+    row = definition_row()
+    if row is None:
+        return definitions.built_in()
+    try:
+        return definitions.read(row.source, "definition")
+    except definitions.DefinitionError:
+        # Confirmed under another version: the engine does not take it either.
+        return definitions.built_in()
 
 
 def registered() -> frozenset[str]:
@@ -66,6 +94,11 @@ def propose(row: Settlement, *, fixed: bool, by: Person, request: HttpRequest | 
         raise NotAllowed(_("要写明理由。"))
     if row.kind == Settlement.Kind.SOURCE:
         _tried(row)
+    if row.kind == Settlement.Kind.DEFINITION:
+        try:
+            row.text = definitions.read(row.source, "definition").title
+        except definitions.DefinitionError as error:
+            raise NotAllowed(str(error)) from None
     row.by = by
     try:
         with transaction.atomic():
@@ -140,6 +173,8 @@ def end(pk: int, *, by: Person, request: HttpRequest | None) -> Settlement:
 
 
 def _record(what: str, row: Settlement, request: HttpRequest | None, by: Person) -> None:
+    if row.kind == Settlement.Kind.DEFINITION:
+        what = _OF_DEFINITION[what]
     acts.record(
         what,
         request=request,

@@ -26,6 +26,7 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.utils import timezone
 
+from qingfang.access import settling
 from qingfang.access.models import (
     Designation,
     Duty,
@@ -264,6 +265,7 @@ def build(site: str, now: dt.datetime) -> form.Snapshot:
     ]
     contacts, duties = _duties(now)
     text = PolicyText.objects.order_by("-pk").first()
+    chosen = settling.definition_row()
     return form.Snapshot(
         site=site,
         version=1,
@@ -288,6 +290,7 @@ def build(site: str, now: dt.datetime) -> form.Snapshot:
         contacts=contacts,
         duties=duties,
         policy=text.text if text else "",
+        definition=chosen.source if chosen else "",
     )
 
 

@@ -26,6 +26,7 @@ urlpatterns = [
     path("office/changes/", views.changes_list, name="changes"),
     path("office/changes/<int:pk>", views.change, name="change"),
     path("office/changes/<int:pk>/decision", views.change_decide, name="change-decide"),
+    path("office/definition/", views.definition, name="definition"),
     path("office/settled/", views.settled, name="settled"),
     path("office/settled/<int:pk>", views.settlement, name="settlement"),
     path("office/settled/<int:pk>/decision", views.settlement_decide, name="settlement-decide"),

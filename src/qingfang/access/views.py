@@ -18,7 +18,10 @@ from django.views.decorators.http import require_POST
 
 from qingfang.access import calendar, duty, flow, policy, routes, seen, services, settling, written
 from qingfang.access.forms import (
+    CONTENTS,
+    KINDS,
     CalendarForm,
+    DefinitionForm,
     DesignationForm,
     DutyForm,
     GrantForm,
@@ -43,6 +46,7 @@ from qingfang.access.tables import (
     RegisteredTable,
     SettlementTable,
 )
+from qingfang.engine import definitions
 from qingfang.judge import policy as judging
 from qingfang.people import changes
 from qingfang.people import policy as people
@@ -459,6 +463,43 @@ def change_decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 # ---------------------------------------------------------------- what people found of opaque templates
+
+
+@may(policy.SEE_SETTLED)
+def definition(request: HttpRequest) -> HttpResponse:
+    """What counts as statistics of use; to propose another one, for a second person to confirm."""
+    now = settling.definition()
+    form = None
+    if people.may(request.user, policy.SETTLE):
+        form = DefinitionForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            given = form.cleaned_data
+            row = Settlement(
+                kind=Settlement.Kind.DEFINITION, source=given["source"], reason=given["reason"]
+            )
+            try:
+                settling.propose(row, fixed=True, by=person_of(request), request=request)
+            except NotAllowed as no:
+                messages.error(request, str(no), extra_tags="danger")
+            else:
+                messages.success(request, _("已提出，等另一个人确认。"))
+            return redirect("definition")
+    return render(
+        request,
+        "access/definition.html",
+        {
+            "group": "office",
+            "now": now,
+            "row": settling.definition_row(),
+            "kinds": [KINDS[kind] for kind in now.kinds],
+            "contents": [CONTENTS[content] for content in now.contents],
+            "pending": Settlement.objects.filter(
+                kind=Settlement.Kind.DEFINITION, state=Settlement.State.PENDING
+            ).first(),
+            "built_in": [definitions.built_in(name) for name in definitions.names()],
+            "form": form,
+        },
+    )
 
 
 @may(policy.SEE_SETTLED)

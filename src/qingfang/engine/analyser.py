@@ -13,7 +13,10 @@ Rules this module keeps:
    whose analyser died) reads its own temporary tables as unknown objects, which are opaque.
 3. What sessions have built for all (permanent tables, views, functions) is written down in
    `paths.state`/analyser as it changes, and taken over at the next start.
-4. One statement may take `LONGEST_S`; then it is opaque. Memory of the process is bounded by the
+4. What counts as statistics of use is said by the signed snapshot; the last good one is kept in
+   `paths.state`/analyser, so that nobody brings an older one back by a kill. Without one, or with a
+   definition that cannot be read and none before it, the stricter holds.
+5. One statement may take `LONGEST_S`; then it is opaque. Memory of the process is bounded by the
    kernel: over it the process dies and is started again.
 """
 
@@ -33,10 +36,12 @@ from types import FrameType
 import msgspec
 from msgspec import Struct
 
-from qingfang import ipc
+from qingfang import crypto, ipc
 from qingfang.config import Config, Database
-from qingfang.engine import catalogues, process
+from qingfang.engine import catalogues, definitions, process
+from qingfang.engine.definitions import Definition
 from qingfang.events import Meaning
+from qingfang.judge.snapshot import Holder, Rejected
 from qingfang.record.client import now_us
 from qingfang.record.entries import Act
 from qingfang.record.recorder import Recorder
@@ -88,6 +93,7 @@ class _Sight:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self.file = Path(database.catalogue)
+        self.definition = definitions.built_in()
         self.mark: tuple[int, int, int] | None = None
         self.analyser: Analyser | None = None
         self.shared = Shared()
@@ -98,15 +104,21 @@ class _Sight:
     def take(self) -> None:
         """Put the catalogue file in force. Raises OSError, `catalogues.Unusable`."""
         data = self.file.read_bytes()
-        self.analyser = Analyser(catalogues.load(self.file, data))
+        self.analyser = Analyser(catalogues.load(self.file, data), self.definition)
         _write(self.last_good, data)
 
     def fall_back(self) -> bool:
         """Put the last good one in force when there is none; whether it was."""
         if self.analyser is None and self.last_good.exists():
-            self.analyser = Analyser(catalogues.read(self.last_good))
+            self.analyser = Analyser(catalogues.read(self.last_good), self.definition)
             return True
         return False
+
+    def define(self, definition: Definition) -> None:
+        """Put a definition in force."""
+        self.definition = definition
+        if self.analyser is not None:
+            self.analyser = Analyser(self.analyser.catalogue, definition)
 
     def restore(self) -> None:
         """Take over what sessions had built before the last end. Raises OSError, ValueError."""
@@ -141,9 +153,22 @@ class Service:
         self._sessions: OrderedDict[str, SessionState] = OrderedDict()
         self._world = now_us()
         self._changed = asyncio.Event()
+        self._snapshot, self._key = folder / "snapshot.json", folder / "keys" / "snapshot.pub"
+        self._kept = folder / "analyser" / "snapshot.json"
+        self._holder = Holder(config.site.id, self._verify)
+        self._seen: tuple[int, int, int] | None = None
+        self._definition = ""
+
+    def _verify(self, message: bytes, signature: bytes) -> bool:
+        try:
+            return crypto.load_public(self._key).verify(message, signature)
+        except (OSError, crypto.KeyProblem) as problem:
+            log.error("snapshot key: %s", problem)
+            return False
 
     def look(self) -> None:
-        """Read the catalogues that have changed."""
+        """Read the snapshot and the catalogues that have changed."""
+        self._look_at_snapshot()
         for sight in self._sights.values():
             try:
                 status = sight.file.stat()
@@ -164,6 +189,43 @@ class Service:
             self._say("catalogue.in-force", str(sight.file))
             self._turn()
 
+    def _look_at_snapshot(self) -> None:
+        try:
+            status = self._snapshot.stat()
+            mark = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if mark == self._seen:
+                return
+            self._seen = mark
+            data = self._snapshot.read_bytes()
+            text = self._holder.offer(data).definition
+        except FileNotFoundError:
+            return
+        except (OSError, Rejected) as refused:
+            # The judge says it in the ledger.
+            log.error("snapshot refused: %s", refused)
+            return
+        try:
+            _write(self._kept, data)
+        except OSError as error:
+            log.error("the snapshot in force cannot be kept: %s", error)
+        self._define(text)
+
+    def _define(self, text: str) -> None:
+        """Put the snapshot's definition in force, when it is another one."""
+        if text == self._definition:
+            return
+        try:
+            found = definitions.read(text, "snapshot") if text else definitions.built_in()
+        except definitions.DefinitionError as error:
+            log.error("definition: %s", error)
+            self._say("definition.refused", str(error))
+            return
+        self._definition = text
+        for sight in self._sights.values():
+            sight.define(found)
+        self._say("definition.in-force", f"{found.name} {found.cited}")
+        self._turn()
+
     def _refused(self, sight: _Sight, problem: str) -> None:
         log.error("catalogue: %s", problem)
         self._say("catalogue.refused", problem)
@@ -179,7 +241,13 @@ class Service:
         changed.set()
 
     def restore(self) -> None:
-        """Take over what sessions had built before a restart; what cannot be read is said."""
+        """Take over what held before a restart; what cannot be read is said."""
+        try:
+            self._define(self._holder.offer(self._kept.read_bytes()).definition)
+        except FileNotFoundError:
+            pass
+        except (OSError, Rejected) as refused:
+            log.error("the snapshot that was in force before cannot be used: %s", refused)
         for sight in self._sights.values():
             try:
                 sight.restore()
@@ -228,7 +296,8 @@ class Service:
     def _try(self, trial: Trial) -> Meaning:
         sight, analyser = self._sight(trial.database)
         if trial.procedures:
-            analyser = Analyser(analyser.catalogue.with_procedures(trial.procedures))
+            catalogue = analyser.catalogue.with_procedures(trial.procedures)
+            analyser = Analyser(catalogue, sight.definition)
         signal.setitimer(signal.ITIMER_REAL, LONGEST_S)
         try:
             return analyser.analyse(trial.sql, sight.database.dialect).meaning
@@ -248,8 +317,7 @@ class Service:
                 ask.sql, sight.database.dialect, binds=ask.binds, state=state
             )
         except Overrun:
-            touches = analyser.touches(ask.sql)
-            analysis = Analysis(Meaning("opaque", touches=touches, volatile=True))
+            analysis = Analysis(analyser.given_up(ask.sql, sight.database.dialect, state))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         own = state.has_own

@@ -22,10 +22,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from qingfang.engine import definitions
 from qingfang.events import Meaning, Scope, Selection, Value
 from qingfang.understand.accumulate import Learner, Memory
 from qingfang.understand.analysis import Analyser, SessionState
 from qingfang.understand.catalogue import DIALECTS, Catalogue, Service
+from qingfang.understand.definition import Definition
 from qingfang.understand.state import Shared
 from qingfang.understand.templates import Found, Templates
 
@@ -48,12 +50,18 @@ class Asked(Struct, frozen=True):
 
 
 class Explainer:
-    """Answers lines; `bad` counts those that could not be read."""
+    """Answers lines; `bad` counts those that could not be read. `definition` is what counts as
+    usage; the stricter one when it is not given."""
 
-    def __init__(self, catalogue: Catalogue, dialect: str | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        dialect: str | None = None,
+        definition: Definition | None = None,
+    ) -> None:
         self.bad = 0
         self._catalogue, self._dialect = catalogue, dialect or catalogue.dialect
-        self._analyser = Analyser(catalogue)
+        self._analyser = Analyser(catalogue, definition or definitions.built_in())
         self._memory = Memory()
         self._shared = Shared()
         self._world = self._shared.mark()

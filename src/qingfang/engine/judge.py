@@ -123,6 +123,11 @@ class Service:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
+    def say_unreadable(self, count: int) -> None:
+        """Tell of how many learners what was kept could not be read: they begin anew."""
+        log.error("what %d learners had learned before cannot be read", count)
+        self._say("memory.refused", f"{count} learners: what was kept cannot be read")
+
     def _say(self, what: str, about: str) -> None:
         self._recorder.later(Act(at_us=now_us(), what=what, who="judge", about=about))
 
@@ -175,8 +180,13 @@ async def run(config: Config, stopping: asyncio.Event) -> None:
 
     async def keep() -> None:
         last = time.monotonic()
+        told = 0
         while True:
             await asyncio.sleep(DUE_EVERY_S)
+            unreadable = service.judging.unreadable
+            if unreadable > told:
+                service.say_unreadable(unreadable - told)
+                told = unreadable
             if service.keeper.due or time.monotonic() - last >= SAVE_EVERY_S:
                 last = time.monotonic()
                 try:

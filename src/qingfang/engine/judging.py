@@ -221,6 +221,11 @@ class Judging:
     def _serves(self, connection: Connection, who: Who, at_us: int) -> bool:
         return self._is_service(connection, who) or self._judge.on_duty(connection, who, at_us)
 
+    @property
+    def unreadable(self) -> int:
+        """Of how many learners what was kept could not be read when they came again."""
+        return self._memory.unreadable
+
     # -------------------------------------------------------------- over a restart
 
     def image(self) -> tuple[Rest, Image]:

@@ -12,7 +12,7 @@ Rules this module keeps:
    power forgets no more than that.
 2. An image is taken while judging goes on, in steps of about `STEP_S`. It replaces the one before
    when it is whole and on disk; only then the journals it contains are removed.
-3. At the start the image is read, then the journals that go on from it, in order. A journal counts
+3. At the start the image is read (each person's part when that person comes again), then the journals that go on from it, in order. A journal counts
    up to its first frame that is not whole; a record is taken in whole or not at all.
 4. What is known makes no reference cycles and stays: the collector looks at it once, so that it
    stops no judging (`gc.freeze`).

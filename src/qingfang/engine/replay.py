@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from qingfang.engine import happening
+from qingfang.engine import definitions, happening
 from qingfang.engine.judging import Judging, Told, doubted
 from qingfang.engine.passive import Decoding
 from qingfang.events import Connection, Event, Meaning, Verdict, Who
@@ -109,7 +109,7 @@ class Judged:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._dialect = catalogue.dialect
-        self._analyser = Analyser(catalogue)
+        self._analyser = Analyser(catalogue, definitions.built_in())
         self._judging = Judging("replay", None, self._is_service)
         self._services = catalogue.services
         self._templates = Templates()

@@ -27,7 +27,7 @@ from collections import OrderedDict
 import msgspec
 from msgspec import Struct
 
-from qingfang.events import Connection, Decision, Grain, Meaning, Verdict, Who
+from qingfang.events import Connection, Decision, Grain, Meaning, Reason, Verdict, Who
 from qingfang.judge import grants, hours
 from qingfang.judge.attribution import Attribution, address
 from qingfang.judge.policy import Basis, Case, Policy, Touching
@@ -571,7 +571,12 @@ def _learned(meaning: Meaning, *, about: Touching, seen: bool, known: bool) -> l
         said.append(say("learned-total"))
     if meaning.delivery == "stored":
         said.append(say("learned-stored"))
-    return said
+    # Where it depends on which regulation defines what counts, the article is named.
+    return [*said, *(Said(r.code, r.text) for r in meaning.reasons if _by_definition(r))]
+
+
+def _by_definition(reason: Reason) -> bool:
+    return reason.code.startswith("definition.")
 
 
 def _names(connection: Connection, who: Who) -> tuple[str, ...]:

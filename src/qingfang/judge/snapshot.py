@@ -239,7 +239,8 @@ class Snapshot(_Record, frozen=True, kw_only=True, omit_defaults=False):
     `ancestors` the digests of earlier versions by number (as text), so that an engine that was off
     for a while can still see that its own version lies in this one's past. `programs` are the names
     business programs give themselves; none listed means that no name is held to be strange.
-    `policy` is TOML that overrides the built-in policy (`judge.policy`)."""
+    `policy` is TOML that overrides the built-in policy (`judge.policy`); `definition` is TOML that
+    says what counts as statistics of use (empty: the stricter one). The analyser reads it."""
 
     site: str
     version: Annotated[int, Meta(ge=1)]
@@ -262,6 +263,7 @@ class Snapshot(_Record, frozen=True, kw_only=True, omit_defaults=False):
     contacts: tuple[Contact, ...] = ()
     duties: tuple[Duty, ...] = ()
     policy: str = ""
+    definition: str = ""
 
     def grants_lapsed(self, at_us: int) -> bool:
         """True when this snapshot is too old for its grants to be trusted (rule 4)."""

@@ -27,11 +27,12 @@ from sqlglot import exp
 from qingfang.events import Grain, Meaning, Reason, Touch
 from qingfang.understand import dialects, estimate, rules
 from qingfang.understand.catalogue import Catalogue
+from qingfang.understand.definition import Definition
 from qingfang.understand.folding import Reading
 from qingfang.understand.holding import Condition, holds
 from qingfang.understand.reasons import OF_PROBLEM, reason
 from qingfang.understand.state import SessionState
-from qingfang.understand.statement import Outcome, Statement
+from qingfang.understand.statement import Outcome, Statement, keep_unread
 
 __all__ = ["Analyser", "Analysis", "Condition", "SessionState", "holds"]
 
@@ -64,12 +65,19 @@ class Analysis(Struct, frozen=True):
 class Analyser:
     """Analyses statements against one catalogue. Keeps parsed views, nothing of statements.
 
+    `definition` is what counts as statistics of use; without one, all that the contract calls usage.
     `strict` lets the error out that a tree of an unforeseen shape raises, so that a test fails of
     it; a running service answers `opaque` instead (rule 1).
     """
 
-    def __init__(self, catalogue: Catalogue, *, strict: bool = False) -> None:
-        self.catalogue, self.strict = catalogue, strict
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        definition: Definition | None = None,
+        *,
+        strict: bool = False,
+    ) -> None:
+        self.catalogue, self.definition, self.strict = catalogue, definition, strict
         self._views: dict[str, dict[str, exp.Expr | None]] = {}
 
     def analyse(
@@ -197,6 +205,13 @@ class Analyser:
             for table in self.catalogue.tables.values()
             if table.kind == "usage"
         )
+
+    def given_up(self, sql: str, dialect: str, state: SessionState) -> Meaning:
+        """What is said of a text whose reading was broken off: it is opaque, and so is what it may
+        have put somewhere, for whoever reads that later."""
+        text = sql[: dialects.MAX_LENGTH]
+        keep_unread(self.catalogue, state, text, dialect)
+        return Meaning("opaque", touches=self.touches(text), volatile=True)
 
     def touches(self, text: str) -> tuple[Touch, ...]:
         """The lexical estimate of a text."""

@@ -211,12 +211,13 @@ def body_flow(walker: Walker, name: str, node: exp.Expr, scope: Scope) -> Flow:
 
 
 def remote_flow(walker: Walker, node: exp.Expr, scope: Scope) -> Flow:
-    """What the one value shows that the rows of a text come packed in."""
     total = NOTHING
     for block in remote_blocks(walker, node, scope):
         scope.draft.absorb(block, SOFT)
         total = total | block.output() | block.shown
-    return Flow(total.raw, total.summed, total.tested, total.counted, packed=bool(total.sources()))
+    found = total.derived()
+    # The rows come in one value.
+    return Flow(found.raw, found.summed, found.tested, found.counted, None, True)
 
 
 def call_name(node: exp.Expr) -> str:

@@ -14,7 +14,8 @@ column role `operator_id` marks columns that carry such a number (`create_uid`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import sqlglot
@@ -37,6 +38,7 @@ ROLES: frozenset[str] = (
     | KEY_ROLES
     | {"item_class", "item_kind", "unit_id", "time", "operator_id"}
 )
+ITEM_KINDS: tuple[str, ...] = ("drug", "consumable", "high_value")
 DIALECTS: tuple[str, ...] = ("postgres", "mysql", "tsql", "oracle", "sqlite")
 
 # Sensitivity, for an unqualified name that fits tables of several schemas: the strictest wins.
@@ -67,7 +69,8 @@ class Table:
 
     `columns` maps the lower-case column name to its role (None: no role) in catalogue order;
     `spelling` gives back the name as written. `usage_when`/`open_when` are parsed predicates over
-    this table's own columns; `item_kind` maps a kind (`high_value`) to its predicate. `keys` are the
+    this table's own columns; `item_kind` maps a kind (one of `ITEM_KINDS`) to the predicate that its
+    rows pass and no others do, None when they all do. `keys` are the
     sets of columns by which one row is told from all others (primary and unique keys), as far as
     they are known.
     """
@@ -86,7 +89,7 @@ class Table:
         comment: str,
         usage_when: exp.Expr | None,
         open_when: exp.Expr | None,
-        item_kind: dict[str, exp.Expr],
+        item_kind: dict[str, exp.Expr | None],
         keys: tuple[frozenset[str], ...] = (),
     ) -> None:
         self.keys = keys
@@ -168,6 +171,23 @@ class Catalogue:
             return None
         found = [self.tables[key] for key in hits]
         return max(found, key=lambda t: _STRICTNESS[t.kind])
+
+    def family(self, parts: Sequence[str], *, plain: bool) -> list[str]:
+        """The last names of the tables and views that begin, go on and end with these parts and have
+        something between: digits (`plain`), or anything. Of tables that hold the same, one."""
+        between = r"[\d_]+" if plain else r"[\w$#]+"
+        pattern = re.compile(between.join(re.escape(part.lower()) for part in parts))
+        found: dict[object, str] = {}
+        for name, table in self.tables.items():
+            last = split_name(name)[-1]
+            if pattern.fullmatch(last):
+                roles = frozenset((c, r) for c, r in table.columns.items())
+                found.setdefault((table.kind, table.usage_when, table.open_when, roles), last)
+        for name in self.views:
+            last = split_name(name)[-1]
+            if pattern.fullmatch(last):
+                found.setdefault(name, last)
+        return list(dict.fromkeys(found.values()))
 
     def view(self, name: str) -> str | None:
         hits = self._views.find(name)
@@ -286,7 +306,7 @@ def _table(name: str, body: object, path: str, dialect: str) -> Table:
         )
     columns: dict[str, str | None] = {}
     spelling: dict[str, str] = {}
-    kinds: dict[str, exp.Expr] = {}
+    kinds: dict[str, exp.Expr | None] = {}
     for column, role in _mapping(spec.get("columns", {}), f"{path}.columns").items():
         where = f"{path}.columns.{column}"
         lower = _new_key(column, columns, where)
@@ -343,11 +363,20 @@ def _keys(
     return tuple(found)
 
 
-def _kinds(body: object, path: str, dialect: str) -> dict[str, exp.Expr]:
-    return {
-        kind: predicate(_text(text, f"{path}.{kind}"), dialect, f"{path}.{kind}")
-        for kind, text in _mapping(body, path).items()
-    }
+def _kinds(body: object, path: str, dialect: str) -> dict[str, exp.Expr | None]:
+    """`{"high_value": "gzbz = '1'"}`; true for a kind that all rows are of, and in short its name."""
+    given: dict[str, Any] = {body: True} if isinstance(body, str) else _mapping(body, path)
+    kinds: dict[str, exp.Expr | None] = {}
+    for written, rows in given.items():
+        where = path if isinstance(body, str) else f"{path}.{written}"
+        kind = written.replace("-", "_")
+        if kind not in ITEM_KINDS:
+            problem = f"没有 {written} 这一类；可用：{'、'.join(ITEM_KINDS)}"
+            raise CatalogueError(where, problem)
+        kinds[kind] = None if rows is True else predicate(_text(rows, where), dialect, where)
+    if "drug" in kinds and kinds["drug"] is None and len(kinds) > 1:
+        raise CatalogueError(path, "全是药品的表里不能再有耗材")
+    return kinds
 
 
 def _services(body: object) -> tuple[Service, ...]:

@@ -30,6 +30,11 @@ Given = dict[str, list[str]]
 """The arguments' texts by the names the parser gives them."""
 
 
+def named_functions() -> frozenset[str]:
+    """The names of the functions that `computed` knows by name."""
+    return frozenset(_BY_NAME)
+
+
 def computed(node: exp.Expr, given: Given) -> str | None:
     """The value of a function or operator of known texts; None when it is not one known here."""
     try:

@@ -13,31 +13,43 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from qingfang.understand.catalogue import KEY_ROLES, MEASURE_ROLES
+from qingfang.understand.catalogue import MEASURE_ROLES
 from qingfang.understand.computing import number
 from qingfang.understand.days import DAY_UNITS, day_of
 from qingfang.understand.expressions import flow, presence
-from qingfang.understand.flows import NOTHING, SOFT, Block, Edge, Flow, Instance, Source
-from qingfang.understand.folding import Const, fold, is_known_bind, offset, varies
-from qingfang.understand.holding import (
-    MAX_PINS,
-    array_items,
-    equal,
-    is_midnight,
-    moment,
-    passes,
+from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
+from qingfang.understand.folding import Const, Reading, fold, is_known_bind, offset
+from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment, passes
+from qingfang.understand.periods import (
+    MONTH,
+    YEAR,
+    cut_of,
+    days_between,
+    days_of,
+    moved,
+    part_of,
 )
-from qingfang.understand.periods import MONTH, YEAR, cut_of, days_between, days_of, part_of
 from qingfang.understand.predicates import Fact
 
 if TYPE_CHECKING:
     from qingfang.understand.scope import Name, Scope
 
+_UNSINGLE = (exp.All, exp.Any, exp.Predicate, exp.Not, exp.Connector, exp.PropertyEQ)
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
+
+
+def _is_no_value(node: exp.Expr) -> bool:
+    bare = node.unnest()
+    if isinstance(bare, exp.Anonymous):
+        return bare.name.lower() == "all"
+    return isinstance(bare, _UNSINGLE)
+
+
 _FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.GT: exp.LT,
     exp.GTE: exp.LTE,
@@ -179,8 +191,7 @@ def apply_outer(node: exp.Expr, scope: Scope, losing: set[Instance], group: int)
 
 
 def always(node: exp.Expr, scope: Scope) -> bool | None:
-    """The truth of a condition that reads no column, when it is the same wherever it is asked:
-    `1=1`, `:p IS NULL` with its value known."""
+    """The truth of a condition that reads no column: `1=1`, `:p IS NULL` with its value known."""
     reading, own = scope.walker.reading, scope.own
     if isinstance(node, exp.Paren):
         return always(node.this, scope)
@@ -203,8 +214,7 @@ def always(node: exp.Expr, scope: Scope) -> bool | None:
         if is_known_bind(subject, reading):
             const = fold(subject, reading, own)
             if const is not None:
-                filled = not const.null and passes(reading.filled, (const.text,))
-                known = reading.condition(reading.filled, (const,), filled)
+                known = reading.known(const, _oracle(scope))
                 return known if node.args.get("negate") else not known
         return None
     if isinstance(node, (exp.EQ, exp.NEQ)):
@@ -213,14 +223,37 @@ def always(node: exp.Expr, scope: Scope) -> bool | None:
             return None
         reading.bind(left)
         reading.bind(right)
-        answer = equal(left.text, right.text)
-        return None if answer is None else answer is isinstance(node, exp.EQ)
+        same = _same(node.left, node.right, left.text, right.text)
+        return None if same is None else same is isinstance(node, exp.EQ)
     if isinstance(node, exp.Literal):
         reading.fixed.update(offset(node, own))
-        # The truth of a text that is no number depends on the server.
-        answer = equal(str(node.this), "0")
-        return None if answer is None or number(str(node.this)) is None else not answer
+        return str(node.this) not in {"0", ""}
     return None
+
+
+def _same(one: exp.Expr, other: exp.Expr, left: str, right: str) -> bool | None:
+    """Whether two constants are equal in every database, or in none: None where it depends on case,
+    blanks, accents, or on how texts become numbers, times and truths."""
+    plain = all(isinstance(node, exp.Literal) and not node.is_string for node in (one, other))
+    a, b = number(left), number(right)
+    if plain and a is not None and b is not None:
+        return a == b
+    if left == right:
+        return True
+    if isinstance(one, exp.Boolean) or isinstance(other, exp.Boolean):
+        return None
+    if a is not None and b is not None:
+        return None if a == b else False
+    if a is not None or b is not None or _bare(left) == _bare(right):
+        return None
+    times = moment(left), moment(right)
+    return None if times[0] is not None and times[1] is not None else False
+
+
+def _bare(text: str) -> str:
+    """A text without what some collation passes over."""
+    wide = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(char for char in wide if not unicodedata.combining(char)).strip()
 
 
 def _oracle(scope: Scope) -> bool:
@@ -247,6 +280,11 @@ def _all(node: exp.Expr, sink: Sink) -> None:
         if always(part, sink.scope) is None:
             _one(part, sink)
     _join_parts(sink, node)
+
+
+def never(node: exp.Expr, scope: Scope) -> bool:
+    """Whether no row can pass a condition, as `1 = 0` in the queries by which drivers learn columns."""
+    return any(always(part, scope) is False for part in _flat(node, exp.And))
 
 
 def _join_parts(sink: Sink, node: exp.Expr) -> None:
@@ -284,22 +322,14 @@ def _one(node: exp.Expr, sink: Sink) -> None:
     elif isinstance(node, exp.Exists):
         _exists(node, sink)
     elif isinstance(node, exp.Column):
-        _true(flow(node, scope), True, sink, node)
+        shown = flow(node, scope)
+        flag = _flag(shown, scope)
+        if flag is not None:
+            sink.fact(flag, "eq", (Const("true"),), node=node)
+        else:
+            sink.mention(node, shown)
     else:
         sink.mention(node, flow(node, scope))
-
-
-def _true(shown: Flow, wanted: bool, sink: Sink, node: exp.Expr) -> None:
-    """`flag`, `NOT flag`, `flag IS TRUE`: one value of a flag that is a truth. Where any number is
-    one, it is no single value; neither is it of a key or a time."""
-    numeric = sink.scope.walker.dialect in _NUMBERS_ARE_TRUTHS
-    if shown.exact is not None and shown.exact.role is None and not numeric:
-        sink.fact(shown.exact, "eq", (Const("true" if wanted else "false"),), node=node)
-    else:
-        sink.mention(node, shown)
-
-
-_NUMBERS_ARE_TRUTHS = frozenset({"mysql", "sqlite"})
 
 
 def _any(node: exp.Expr, sink: Sink) -> None:
@@ -326,7 +356,7 @@ def _any(node: exp.Expr, sink: Sink) -> None:
     for facts in found:
         for fact in facts:
             if fact.op != "null":
-                sink.facts.append(fact.mention())
+                sink.facts.append(Fact(fact.source, "other", negated=fact.negated, span=fact.span))
 
 
 def _same_column(found: list[list[Fact]], sink: Sink, node: exp.Expr) -> None:
@@ -366,6 +396,17 @@ def _same_instance(found: list[list[Fact]], sink: Sink, node: exp.Expr) -> None:
                 sink.fact(fact.source, "eq", tuple(values), node=node)
 
 
+_FLAGS = frozenset({None, "item_class", "item_kind"})
+
+
+def _flag(shown: Flow, scope: Scope) -> Source | None:
+    """The column, when it may be taken for a yes or no. Where any number and any text is a truth, it
+    tells no value, nor does it of a key, a department or a time."""
+    if scope.walker.dialect in {"mysql", "sqlite"} or shown.exact is None:
+        return None
+    return shown.exact if shown.exact.role in _FLAGS else None
+
+
 _COMPLEMENTS: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.EQ: exp.NEQ,
     exp.NEQ: exp.EQ,
@@ -402,7 +443,12 @@ def _not(node: exp.Expr, sink: Sink) -> None:
     elif isinstance(node, exp.Exists):
         sink.show(presence(node.this, scope))
     elif isinstance(node, exp.Column):
-        _true(flow(node, scope), False, sink, node)
+        shown = flow(node, scope)
+        flag = _flag(shown, scope)
+        if flag is not None:
+            sink.fact(flag, "eq", (Const("false"),), node=node)
+        else:
+            sink.mention(node, shown)
     else:
         sink.mention(node, flow(node, scope))
 
@@ -418,14 +464,17 @@ def _compared(node: exp.Expr, sink: Sink) -> None:
     if isinstance(right, exp.Any) and kind is exp.EQ:
         _any_of(left, right.this, sink, node)
         return
-    for one, other in ((right, left), (left, right)):
-        if _is_all(one):
-            _all_of(other, one, kind, sink, node)
-            return
-        if isinstance(one.unnest(), _TRUTHS):
-            # No key of a patient's is a truth, which some servers take for the number 0 or 1.
-            sink.mention(node, flow(one, sink.scope) | flow(other, sink.scope))
-            return
+    if _is_no_value(left) or _is_no_value(right):
+        # `= ALL (…)` of nothing is true of every row, and MySQL reads `key = 'x' IN (0)` from the
+        # left: no side is a value.
+        sides = [
+            flow(exp.Tuple(expressions=side.unnest().expressions), _scope)
+            if isinstance(side.unnest(), exp.Anonymous) and _is_no_value(side)
+            else flow(side, _scope)
+            for side in (left, right)
+        ]
+        sink.mention(node, sides[0] | sides[1])
+        return
     value = fold(right, reading, own)
     subject = left
     if value is None:
@@ -438,39 +487,11 @@ def _compared(node: exp.Expr, sink: Sink) -> None:
     _against(subject, kind, value, sink, node)
 
 
-_TRUTHS = (exp.Predicate, exp.Connector, exp.Not, exp.PropertyEQ)
-
-
-def _is_all(node: exp.Expr) -> bool:
-    """`ALL (…)`, which the parser takes for a call when its operand is a plain value."""
-    return isinstance(node, exp.All) or (
-        isinstance(node, exp.Anonymous) and node.name.upper() == "ALL"
-    )
-
-
-def _all_of(
-    subject: exp.Expr, every: exp.Expr, kind: type[exp.Expr], sink: Sink, node: exp.Expr
-) -> None:
-    """`x = ALL (…)`, which holds for every row when there is nothing in it; `x <> ALL (array)` leaves
-    some out."""
-    scope = sink.scope
-    inner = every.this if isinstance(every, exp.All) else exp.Array(expressions=every.expressions)
-    shown = flow(subject, scope)
-    value = fold(inner, scope.walker.reading, scope.own)
-    if kind is exp.NEQ and value is not None and shown.exact is not None and not shown.measured:
-        sink.fact(shown.exact, "eq", (Const(),), negated=True, node=node)
-        return
-    sink.mention(node, shown | (NOTHING if value is not None else flow(inner, scope)))
-
-
 def _against(
     subject: exp.Expr, kind: type[exp.Expr], value: Const, sink: Sink, node: exp.Expr
 ) -> None:
     """`subject op constant`."""
     scope = sink.scope
-    given = node.this if subject is node.args["expression"] else node.args["expression"]
-    if kind is exp.EQ:
-        subject = _without_default(subject, value, scope)
     apart = isinstance(subject, (exp.DateDiff, exp.Sub)) and kind is exp.EQ
     if apart and _days_apart(subject, value, sink):
         return
@@ -483,8 +504,8 @@ def _against(
         return
     source = shown.exact
     if kind in {exp.EQ, exp.NullSafeEQ}:
-        if inner is None and _fits_many(given, value, source, scope):
-            sink.fact(source, "other", node=node)
+        if _is_any_text(source, [value], [node.this, node.args["expression"]], sink):
+            sink.mention(node, shown)
             return
         sink.fact(source, "eq" if inner is None else "day", (value,), node=node)
     elif kind is exp.NEQ:
@@ -494,46 +515,6 @@ def _against(
     else:
         before = kind is exp.LT and (inner is None or _starts_day(value, scope))
         sink.fact(source, "range", high=value, high_open=before, node=node)
-
-
-def _without_default(subject: exp.Expr, value: Const, scope: Scope) -> exp.Expr:
-    """The column of `ISNULL(column, '') = 'x'`, which no row without a value passes."""
-    if not isinstance(subject, exp.Coalesce) or len(subject.expressions) != 1:
-        return subject
-    reading = scope.walker.reading
-    default = fold(subject.expressions[0], reading, scope.own)
-    if default is None or default.null:
-        return subject
-    if value.text is not None and default.text is not None:
-        answer = passes("apart", (value.text, default.text))
-        return subject.this if reading.condition("apart", (value, default), answer) else subject
-    # A bound value that is not known is a key's, as in `key = ?`.
-    return subject.this if value.binds and default.text is not None else subject
-
-
-_NUMERIC = (
-    *(exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.BitwiseAnd),
-    *(exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseLeftShift),
-)
-
-
-def _fits_many(node: exp.Expr, value: Const, source: Source, scope: Scope) -> bool:
-    """Whether a constant that a key is compared with equals many keys. No key is a truth; and MySQL
-    takes every text that begins with no digit for the number 0."""
-    bare = node.unnest() if isinstance(node, exp.Paren) else node
-    if source.role not in KEY_ROLES:
-        return isinstance(bare, exp.Boolean) and source.role is not None
-    if isinstance(bare, exp.Boolean):
-        return True
-    number_given = isinstance(bare, _NUMERIC) or (
-        isinstance(bare, exp.Literal) and not bare.is_string
-    )
-    if scope.walker.dialect != "mysql" or not number_given:
-        return False
-    if value.text is None:
-        return not value.binds
-    answer = passes("nonzero", (value.text,))
-    return not scope.walker.reading.condition("nonzero", (value,), answer)
 
 
 _LOWS = frozenset({exp.EQ, exp.NullSafeEQ, exp.GTE, exp.In, exp.Between})
@@ -604,14 +585,13 @@ def _moment(node: exp.Expr) -> exp.Expr:
 
 
 def _days_apart(node: exp.Expr, value: Const, sink: Sink) -> bool:
-    """`DATEDIFF(day, t, x) = 0`, `TRUNC(x) - TRUNC(t) = 0`: t falls on x's day, whichever number of
-    days it is away."""
+    """`DATEDIFF(day, t, x) = 3`, `TRUNC(x) - TRUNC(t) = 3`: t falls on the third day before x's."""
     unit = node.args.get("unit")
     if unit is not None and unit.name.upper() not in DAY_UNITS:
         return False
     sides = [_moment(node.this), _moment(node.expression)]
     if isinstance(node, exp.Sub):
-        cuts = [day_of(side) for side in sides]
+        cuts = [side if isinstance(side, exp.CurrentDate) else day_of(side) for side in sides]
         if cuts[0] is None or cuts[1] is None:
             return False
         sides = [cut for cut in cuts if cut is not None]
@@ -621,12 +601,22 @@ def _days_apart(node: exp.Expr, value: Const, sink: Sink) -> bool:
             continue
         source = flow(one, sink.scope).exact
         if source is not None and source.role == "time":
-            # The number shifts the day: the date that is known is not the day itself.
-            same = value.text == "0"
-            sink.scope.walker.reading.bind(value)
-            sink.fact(source, "day", (day if same else Const(),), node=node)
+            reading = sink.scope.walker.reading
+            reading.bind(value)
+            days = number(value.text, 1.0 if one is sides[0] else -1.0)
+            sink.fact(source, "day", (_days_later(day, days, reading),), node=node)
             return True
     return False
+
+
+def _days_later(day: Const, days: float | None, reading: Reading) -> Const:
+    """The day some days after a known one's; what it is stays open when the number is not known."""
+    if days == 0 or days is None:
+        return day if days == 0 else Const()
+    if day.clock is not None:
+        return Const(clock=day.clock + days, whole=day.whole, cut=day.cut)
+    reading.bind(day)
+    return Const(moved(day.text, days, "DAY"))
 
 
 def _columns(
@@ -652,13 +642,9 @@ def _columns(
                 # Rows that the sender brought along: VALUES, JSON, a SELECT of constants.
                 sink.fact(a if b.instance.table is None else b, "given", node=node)
         return
-    for given, source, side in ((other, one.exact, right), (one, other.exact, left)):
-        if kind is exp.EQ and source is not None and not given.sources() and not given.measured:
-            if varies(side):
-                sink.fact(source, "given", node=node)
-            else:
-                # A call whose body reads nothing: one value, that is not known.
-                sink.fact(source, "eq", (Const(),), node=node)
+    for given, source in ((other, one.exact), (one, other.exact)):
+        if kind is exp.EQ and source is not None and not given.sources():
+            sink.fact(source, "given", node=node)
             return
     both = one | other
     if both.measured or both.packed:
@@ -677,9 +663,8 @@ def _in(node: exp.In, sink: Sink, negated: bool) -> None:
         else:
             _chosen(node.this, query, sink, node)
         return
-    unnested = node.args.get("unnest")
-    if unnested is not None:
-        sink.mention(node, flow(node.this, scope) | flow(unnested, scope))
+    if node.args.get("unnest") is not None:
+        sink.mention(node, flow(node.this, scope))
         return
     if isinstance(node.this, exp.Tuple) and not negated:
         _tuples(node, sink)
@@ -700,14 +685,24 @@ def _in(node: exp.In, sink: Sink, negated: bool) -> None:
             shown = shown | flow(item, scope)
         sink.mention(node, shown)
         return
-    few = not negated and len(constants) <= MAX_PINS
-    if few and any(
-        _fits_many(item, value, shown.exact, scope)
-        for item, value in zip(node.expressions, constants, strict=True)
-    ):
-        sink.fact(shown.exact, "other", node=node)
+    if not negated and _is_any_text(shown.exact, list(constants), node.expressions, sink):
+        sink.mention(node, shown)
         return
     sink.fact(shown.exact, "eq", constants, negated=negated, node=node)
+
+
+def _is_any_text(source: Source, values: list[Const], nodes: list[exp.Expr], sink: Sink) -> bool:
+    """MySQL's `key = 0`: to the number 0 every text that begins with no digit is equal."""
+    if sink.scope.walker.dialect != "mysql" or source.role not in _KEYS:
+        return False
+    written = [node.unnest() for node in nodes if not isinstance(node.unnest(), exp.Column)]
+    found = False
+    for value, node in zip(values, written, strict=False):
+        if value.text is None or (isinstance(node, exp.Literal) and node.is_string):
+            continue
+        zero = passes("zero", (value.text,))
+        found = sink.scope.walker.reading.condition("zero", (value,), zero) or found
+    return found
 
 
 def _tuples(node: exp.In, sink: Sink) -> None:
@@ -724,7 +719,6 @@ def _tuples(node: exp.In, sink: Sink) -> None:
             )
             value = fold(cell, reading, own) if cell is not None else None
             if value is None:
-                shown = shown | (flow(cell, scope) if cell is not None else NOTHING)
                 break
             values.append(value)
         else:
@@ -769,9 +763,6 @@ def _between(node: exp.Between, sink: Sink) -> None:
     scope, reading, own = sink.scope, sink.scope.walker.reading, sink.scope.own
     low = fold(node.args["low"], reading, own)
     high = fold(node.args["high"], reading, own)
-    for value, bound in ((low, node.args["low"]), (high, node.args["high"])):
-        if value is None:
-            _tested(flow(bound, scope), sink, node)
     inner = _time_cut(node.this, scope)
     if inner is None and low is not None and high is not None:
         _in_period(node.this, exp.Between, [low, high], sink, node)
@@ -780,25 +771,20 @@ def _between(node: exp.Between, sink: Sink) -> None:
         sink.mention(node, shown)
         return
     if low is None or high is None:
-        sink.fact(shown.exact, "other", node=node)
+        bounds = flow(node.args["low"], scope) | flow(node.args["high"], scope)
+        sink.mention(node, shown | bounds)
         return
     sink.fact(shown.exact, "range", low=low, high=high, node=node)
-
-
-def _tested(shown: Flow, sink: Sink, node: exp.Expr) -> None:
-    """What a column is compared with shows what it was worked out from, when that is more than a
-    column."""
-    if shown.measured or shown.packed:
-        sink.mention(node, shown)
 
 
 def _like(node: exp.Expr, sink: Sink, negated: bool) -> None:
     scope, reading = sink.scope, sink.scope.walker.reading
     value = fold(node.args["expression"], reading, scope.own)
-    if value is None:
-        _tested(flow(node.args["expression"], scope), sink, node)
     shown = flow(node.this, scope)
-    if shown.exact is None or shown.measured or value is None:
+    if value is None:
+        sink.mention(node, shown | flow(node.args["expression"], scope))
+        return
+    if shown.exact is None or shown.measured:
         sink.mention(node, shown)
         return
     source = shown.exact
@@ -847,8 +833,10 @@ def _is(node: exp.Expr, sink: Sink, negated: bool) -> None:
         for source in shown.raw | shown.tested:
             sink.fact(source, "other", node=node)
         return
-    if isinstance(node.args["expression"], exp.Boolean) and not negated:
-        _true(shown, bool(node.args["expression"].this), sink, node)
+    flag = _flag(shown, sink.scope)
+    if isinstance(node.args["expression"], exp.Boolean) and flag is not None:
+        truth = bool(node.args["expression"].this) is not negated
+        sink.fact(flag, "eq", (Const("true" if truth else "false"),), node=node)
         return
     sink.mention(node, shown)
 
@@ -863,7 +851,7 @@ def _exists(node: exp.Exists, sink: Sink) -> None:
         _join(blocks[0], sink)
     else:
         for block in blocks:
-            scope.draft.absorb(block, SOFT)
+            scope.draft.absorb(block, -1)
             sink.show(Flow(counted=frozenset(block.instances)))
 
 
@@ -883,23 +871,14 @@ def _chosen(subject: exp.Expr, query: exp.Expr, sink: Sink, node: exp.Expr) -> N
     if not sink.joins or len(blocks) != 1:
         pinned = [scope.walker.pinned_member(block) for block in blocks]
         for block in blocks:
-            scope.draft.absorb(block, SOFT)
+            scope.draft.absorb(block, -1)
             sink.show(block.shown.measures_only())
         if sink.joins and blocks and all(pinned) and shown[0].exact is not None:
             sink.fact(shown[0].exact, "eq", (Const(),), node=node)
         return
     block = blocks[0]
-    pairs = list(zip(shown, block.columns, strict=False))
-    if block.single and any(
-        part.exact is not None
-        and column.member is not None
-        and column.member.instance in block.instances
-        for part, (_name, column) in pairs
-    ):
-        # MIN or MAX of no rows is NULL, which equals nothing: so its predicates decide after all.
-        block.single = False
     _join(block, sink)
-    for part, (_name, column) in pairs:
+    for part, (_name, column) in zip(shown, block.columns, strict=False):
         measures = frozenset(s for s in column.raw if s.role in MEASURE_ROLES)
         if column.measured or measures:
             # Being equal to a figure tells it.
@@ -907,7 +886,7 @@ def _chosen(subject: exp.Expr, query: exp.Expr, sink: Sink, node: exp.Expr) -> N
         if part.exact is None or column.member is None:
             continue
         whole = column.exact is not None and not block.added and block.windowed is None
-        groups: frozenset[int] = frozenset() if whole else frozenset({SOFT})
+        groups: frozenset[int] = frozenset() if whole else frozenset({-1})
         sink.edges.append(Edge(column.member, part.exact, groups))
 
 

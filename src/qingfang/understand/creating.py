@@ -11,6 +11,7 @@ from qingfang.understand import dialects, estimate, running
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.scope import Scope
 from qingfang.understand.state import Made
+from qingfang.understand.supplied import indexes_expression
 from qingfang.understand.triggers import head_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def create(statement: Statement, words: list[str]) -> None:
         if _engine(statement) not in _COLLECTING:
             statement.problem("server")
         _made_elsewhere(statement, words)
+        return
+    if "INDEX" in words[1:4] and indexes_expression(statement):
+        statement.problem("unparsed")
         return
     _created(statement, words)
 

@@ -127,7 +127,12 @@ def _days_since(node: exp.Add) -> exp.Expr | None:
 
 def _days_added(node: exp.DateAdd) -> exp.Expr | None:
     """T-SQL's `DATEADD(day, DATEDIFF(day, 0, x), 0)`."""
-    count = node.expression
+    return counted_from(node, node.expression)
+
+
+def counted_from(node: exp.DateAdd, count: exp.Expr) -> exp.Expr | None:
+    """The time whose days since the first one `count` is, when `node` adds them to the first again;
+    None when it is something else."""
     if not isinstance(count, exp.DateDiff) or not isinstance(node.this, exp.Literal):
         return None
     units = [part.args.get("unit") for part in (node, count)]
@@ -137,4 +142,10 @@ def _days_added(node: exp.DateAdd) -> exp.Expr | None:
     while isinstance(since, (exp.TimeStrToTime, exp.TsOrDsToDate)):
         since = since.this
     zero = isinstance(since, exp.Literal) and since.name in {"0", "1900-01-01"}
-    return count.this if zero and node.this.name == "0" else None
+    return _unwrapped(count.this) if zero and node.this.name == "0" else None
+
+
+def _unwrapped(node: exp.Expr) -> exp.Expr:
+    while isinstance(node, (exp.TimeStrToTime, exp.TsOrDsToTimestamp)):
+        node = node.this
+    return node

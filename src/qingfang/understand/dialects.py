@@ -21,7 +21,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from qingfang.understand.repairs import oracle_mode, repaired
+from qingfang.understand.repairs import oracle_mode, plain_change, repaired
 
 # The parser's warnings quote the statement, and a statement can hold a person's name.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL + 1)
@@ -140,11 +140,7 @@ def tree(piece: Piece, sql: str, dialect: str) -> exp.Expr | None:
     """The piece's tree, None when the parser refuses it (or keeps it as mere text)."""
     if piece.problem:
         return None
-    tokens = piece.tokens
-    words = piece.words(8)
-    if dialect == "tsql" and words[:2] == ["DELETE", "FROM"] and "OUTPUT" in words:
-        tokens = [tokens[0], *tokens[2:]]  # the parser takes only DELETE t OUTPUT …
-    return parse(tokens, sql, dialect)
+    return parse(piece.tokens, sql, dialect)
 
 
 def without_file(piece: Piece) -> list[Token] | None:
@@ -160,6 +156,8 @@ def without_file(piece: Piece) -> list[Token] | None:
 
 def parse(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     """The one tree of these tokens; None when there is none or more than one."""
+    if dialect == "tsql":
+        tokens = plain_change(tokens)
     node = _parsed(tokens, sql, dialect)
     if isinstance(node, exp.MultitableInserts):
         node = None
@@ -203,9 +201,9 @@ def _is_text(node: exp.Expr) -> bool:
 def _parsed(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     try:
         parsed = Dialect.get_or_raise(dialect).parser().parse(tokens, sql)
-    except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError):
+    except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, KeyError):
         return None
-    except (AssertionError, KeyError, IndexError):
+    except IndexError:
         return None
     if len(parsed) != 1 or parsed[0] is None or isinstance(parsed[0], exp.Command):
         return None

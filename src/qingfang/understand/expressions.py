@@ -11,6 +11,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -157,7 +158,10 @@ def _cast(node: exp.Expr, scope: Scope) -> Flow:
     # The parser keeps `regclass` and its like as plain words.
     named = target.this if isinstance(target, exp.DataType) else None
     kind = named.name if isinstance(named, exp.DType) else ""
-    if kind not in _TEXTS and node.this.find(exp.Query, exp.DPipe, exp.Concat) is not None:
+    if (
+        kind not in _TEXTS
+        and node.this.find(exp.Query, exp.DPipe, exp.Concat, exp.Anonymous) is not None
+    ):
         # A text that is no number is quoted in the error, wherever the cast stands.
         scope.draft.shown = scope.draft.shown | inner
     safe = kind in _SAFE_CASTS or (kind == "CHAR" and scope.walker.dialect == "mysql")
@@ -221,6 +225,16 @@ def presence(node: exp.Expr, scope: Scope) -> Flow:
     return total
 
 
+# Functions that are given an XQuery, and its ways to tables and stored documents.
+_XQUERIES = frozenset({"xmlexists", "xmlquery", "existsnode", "extract", "extractvalue"})
+_READS_STORED = re.compile(r"\b(?:collection|doc|view)\s*\(|oradb:|ora:", re.IGNORECASE)
+
+
+def reads_stored(query: str) -> bool:
+    """Whether an XQuery reads a table or a stored document."""
+    return _READS_STORED.search(query) is not None
+
+
 def function(node: exp.Expr, name: str, scope: Scope) -> Flow:
     """A call of a function the parser does not know."""
     walker = scope.walker
@@ -228,6 +242,8 @@ def function(node: exp.Expr, name: str, scope: Scope) -> Flow:
     if walker.has_body(name):
         return arguments.derived() | walker.body_flow(name, node, scope)
     last = name.rsplit(".", maxsplit=1)[-1]
+    if last in _XQUERIES and any(reads_stored(t.name) for t in node.find_all(exp.Literal)):
+        walker.problem("remote_sql", name, node, scope)
     if last in REMOTE:
         return arguments.derived() | walker.remote_flow(node, scope)
     if not walker.is_builtin(name) and id(node) not in walker.scheduled:

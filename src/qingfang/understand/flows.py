@@ -163,14 +163,23 @@ class Block:
 
     `columns` are what it hands on, by name; `other` is the flow of any name not listed (PIVOT, a
     function's rows). `shown` is what grouping, ordering and thresholds show besides. `rows` are
-    the instances whose rows come one by one. `single` tells that one row comes even of no rows at
-    all: they are added up without GROUP BY, or a total line is among the groups. `nullable` maps an instance to the outer joins it is
+    the instances whose rows come one by one. `nullable` maps an instance to the outer joins it is
     on the losing side of; `firm` are outer joins that a later predicate makes inner.
     """
 
     __slots__ = (
-        *("added", "columns", "distinct", "edges", "facts", "firm", "instances", "nullable"),
-        *("other", "paged", "rows", "shown", "single", "windowed"),
+        *(
+            "added",
+            "always",
+            "columns",
+            "distinct",
+            "edges",
+            "facts",
+            "firm",
+            "instances",
+            "nullable",
+        ),
+        *("other", "paged", "rows", "shown", "windowed"),
     )
 
     def __init__(self) -> None:
@@ -184,7 +193,8 @@ class Block:
         self.shown: Flow = NOTHING
         self.rows: frozenset[Instance] = _NOBODY
         self.added = False
-        self.single = False
+        # There is one row whatever it is made of: sums without GROUP BY.
+        self.always = False
         self.distinct = False
         self.paged = False
         # Sources that every window of this block is partitioned by; None: there is no window.
@@ -193,49 +203,62 @@ class Block:
     def copy(self) -> Block:
         twin = Block()
         twin.columns, twin.other = list(self.columns), self.other
-        twin._take(self)
-        twin.edges, twin.facts = list(self.edges), list(self.facts)
+        twin.absorb(self)
         twin.rows, twin.shown = self.rows, self.shown
-        twin.added, twin.single, twin.distinct = self.added, self.single, self.distinct
+        twin.added, twin.distinct, twin.always = self.added, self.distinct, self.always
         twin.windowed = self.windowed
         return twin
 
     def absorb(self, inner: Block, group: int | None = None) -> None:
-        """Take in another block's instances, edges and facts.
-
-        What an outer join's losing side (`group`) asks of its own rows keeps holding among
-        themselves, and stops deciding which rows come. What it asks of rows further out (it stands
-        in a sub-select or LATERAL that they are seen in) they do not have to pass; neither do they
-        have to pass what is asked in a block of which a row comes anyway (`single`)."""
+        """Take in another block's instances, edges and facts; those of an outer join's losing
+        side (`group`) keep what holds among themselves and stop deciding which rows come. What they
+        say of rows from outside decides nothing then, nor where the block gives a row whatever it
+        finds (`SELECT COUNT(*) … WHERE outer.x = 1`)."""
         if group is not None:
             inner.settle()
-        self._take(inner)
-        if group is None and not inner.single:
-            self.edges.extend(inner.edges)
-            self.facts.extend(inner.facts)
-            return
-        own = set(inner.instances)
-        if group is None:
-            self.edges.extend(_inwards(inner.edges, own))
-            self.facts.extend(_of(own, fact, fact) for fact in inner.facts)
-            return
-        self.edges.extend(_loosened(inner.edges, own, group))
-        self.facts.extend(_of(own, fact, fact.loose()) for fact in inner.facts)
-        self.loosen(inner.instances, group)
-
-    def _take(self, inner: Block) -> None:
         self.instances.extend(inner.instances)
         self.firm |= inner.firm
         self.paged = self.paged or inner.paged
         for instance, groups in inner.nullable.items():
             self.nullable[instance] = self.nullable.get(instance, frozenset()) | groups
+        own = set(inner.instances)
+        if group is None and inner.always:
+            self.edges.extend(
+                edge if {edge.a.instance, edge.b.instance} <= own else _loose(edge, own, SOFT)
+                for edge in inner.edges
+                if {edge.a.instance, edge.b.instance} & own
+            )
+            self.facts.extend(
+                fact if fact.source.instance in own else fact.mentioned() for fact in inner.facts
+            )
+            return
+        if group is None:
+            self.edges.extend(inner.edges)
+            self.facts.extend(inner.facts)
+            return
+        self.edges.extend(
+            _loose(edge, own, group)
+            for edge in inner.edges
+            if {edge.a.instance, edge.b.instance} & own
+        )
+        self.facts.extend(
+            fact.loose() if fact.source.instance in own else fact.mentioned()
+            for fact in inner.facts
+        )
+        self.loosen(inner.instances, group)
 
     def weaken(self, group: int) -> None:
         """All so far becomes the losing side of a RIGHT or FULL join."""
         self.settle()
         own = set(self.instances)
-        self.edges = _loosened(self.edges, own, group)
-        self.facts = [_of(own, fact, fact.loose()) for fact in self.facts]
+        self.edges = [
+            _loose(edge, own, group)
+            for edge in self.edges
+            if {edge.a.instance, edge.b.instance} & own
+        ]
+        self.facts = [
+            fact.loose() if fact.source.instance in own else fact.mentioned() for fact in self.facts
+        ]
         self.loosen(self.instances, group)
 
     def lose(self, instances: Iterable[Instance], group: int) -> None:
@@ -275,30 +298,6 @@ class Block:
 
     def output(self) -> Flow:
         return union(flow for _name, flow in self.columns) | (self.other or NOTHING)
-
-
-def _of(own: set[Instance], fact: Fact, kept: Fact) -> Fact:
-    """`kept` for a fact about these instances; one about others is a mention only."""
-    return kept if fact.source.instance in own else fact.mention()
-
-
-def _loosened(edges: Iterable[Edge], own: set[Instance], group: int) -> list[Edge]:
-    """The edges as the losing side of `group` keeps them; none between rows further out."""
-    return [
-        _loose(edge, own, group)
-        for edge in edges
-        if edge.a.instance in own or edge.b.instance in own
-    ]
-
-
-def _inwards(edges: Iterable[Edge], own: set[Instance]) -> list[Edge]:
-    """The edges of a block of which a row comes anyway: those among its rows as they are, those to
-    rows further out only inwards."""
-    return [
-        edge if edge.a.instance in own and edge.b.instance in own else _loose(edge, own, SOFT)
-        for edge in edges
-        if edge.a.instance in own or edge.b.instance in own
-    ]
 
 
 def _loose(edge: Edge, own: set[Instance], group: int) -> Edge:

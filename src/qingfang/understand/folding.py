@@ -3,8 +3,6 @@
 Rules this module keeps:
 
 1. Folding never guesses: a constant whose value is not known has `text` None and stays a constant.
-   What may differ from row to row, tells a truth, runs a text or a body, or is not known to be the
-   server's own function is no constant.
 2. A literal whose value decided anything is *bound* to the answer (`Reading.bind`), unless it is
    named in a `Condition`: so a cached answer is reused only where it holds.
 3. No clock: `CURRENT_DATE` is a constant of clock 0, in days; only differences are judged.
@@ -14,30 +12,36 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sqlglot import exp
 
 from qingfang.events import Value
+from qingfang.understand.builtin import FUNCTIONS, OWN_FUNCTIONS, REMOTE
 from qingfang.understand.computing import (
     OWN_SCHEMAS,
     computed,
     joined,
+    named_functions,
     number,
     text_of,
     unescaped,
 )
-from qingfang.understand.days import day_of
+from qingfang.understand.days import counted_from, day_of
 from qingfang.understand.dialects import BIND
-from qingfang.understand.holding import Condition, Test, moment, passes
+from qingfang.understand.holding import Condition, Test, moment
 from qingfang.understand.periods import interval, month_end, moved, read
+
+# Stands for a variable that goes through many values, one after the other: no constant.
+MANY = "qf_many"
 
 
 class Const:
     """A value without columns. `clock` is its distance from now in days, for values made from the
-    clock (`whole` when cut to the day); `items` are the elements of an array."""
+    clock (`cut`: from the midnight before now; `whole`: a day, as it is after a cut); `items` are the
+    elements of an array."""
 
-    __slots__ = ("binds", "clock", "items", "literals", "null", "text", "whole")
+    __slots__ = ("binds", "clock", "cut", "items", "literals", "null", "text", "whole")
 
     def __init__(
         self,
@@ -48,33 +52,34 @@ class Const:
         clock: float | None = None,
         whole: bool = False,
         items: tuple[Const, ...] | None = None,
+        cut: bool = False,
     ) -> None:
         self.text, self.literals, self.binds, self.null = text, literals, binds, null
         self.clock, self.whole, self.items = clock, whole, items
+        self.cut = cut or whole
 
     def value(self) -> Value:
-        return Value(self.text, self.literals, self.binds)
+        return Value(self.text, self.literals, self.binds, self.clock, self.cut)
 
 
 class Reading:
     """What is known while one text is read: bound values, and what the answer came to rest on.
 
     `free` collects the literals whose value is only handed on, `fixed` (and `fixed_binds`, by
-    index) the literals and bound values that decided something. `runs` tells of a function whether
-    a call of it does more than work out a value; `filled` is the test of being not NULL (Oracle
-    takes an empty text for NULL).
+    index) the literals and bound values that decided something. `requoted`: from here on quotes may
+    mean something else.
     """
 
-    __slots__ = ("binds", "conditions", "filled", "fixed", "fixed_binds", "free", "runs")
+    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free", "requoted")
 
     def __init__(self, binds: Sequence[str | None] | None) -> None:
         self.binds = binds
-        self.runs: Callable[[exp.Func], bool] | None = None
-        self.filled: Test = "known"
         self.free: set[int] = set()
         self.fixed: set[int] = set()
         self.fixed_binds: set[int] = set()
         self.conditions: list[Condition] = []
+        # A statement of this text changed what quotes mean.
+        self.requoted = False
 
     def bind(self, const: Const) -> None:
         """The constant's very value decided something."""
@@ -82,6 +87,12 @@ class Reading:
         self.fixed_binds.update(const.binds)
         for item in const.items or ():
             self.bind(item)
+
+    def known(self, const: Const, oracle: bool) -> bool:
+        """Whether a bound value is not NULL, which an empty text is to Oracle."""
+        if not oracle:
+            return self.condition("known", (const,), not const.null)
+        return self.condition("filled", (const,), not const.null and const.text != "")
 
     def condition(self, test: Test, consts: Sequence[Const], answer: bool) -> bool:
         found = Condition(test, tuple(c.value() for c in consts), answer)
@@ -94,10 +105,6 @@ _PASS_FIRST = (
     *(exp.Cast, exp.TryCast, exp.Paren, exp.TsOrDsToDate, exp.DateStrToDate, exp.TimeStrToTime),
     *(exp.Date, exp.Timestamp, exp.TsOrDsToTimestamp, exp.Collate),
 )
-_TRUTHS = (exp.Predicate, exp.Connector, exp.Not)
-# Neither the same in every row, nor once known the same again.
-_VARYING = (exp.Rand, exp.Randn, exp.NextValueFor, exp.PropertyEQ)
-_VARYING_NAMES = frozenset({"random", "rand", "newid", "nextval", "normal"})
 _CASTS = (exp.Cast, exp.TryCast, exp.Date, exp.Timestamp, exp.TsOrDsToDate)
 _NAMED_DAYS = {"now": 0.0, "today": 0.0, "yesterday": -1.0, "tomorrow": 1.0}
 _SKIP_NULLS = (exp.Concat, exp.ConcatWs, exp.Coalesce)
@@ -116,7 +123,7 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     `own` tells that the node stands in the statement itself, not in a view or a stored body: only
     then its literals are named by offset.
     """
-    if node is None or depth > 40 or isinstance(node, _TRUTHS):
+    if node is None or depth > 40:
         return None
     if isinstance(node, (exp.Literal, exp.National)):
         return Const(str(node.this), offset(node, own))
@@ -129,7 +136,7 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if isinstance(node, exp.Boolean):
         return Const("true" if node.this else "false")
     if isinstance(node, exp.Placeholder):
-        return bound(node, reading)
+        return bound(node, reading) if str(node.this) != MANY else None
     if isinstance(node, (exp.Parameter, exp.SessionParameter)):
         return Const()
     if isinstance(node, exp.Array):
@@ -153,19 +160,15 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
             return Const(clock=named, whole=str(node.this.this).strip().lower() != "now")
     if isinstance(node, (exp.StrToDate, exp.StrToTime)):
         return _parsed(node, reading, own, depth)
-    if isinstance(node, (exp.Cast, exp.TryCast)):
-        return _cast(fold(node.this, reading, own, depth + 1), node.to, reading)
     if isinstance(node, _PASS_FIRST):
-        return fold(node.this, reading, own, depth + 1)
+        return _cut(node, fold(node.this, reading, own, depth + 1), reading)
     if isinstance(node, exp.Convert):
-        return _converted(node, reading, own, depth)
-    if isinstance(node, exp.Coalesce):
-        first = _first(node, reading, own, depth)
-        if first is not None:
-            return first
+        return _styled(node, fold(node.expression, reading, own, depth + 1), reading)
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
+        if _reads(node):
+            return None
         if node.this.name.lower() not in OWN_SCHEMAS:
-            return None if _is_open(node, reading) else Const()
+            return Const()
         return fold(_unqualified(node), reading, own, depth + 1)
     if isinstance(node, exp.CurrentDate):
         return Const(clock=0.0, whole=True)
@@ -173,115 +176,67 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
         isinstance(node, exp.Anonymous) and node.name.lower() in _NOW_NAMES
     ):
         return Const(clock=0.0)
-    if _is_open(node, reading):
+    if _reads(node):
         return None
-    dated = _dated(node, reading, own, depth)
-    if dated is not None:
-        return dated
     shifted = _shifted(node, reading, own, depth)
     if shifted is not None:
         return shifted
+    dated = _dated(node, reading, own, depth)
+    if dated is not None:
+        return dated
     return _applied(node, reading, own, depth)
 
 
-_TEXT_KINDS = frozenset({"CHAR", "NCHAR", "VARCHAR", "NVARCHAR"})
-_WHOLE_KINDS = frozenset(
-    {
-        *("TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT", "UINT", "UBIGINT", "USMALLINT"),
-        *("UTINYINT", "UMEDIUMINT", "BIT", "BOOLEAN", "DECIMAL"),
-    }
-)
-
-
-def _cast(const: Const | None, target: exp.Expr, reading: Reading) -> Const | None:
-    """A constant as the type makes it: cut to the length of a text, rounded to a whole number (not
-    known, unless it is one), without the time of day."""
-    if const is None or const.text is None or not isinstance(target, exp.DataType):
+def _cut(node: exp.Expr, const: Const | None, reading: Reading) -> Const | None:
+    """A text cast to a shorter one."""
+    kind = node.args.get("to")
+    sizes = kind.expressions if isinstance(kind, exp.DataType) else []
+    if const is None or const.text is None or len(sizes) != 1 or not sizes[0].name.isdigit():
         return const
-    kind = target.this.name if isinstance(target.this, exp.DType) else ""
-    sizes = [part.name for part in target.expressions]
-    if kind in _TEXT_KINDS and sizes and sizes[0].isdigit():
-        reading.bind(const)
-        # Some servers count bytes.
-        known = const.text.isascii() or len(const.text.encode()) <= int(sizes[0])
-        return Const(const.text[: int(sizes[0])] if known else None, const.literals, const.binds)
-    if kind in _WHOLE_KINDS and not const.text.strip().lstrip("+-").isdigit():
-        reading.bind(const)
-        return Const(None, const.literals, const.binds)
-    if kind == "DATE":
-        at = moment(const.text)
-        if at is not None and not at[1] and (at[0].hour or at[0].minute or at[0].second):
-            # Oracle's DATE keeps the time of day, the others' does not.
-            reading.bind(const)
-            return Const(None, const.literals, const.binds)
-    return const
-
-
-# Styles of T-SQL's CONVERT that read a date year first, as it is written without a style.
-_YEAR_FIRST = frozenset(
-    {"0", "100", "20", "120", "21", "25", "121", "23", "112", "102", "111", "126", "127"}
-)
-
-
-def _converted(node: exp.Convert, reading: Reading, own: bool, depth: int) -> Const | None:
-    """T-SQL's CONVERT: a date in a style that does not put the year first is not known."""
-    const = _cast(fold(node.expression, reading, own, depth + 1), node.this, reading)
-    style = node.args.get("style")
-    if const is None or const.text is None or style is None or style.name in _YEAR_FIRST:
+    if not isinstance(kind, exp.DataType) or kind.this not in exp.DataType.TEXT_TYPES:
         return const
-    kind = node.this.this if isinstance(node.this, exp.DataType) else None
-    if isinstance(kind, exp.DType) and kind.name.startswith(("DATE", "TIMESTAMP", "SMALLDATE")):
-        reading.bind(const)
-        return Const(None, const.literals, const.binds)
-    return const
+    size = int(sizes[0].name)
+    if len(const.text) <= size and size >= _DAY_LONG:
+        return const
+    reading.bind(const)
+    return Const(const.text[:size], const.literals, const.binds)
 
 
-def _first(node: exp.Coalesce, reading: Reading, own: bool, depth: int) -> Const | None:
-    """The first operand of COALESCE, NVL, ISNULL that is known not to be NULL, when those before it
-    are; None when that is not known."""
-    for operand in (node.this, *node.expressions):
-        const = fold(operand, reading, own, depth + 1)
-        if const is None or (const.text is None and not const.null):
-            return None
-        answer = not const.null and passes(reading.filled, (const.text,))
-        if reading.condition(reading.filled, (const,), answer):
-            return const
-    return Const(null=True)
+# `2026-01-31`
+_DAY_LONG = 10
+# SQL Server's styles that write a date from the year on.
+_FROM_YEAR_STYLES = frozenset({"20", "21", "23", "25", "102", "111", "112", "120", "121", "126"})
 
 
-# Formats in which a date stands as it is written without one.
-_AS_WRITTEN = re.compile(
-    r"%Y[^%\w]*%m[^%\w]*%d(?:[^%\w]*T?[^%\w]*(?:%H|%I)(?:[^%\w]*%M(?:[^%\w]*%S.*)?)?)?"
-)
-# The parser takes Oracle's elements of a format for elements only as capitals.
-_ELEMENT = re.compile(r"%\w|YYYY|RRRR|HH24|HH12|MM|DD|HH|MI|SS", re.IGNORECASE)
-_ELEMENTS = {
-    **{"YYYY": "%Y", "RRRR": "%Y", "MM": "%m", "DD": "%d", "HH24": "%H", "HH12": "%I"},
-    **{"HH": "%I", "MI": "%M", "SS": "%S"},
-}
-
-
-def _format(form: str) -> str:
-    return _ELEMENT.sub(lambda found: _ELEMENTS.get(found[0].upper(), found[0]), form)
+def _styled(node: exp.Convert, const: Const | None, reading: Reading) -> Const | None:
+    """T-SQL's CONVERT: what day a text is depends on the style."""
+    style, kind = node.args.get("style"), node.this
+    dated = isinstance(kind, exp.DataType) and kind.this in exp.DataType.TEMPORAL_TYPES
+    if const is None or const.text is None or style is None or not dated:
+        return const
+    if style.name in _FROM_YEAR_STYLES:
+        return const
+    reading.bind(const)
+    return Const(None, const.literals, const.binds)
 
 
 def _parsed(
     node: exp.StrToDate | exp.StrToTime, reading: Reading, own: bool, depth: int
 ) -> Const | None:
-    """`TO_DATE('01-02-2026', 'DD-MM-YYYY')`: a text is read in its format, whatever it looks like."""
+    """`TO_DATE('01-02-2026', 'DD-MM-YYYY')`: a text that is no date as it stands is read in its
+    format."""
     const = fold(node.this, reading, own, depth + 1)
     form = node.args.get("format")
-    if const is None or const.text is None or form is None:
+    if const is None or const.text is None or not isinstance(form, exp.Literal):
         return const
-    if not isinstance(form, exp.Literal):
-        reading.bind(const)
-        return Const(None, const.literals, const.binds)
-    pattern = _format(str(form.this))
-    if _AS_WRITTEN.fullmatch(pattern) and moment(const.text) is not None:
+    if moment(const.text) is not None and _FROM_YEAR.match(str(form.this)):
         return const
     reading.bind(const)
-    text = read(const.text, pattern)
-    return Const(text, const.literals, const.binds) if text is None else Const(text)
+    return Const(read(const.text, str(form.this)))
+
+
+# Formats that write a date from the year on, as it is read anyway.
+_FROM_YEAR = re.compile(r"%Y[^%]*%m[^%]*%d")
 
 
 # What gives a date, so that a number added to it is days.
@@ -404,38 +359,56 @@ def _unqualified(node: exp.Dot) -> exp.Expr:
     return exp.func(call.name, *(part.copy() for part in call.expressions), dialect="postgres")
 
 
-def _is_open(node: exp.Expr, reading: Reading) -> bool:
-    """Whether an expression is no constant."""
-    return varies(node) or (
-        reading.runs is not None and any(reading.runs(call) for call in node.find_all(exp.Func))
+# Functions that give a value of their arguments and do nothing else.
+_PURE = frozenset().union(*FUNCTIONS.values(), named_functions()) - REMOTE
+
+
+def is_pure(node: exp.Expr) -> bool:
+    """Whether an expression is made of constants and columns by a database's own functions: it asks
+    nothing, runs no text and calls nobody's function."""
+    return (
+        all(_is_pure(call) for call in node.find_all(exp.Anonymous, exp.Dot))
+        and node.find(exp.Query, exp.PropertyEQ) is None
     )
 
 
-def varies(node: exp.Expr) -> bool:
-    """Whether a column, rows, an aggregate, or what differs from row to row is in it;
-    `(SELECT 'x')` reads nothing."""
-    for part in node.find_all(
-        exp.Column, exp.Query, exp.AggFunc, exp.Star, exp.Anonymous, *_VARYING
-    ):
-        if isinstance(part, exp.Anonymous):
-            if part.name.lower() in _VARYING_NAMES:
-                return True
-        elif not isinstance(part, exp.Subquery) and not _is_bare(part):
+def _is_pure(node: exp.Expr) -> bool:
+    """Whether a call by name is one of a database's own functions, and runs no text."""
+    if isinstance(node, exp.Dot):
+        call = node.expression
+        if not isinstance(call, exp.Func):
+            return True
+        schema = node.this.name.lower()
+        last = call.name.lower() if isinstance(call, exp.Anonymous) else ""
+        own = schema in OWN_SCHEMAS or schema in OWN_FUNCTIONS
+        return (own and (not last or last in _PURE)) or f"{schema}.{last}" in _PURE
+    return node.name.lower() in _PURE or (
+        isinstance(node.parent, exp.Dot) and node.parent.expression is node
+    )
+
+
+def _reads(node: exp.Expr) -> bool:
+    """Whether a column, rows or an aggregate is in it, a variable is set, or somebody's function is
+    called; `(SELECT 'x')` reads nothing."""
+    if any(not _is_pure(call) for call in node.find_all(exp.Anonymous, exp.Dot)):
+        return True
+    if any(str(place.this) == MANY for place in node.find_all(exp.Placeholder)):
+        return True
+    for part in node.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Star, exp.PropertyEQ):
+        bare = isinstance(part, exp.Select) and not any(
+            value for key, value in part.args.items() if key not in {"expressions", "kind"}
+        )
+        if not bare and not isinstance(part, exp.Subquery):
             return True
     return False
-
-
-def _is_bare(node: exp.Expr) -> bool:
-    """A SELECT of expressions alone."""
-    return isinstance(node, exp.Select) and not any(
-        value for key, value in node.args.items() if key not in {"expressions", "kind"}
-    )
 
 
 def _selected(node: exp.Subquery, reading: Reading, own: bool, depth: int) -> Const | None:
     """`(SELECT 'x')`, which reads nothing."""
     select = node.this
-    if not _is_bare(select) or len(select.expressions) != 1:
+    if not isinstance(select, exp.Select) or len(select.expressions) != 1:
+        return None
+    if any(value for key, value in select.args.items() if key not in {"expressions", "kind"}):
         return None
     return fold(select.expressions[0].unalias(), reading, own, depth + 1)
 
@@ -555,7 +528,16 @@ def _shifted(node: exp.Expr, reading: Reading, own: bool, depth: int) -> Const |
             return Const()
         sign = 1 if isinstance(node, exp.Add) else -1
         whole = left.whole and days == int(days)
-        return Const(clock=left.clock + sign * days, whole=whole)
+        return Const(clock=left.clock + sign * days, whole=whole, cut=left.cut)
+    found = None
+    if isinstance(node, exp.Anonymous):
+        found = _stepped(node, reading, own, depth)
+    elif isinstance(node, exp.DateAdd):
+        found = _counted(node, reading, own, depth)
+    if found is not None:
+        left, moved_by = found
+        whole = left.whole and moved_by == int(moved_by)
+        return Const(clock=(left.clock or 0.0) + moved_by, whole=whole, cut=left.cut)
     if isinstance(node, (exp.DateAdd, exp.DateSub, exp.TsOrDsAdd)):
         left = fold(node.this, reading, own, depth + 1)
         if left is None or left.clock is None:
@@ -568,13 +550,86 @@ def _shifted(node: exp.Expr, reading: Reading, own: bool, depth: int) -> Const |
         if days is None or unit not in _UNIT_DAYS:
             return Const()
         sign = -1 if isinstance(node, exp.DateSub) else 1
-        return Const(clock=left.clock + sign * days * _UNIT_DAYS[unit], whole=left.whole)
+        moved_by = sign * days * _UNIT_DAYS[unit]
+        whole = left.whole and moved_by == int(moved_by)
+        return Const(clock=left.clock + moved_by, whole=whole, cut=left.cut)
     return None
+
+
+def _counted(
+    node: exp.DateAdd, reading: Reading, own: bool, depth: int
+) -> tuple[Const, float] | None:
+    """T-SQL's `DATEADD(day, DATEDIFF(day, 0, x) + 1, 0)`: x's day, and by how many it is moved."""
+    count, days = node.expression, 0.0
+    while isinstance(count, (exp.Add, exp.Sub)):
+        amount = _amount(count.right, reading, own, depth)
+        if amount is None:
+            return None
+        days += amount if isinstance(count, exp.Add) else -amount
+        count = count.left
+    inner = counted_from(node, count)
+    day = fold(inner, reading, own, depth + 1) if inner is not None else None
+    if day is None or day.clock is None:
+        return None
+    return Const(clock=float(math.floor(day.clock)), whole=True), days
+
+
+def _stepped(
+    node: exp.Anonymous, reading: Reading, own: bool, depth: int
+) -> tuple[Const, float] | None:
+    """SQLite's `date('now', '-3 days')`, MySQL's `SUBDATE(x, 3)`: the clock's value, and by how many
+    days it is moved."""
+    name = node.name.lower()
+    if len(node.expressions) < 2 or name not in {"date", "datetime", "adddate", "subdate"}:
+        return None
+    first, *steps = node.expressions
+    days = 0.0
+    if name in {"adddate", "subdate"}:
+        start = fold(first, reading, own, depth + 1)
+        more = [_days(step, reading, own, depth) for step in steps]
+        sign = -1 if name == "subdate" else 1
+    else:
+        named = isinstance(first, exp.Literal) and first.name.lower() == "now"
+        start = Const(clock=0.0, whole=name == "date") if named else None
+        found = [interval(step.name) for step in steps]
+        for part in (first, *steps):
+            reading.bind(Const(literals=offset(part, own)))
+        more = [number(str(f[0]), _UNIT_DAYS.get(f[1].upper())) if f else None for f in found]
+        sign = 1
+    if start is None or start.clock is None:
+        return None
+    for part in more:
+        if part is None:
+            return None
+        days += sign * part
+    return start, days
 
 
 def _days(node: exp.Expr, reading: Reading, own: bool, depth: int) -> float | None:
     if isinstance(node, exp.Paren):
         return _days(node.this, reading, own, depth + 1) if depth < 40 else None
+    if isinstance(node, exp.MakeInterval):
+        named = [part for part in node.args.values() if part]
+        if len(named) != 1 or not isinstance(named[0], exp.Kwarg):
+            return None
+        amount = fold(named[0].expression, reading, own, depth + 1)
+        factor = _UNIT_DAYS.get(named[0].this.name.upper())
+    elif isinstance(node, exp.Anonymous) and node.name.upper() == "NUMTODSINTERVAL":
+        if len(node.expressions) != 2:
+            return None
+        amount = fold(node.expressions[0], reading, own, depth + 1)
+        factor = _UNIT_DAYS.get(node.expressions[1].name.upper())
+        reading.bind(Const(literals=offset(node.expressions[1], own)))
+    else:
+        return _days_of(node, reading, own, depth)
+    if amount is None:
+        return None
+    reading.bind(amount)
+    return number(amount.text, factor)
+
+
+def _days_of(node: exp.Expr, reading: Reading, own: bool, depth: int) -> float | None:
+    """A number of days, an interval, a part of a day."""
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
         # '1 day'::interval
         reading.fixed.update(offset(node.this, own))

@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from qingfang.understand.computing import number
 from qingfang.understand.folding import Const, Reading, fold
-from qingfang.understand.holding import Test, passes, plain
+from qingfang.understand.holding import Test, passes
 
 if TYPE_CHECKING:
     from qingfang.understand.flows import Source
@@ -66,8 +66,8 @@ class Fact:
             span=self.span,
         )
 
-    def mention(self) -> Fact:
-        """The same where rows need not pass it: its column is named, nothing is fixed."""
+    def mentioned(self) -> Fact:
+        """The same of rows that it does not decide about."""
         return Fact(self.source, "other", negated=self.negated, of_row=False, span=self.span)
 
     @property
@@ -191,8 +191,10 @@ def _matches(node: exp.Expr, text: str, wanted: list[str]) -> bool | None:
     if isinstance(node, exp.NEQ):
         return not same_value(text, wanted[0])
     if isinstance(node, (exp.Like, exp.ILike)):
+        if "[" in wanted[0]:
+            return None  # T-SQL's classes of characters
         hit = like(text, wanted[0])
-        return None if hit is None else hit is not bool(node.args.get("negate"))
+        return hit is not bool(node.args.get("negate"))
     order = _compare(text, wanted[0])
     if isinstance(node, exp.Between):
         return order >= 0 and _compare(text, wanted[1]) <= 0
@@ -214,8 +216,8 @@ def _compare(left: str, right: str) -> int:
 
 def same_value(left: str, right: str) -> bool:
     """Equality of two values as some database sees it: numbers by number, truth by truth, and
-    texts without case, width and blanks at the ends (many collations do)."""
-    if plain(left) == plain(right):
+    texts without case and trailing blanks (many collations do)."""
+    if left.rstrip().casefold() == right.rstrip().casefold():
         return True
     a, b = number(left), number(right)
     if a is not None and b is not None:
@@ -224,18 +226,9 @@ def same_value(left: str, right: str) -> bool:
     return (low in _TRUE and high in _TRUE) or (low in _FALSE and high in _FALSE)
 
 
-# What is not itself in a pattern of LIKE: T-SQL has sets in brackets, the others an escape.
-_WILD = re.compile(r"[%_\[\\]")
-
-
-def like(text: str, pattern: str) -> bool | None:
-    """Whether a text is like a pattern; None for a pattern that the dialects read in two ways."""
-    if "[" in pattern or "\\" in pattern:
-        return None
-    parts = [
-        ".*" if char == "%" else "." if char == "_" else re.escape(char) for char in plain(pattern)
-    ]
-    return re.fullmatch("".join(parts), plain(text), re.DOTALL) is not None
+def like(text: str, pattern: str) -> bool:
+    parts = [".*" if char == "%" else "." if char == "_" else re.escape(char) for char in pattern]
+    return re.fullmatch("".join(parts), text, re.DOTALL | re.IGNORECASE) is not None
 
 
 def _narrower(pattern: str, wider: str) -> bool:
@@ -243,14 +236,14 @@ def _narrower(pattern: str, wider: str) -> bool:
     if pattern == wider:
         return True
     head = wider.removesuffix("%")
-    return wider.endswith("%") and not _WILD.search(head) and pattern.startswith(head)
+    return wider.endswith("%") and not set("%_[") & set(head) and pattern.startswith(head)
 
 
 def _apart(one: str, other: str) -> bool:
     """`JC%` and `YP%` have nothing in common: they differ before the first wildcard."""
-    heads = [plain(_WILD.split(pattern, maxsplit=1)[0]) for pattern in (one, other)]
+    heads = [re.split(r"[%_\\\[]", pattern, maxsplit=1)[0] for pattern in (one, other)]
     size = min(len(head) for head in heads)
-    return heads[0][:size] != heads[1][:size]
+    return heads[0][:size].casefold() != heads[1][:size].casefold()
 
 
 def day_test(low: Const | None, high: Const | None, high_open: bool, reading: Reading) -> bool:

@@ -28,6 +28,10 @@ TEXTS: dict[str, str] = {
     "fixes.class": "这里指定了药品或耗材的类别",
     "fixes.prescriber": "这里指定了医生",
     "fixes.department": "这里指定了科室",
+    "definition.consumable": "按{article}，普通耗材的用量也算统方",
+    "definition.untold": "按{article}，只有药品和高值耗材算统方；这里看不出没有它们，从严仍算",
+    "definition.apart": "按{article}，普通耗材不算统方：语句只涉及普通耗材",
+    "definition.names": "按{article}，只列出用了哪些品种而没有用量，不算统方",
     "clinical.pinned": "只查指定的病人、就诊或处方",
     "clinical.worklist": "只查一个病区、药房或窗口当天的工作单",
     "stored": "结果没有直接返回，而是存进了表、视图、文件或作业，之后可以再取",
@@ -68,6 +72,7 @@ OF_PROBLEM: dict[str, str] = {
 }
 
 
-def reason(code: str, span: tuple[int, int] | None) -> Reason:
+def reason(code: str, span: tuple[int, int] | None, **facts: str) -> Reason:
     start, end = span if span is not None else (0, 0)
-    return Reason(code, TEXTS[code], start, end)
+    text = TEXTS[code]
+    return Reason(code, text.format(**facts) if facts else text, start, end)

@@ -4,8 +4,8 @@
 
 Rules this module keeps:
 
-1. Only a statement that the parser refused is rewritten. One that no rule here knows stays
-   unparsed.
+1. Only a statement that the parser refused is rewritten, and a change of T-SQL's that it would
+   take for another (`plain_change`). One that no rule here knows stays unparsed.
 2. What a clause can show stays: as an output, a join or a predicate. What is dropped decides
    which version of the rows comes, how they are read, or in what form the answer is.
 3. Words that are put in stand where the words stood that they replace.
@@ -31,6 +31,30 @@ def repaired(tokens: Tokens, dialect: str) -> Tokens | None:
     for rule in _RULES.get(dialect, ()):
         out = rule(out)
     return out if out is not tokens else None
+
+
+_CHANGES = frozenset({"DELETE", "UPDATE", "INSERT", "MERGE"})
+
+
+def plain_change(tokens: Tokens) -> Tokens:
+    """T-SQL's `DELETE TOP (n) FROM t OUTPUT …`: as `DELETE t OUTPUT …`, the only form the parser
+    takes. Which n rows are changed is the server's choice, so they may be any. A number that is asked
+    of a table stays, and is not read."""
+    words, depths = _words(tokens), _depths(tokens)
+    at = next((n for n, w in enumerate(words) if w in _CHANGES and not depths[n]), None)
+    if at is None or (at and words[0] != "WITH"):
+        return tokens
+    end = at + 1
+    if words[end : end + 2] == ["TOP", "("]:
+        close = _closing(tokens, end + 1)
+        if "SELECT" in words[end:close]:
+            return tokens
+        end = close + 1
+        if words[end : end + 1] == ["PERCENT"]:
+            end += 1
+    if words[at] == "DELETE" and "OUTPUT" in words and words[end : end + 1] == ["FROM"]:
+        end += 1
+    return [*tokens[: at + 1], *tokens[end:]] if end > at + 1 else tokens
 
 
 def oracle_mode(tokens: Tokens) -> Tokens | None:

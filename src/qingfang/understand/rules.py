@@ -32,9 +32,11 @@ from qingfang.understand.catalogue import (
     PRESCRIBER_ROLES,
     Table,
 )
+from qingfang.understand.definition import EVERY_KIND
 from qingfang.understand.flows import Block, Flow, Instance, Source, Span
 from qingfang.understand.folding import Const, Reading
 from qingfang.understand.holding import day_before, is_midnight, moment
+from qingfang.understand.kinds import possible
 from qingfang.understand.pins import ROW, carries_unit, is_pin, keyed, listed, pinned, spread
 from qingfang.understand.predicates import Fact, day_test, truth
 from qingfang.understand.reasons import reason
@@ -44,9 +46,13 @@ _IDENTITIES = PRESCRIBER_ROLES | DEPARTMENT_ROLES | KEY_ROLES
 
 
 class Finding:
-    """What one block reveals, with the ground of it."""
+    """What one block reveals, with the ground of it. `kinds` are those its items may be of;
+    `contents` are what of their use is revealed (`definition.Content`)."""
 
-    __slots__ = ("disclosure", "grain", "pins", "reasons", "scope", "subtype", "yields")
+    __slots__ = (
+        *("contents", "disclosure", "grain", "kinds", "pins", "reasons", "scope", "subtype"),
+        "yields",
+    )
 
     def __init__(self) -> None:
         self.disclosure: Disclosure = "none"
@@ -56,6 +62,8 @@ class Finding:
         self.reasons: list[Reason] = []
         self.pins: list[Pin] = []
         self.yields: Yield | None = None
+        self.kinds: frozenset[str] = EVERY_KIND
+        self.contents: frozenset[str] = frozenset({"usage"})
 
 
 class _Evidence:
@@ -113,6 +121,9 @@ def judge(block: Block, reading: Reading) -> Finding:
             finding.subtype = _subtype(evidence)
             finding.scope = _scope(evidence)
             finding.reasons = _usage_reasons(evidence, finding)
+    if grains:
+        finding.kinds = possible(block, _holders(evidence), reading)
+        finding.contents = _contents(evidence)
     finding.yields = _yield(evidence, bool(grains), pinned_rows)
     if finding.scope is None and finding.yields is not None:
         # What a header list or a pinned reading selected: not the contract's, accumulation's.
@@ -320,6 +331,33 @@ def _divided(evidence: _Evidence) -> bool:
         evidence.seen_with(PRESCRIBER_ROLES | DEPARTMENT_ROLES)
         or (evidence.counts and _fixed(evidence, PRESCRIBER_ROLES | DEPARTMENT_ROLES))
     )
+
+
+def _holders(evidence: _Evidence) -> list[Instance]:
+    """The use whose items are told or added up: what has an item in each row, and what a figure
+    comes from. A prescription's head without either only says whose they are."""
+    figures = {s.instance for s in evidence.shown.sources() if s.role in MEASURE_ROLES}
+    figures |= {f.source.instance for f in evidence.block.facts if f.source.role in MEASURE_ROLES}
+    return [
+        instance
+        for instance in evidence.use
+        if instance in figures
+        or (instance.table is not None and instance.table.has_role(ITEM_ROLES))
+    ]
+
+
+def _contents(evidence: _Evidence) -> frozenset[str]:
+    """How much was used, or no more than which items, in which specification. Items with the
+    patients or prescriptions they were for can be counted afterwards, as can single days."""
+    figures = evidence.sums or evidence.measures or evidence.counts or evidence.rows
+    picked = evidence.facts_on(ITEM_ROLES | CLASS_ROLES) or _picked(evidence)
+    if figures or picked or evidence.threshold or evidence.seen_with(KEY_ROLES | {"time"}):
+        return frozenset({"usage"})
+    roles = {s.role for s in evidence.seen_with(ITEM_ROLES)}
+    found = {"specification"} if "item_spec" in roles else set[str]()
+    if roles & {"item_id", "item_name"}:
+        found.add("name")
+    return frozenset(found) or frozenset({"usage"})
 
 
 # ------------------------------------------------------------------ rule 2: grain
@@ -537,6 +575,8 @@ def _period(evidence: _Evidence) -> Period | None:
     first = low.value() if low else None
     if high is None:
         return Period(first)
+    if high_open and high.clock is not None and high.whole:
+        return Period(first, Value(None, clock=high.clock - 1, cut=True), True)
     if not high_open or high.text is None:
         return Period(first, high.value())
     if not evidence.reading.condition("midnight", (high,), is_midnight(high.text)):

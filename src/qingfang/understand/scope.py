@@ -3,12 +3,14 @@
 Rules this module keeps:
 
 1. A name is looked up here first, then further out; what is found nowhere shows nothing, and a
-   qualifier that is found nowhere is reported (`unknown_name`).
+   qualifier that is found nowhere is reported (`unknown_name`), as is a name with signs that no
+   name has: what the server reads there is not known.
 2. Everything from a view or a stored body is said to stand where the statement mentions it.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -59,16 +61,35 @@ class Name:
         return union(self.columns.values()) | (self.other or NOTHING)
 
 
+def _either(names: list[Name]) -> Name:
+    """Names told apart only by quotes: what any of them shows, and no column for certain."""
+    columns = {column for name in names for column in name.columns}
+    merged = {
+        column: union(n.columns[column] for n in names if column in n.columns) for column in columns
+    }
+    others = [name.other for name in names if name.other is not None]
+    found = Name(
+        names[0].alias,
+        {column: shown.derived() for column, shown in merged.items()},
+        union(others) if others else None,
+        any(name.open for name in names),
+    )
+    found.instances = tuple(i for name in names for i in name.instances)
+    return found
+
+
 class Cte:
     """A WITH query and the names it was defined under; `arms` while it is being recursed into."""
 
-    __slots__ = ("arms", "columns", "ctes", "node", "recursive", "under_way")
+    __slots__ = ("arms", "columns", "ctes", "node", "recursive", "spelling", "under_way")
 
     def __init__(
         self, node: exp.Expr, columns: list[str], ctes: Mapping[str, Cte], recursive: bool
     ) -> None:
         self.node, self.columns, self.ctes, self.recursive = node, columns, ctes, recursive
         self.under_way = False
+        # As the server keeps its name.
+        self.spelling = ""
         self.arms: list[Block] | None = None
 
 
@@ -79,7 +100,10 @@ class Scope:
     the statement's own text. `params` are a stored body's parameters.
     """
 
-    __slots__ = ("aliases", "anchor", "ctes", "draft", "names", "outer", "params", "walker")
+    __slots__ = (
+        *("aliases", "aliases_first", "anchor", "ctes", "draft", "names", "outer", "params"),
+        "walker",
+    )
 
     def __init__(
         self,
@@ -95,6 +119,8 @@ class Scope:
         self.draft = Block()
         self.names: list[Name] = []
         self.aliases: dict[str, Flow] = {}
+        # MySQL's HAVING looks at the output's names before the tables'.
+        self.aliases_first = False
 
     @property
     def own(self) -> bool:
@@ -123,7 +149,7 @@ class Scope:
         if isinstance(node.this, exp.Star):
             named = self.named(node.table.lower())
             return named.row().at(span) if named is not None else NOTHING
-        name, table = node.name.lower(), node.table.lower()
+        name, table = self._spelt(node.name), node.table.lower()
         if table:
             return self._qualified(table, name, node).at(span)
         scope: Scope | None = self
@@ -134,7 +160,23 @@ class Scope:
             if name in scope.params:
                 return scope.params[name].at(span)
             scope = scope.outer
-        return NOTHING
+        if _is_misread(node):
+            self.walker.problem("unknown_name", name, node, self)
+        return self.walker.bare_call(node, self)
+
+    def _spelt(self, name: str) -> str:
+        """A column's name in lower case. SQL Server compares names by the database's collation: those
+        of Chinese installations tell neither full-width letters nor blanks at the end apart. What is
+        in sight as it stands goes first."""
+        lower = name.lower()
+        if self.walker.dialect != "tsql" or (lower.isascii() and not lower.endswith(" ")):
+            return lower
+        scope: Scope | None = self
+        while scope is not None:
+            if lower in scope.aliases or any(lower in n.columns for n in scope.names):
+                return lower
+            scope = scope.outer
+        return unicodedata.normalize("NFKC", lower).casefold().rstrip()
 
     def sees(self, node: exp.Column) -> bool:
         """Whether a column of this name, or the table it is said to be of, is in sight."""
@@ -150,9 +192,11 @@ class Scope:
     def named(self, alias: str) -> Name | None:
         scope: Scope | None = self
         while scope is not None:
-            for name in scope.names:
-                if name.alias == alias:
-                    return name
+            found = [name for name in scope.names if name.alias == alias]
+            if len(found) > 1:
+                return _either(found)
+            if found:
+                return found[0]
             scope = scope.outer
         return None
 
@@ -169,6 +213,8 @@ class Scope:
         return named.other if named.other is not None else NOTHING
 
     def _here(self, column: str) -> Flow | None:
+        if self.aliases_first and column in self.aliases:
+            return self.aliases[column]
         hits = [name.columns[column] for name in self.names if column in name.columns]
         if len(hits) == 1:
             return hits[0]
@@ -176,6 +222,9 @@ class Scope:
             # A column joined by USING, or an ambiguity the database would refuse.
             merged = union(hits)
             first = hits[0]
+            if column in self.walker.odd:
+                # Told apart by quotes.
+                return merged.derived()
             return Flow(
                 merged.raw,
                 merged.summed,
@@ -194,3 +243,15 @@ class Scope:
         if others:
             return union(others)
         return None
+
+
+# Separators that the parser takes for letters.
+_SIGNS = frozenset("，。、；：＊（）‘’“”")
+
+
+def _is_misread(node: exp.Column) -> bool:
+    """Whether a name without quotes holds what no name does: the server may read it otherwise."""
+    name = node.this
+    if node.name.isascii() or (isinstance(name, exp.Identifier) and name.quoted):
+        return False
+    return any(c in _SIGNS or unicodedata.category(c)[0] in "CZ" for c in node.name)

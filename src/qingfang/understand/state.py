@@ -54,11 +54,11 @@ class _Shared(Struct):
     version: int
     made: list[_Kept]
     objects: dict[str, int]
-    synonyms: dict[str, str]
+    synonyms: dict[str, list[str]]
     functions: dict[str, str]
 
 
-VERSION = 1
+VERSION = 2
 _OURS = "sqlglot.expressions."
 
 
@@ -70,14 +70,14 @@ class Shared:
 
     def __init__(self) -> None:
         self.objects: dict[str, Made] = {}
-        self.synonyms: dict[str, str] = {}
+        self.synonyms: dict[str, list[str]] = {}
         self.functions: dict[str, str] = {}
 
     def mark(self) -> tuple[object, ...]:
         """Differs once something here has changed."""
         return (
             tuple([(name, id(made)) for name, made in self.objects.items()]),
-            tuple(self.synonyms.items()),
+            tuple([(name, tuple(targets)) for name, targets in self.synonyms.items()]),
             tuple(self.functions.items()),
         )
 
@@ -150,7 +150,9 @@ class SessionState:
     """One session's objects, by the last part of their name in lower case. `changed` tells that a
     statement built or dropped something, even if the same as before: it must be read each time."""
 
-    __slots__ = ("changed", "cursors", "held", "objects", "prepared", "shared", "texts")
+    __slots__ = (
+        *("changed", "cursors", "held", "objects", "prepared", "requoted", "shared", "texts"),
+    )
 
     def __init__(self, shared: Shared | None = None) -> None:
         self.shared = shared if shared is not None else Shared()
@@ -161,6 +163,9 @@ class SessionState:
         self.held: dict[str, list[exp.Expr]] = {}
         # What MySQL's user variables may hold; None: not known.
         self.texts: dict[str, tuple[str, ...] | None] = {}
+        # The session has changed what quotes mean. Whether the server took it, or took it back, is
+        # not known.
+        self.requoted = False
         self.changed = False
 
     @property
@@ -172,6 +177,7 @@ class SessionState:
             or self.cursors
             or self.held
             or self.texts
+            or self.requoted
             or self.shared.objects
             or self.shared.synonyms
             or self.shared.functions
@@ -180,7 +186,8 @@ class SessionState:
     @property
     def has_own(self) -> bool:
         """Whether the session itself (not all sessions) has built something."""
-        return bool(self.objects or self.prepared or self.cursors or self.held or self.texts)
+        own = self.objects or self.prepared or self.cursors or self.held or self.texts
+        return bool(own or self.requoted)
 
     def prepare(self, name: str, text: str) -> None:
         """One more text that `name` may stand for. Nothing takes it back: whether the server took
@@ -222,8 +229,8 @@ class SessionState:
         key = _key(name)
         return self.objects.get(key) or self.shared.objects.get(key)
 
-    def synonym(self, name: str) -> str | None:
-        return self.shared.synonyms.get(_key(name))
+    def synonym(self, name: str) -> list[str]:
+        return self.shared.synonyms.get(_key(name), [])
 
     def function(self, name: str) -> str | None:
         return self.shared.functions.get(_key(name))
@@ -234,9 +241,13 @@ class SessionState:
         self.shared.functions[_key(name)] = text
 
     def alias(self, name: str, target: str) -> None:
-        """A synonym."""
+        """One more table that a synonym may lead to: whether the server took the CREATE is not
+        known. Of too many the last are kept."""
         self.changed = True
-        self.shared.synonyms[_key(name)] = target
+        targets = self.shared.synonyms.setdefault(_key(name), [])
+        if target not in targets:
+            targets.append(target)
+            del targets[:-MAX_SOURCES]
 
     def world(self) -> dict[str, Made]:
         """The objects as they are now."""

@@ -20,19 +20,22 @@ from sqlglot.tokenizer_core import TokenType
 from qingfang.events import Delivery, Pin, Reason, Value
 from qingfang.understand import copying, creating, dialects, estimate, rules, running
 from qingfang.understand.changes import aliased, changed_rows, returned_rows, returning
+from qingfang.understand.counting import hold
+from qingfang.understand.definition import Definition
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
-from qingfang.understand.folding import Reading
+from qingfang.understand.folding import Reading, fold, is_pure
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.operators import note_operator
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
 from qingfang.understand.state import frozen as frozen_tree
-from qingfang.understand.supplied import supplied, with_functions
+from qingfang.understand.supplied import rewrites, sets_quotes, supplied, with_functions
 from qingfang.understand.walker import Walker
 
 if TYPE_CHECKING:
     from qingfang.understand.analysis import Analyser
+    from qingfang.understand.catalogue import Catalogue
 
 _QUERIES = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "(", "FROM"})
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
@@ -89,11 +92,21 @@ class Outcome:
     """One statement's result before it is put into a `Meaning`."""
 
     __slots__ = (
-        *("delivery", "findings", "operator", "operator_scope", "problems", "span", "unbounded"),
+        *(
+            "definition",
+            "delivery",
+            "findings",
+            "operator",
+            "operator_scope",
+            "problems",
+            "span",
+            "unbounded",
+        ),
         "works",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, definition: Definition | None) -> None:
+        self.definition = definition
         self.findings: list[rules.Finding] = []
         self.problems: list[Problem] = []
         self.delivery: Delivery = "returned"
@@ -105,7 +118,11 @@ class Outcome:
         self.unbounded = False
 
     def blocks(self, blocks: Sequence[Block], reading: Reading) -> None:
-        self.findings.extend(rules.judge(block, reading) for block in blocks)
+        for block in blocks:
+            found = rules.judge(block, reading)
+            if self.definition is not None:
+                hold(found, self.definition)
+            self.findings.append(found)
 
 
 class Statement:
@@ -124,7 +141,7 @@ class Statement:
         self.reading, self.state, self.piece = reading, state, piece
         self.catalogue = analyser.catalogue
         self.walker = Walker(self.catalogue, dialect, reading, state, analyser.views(dialect))
-        self.result = Outcome()
+        self.result = Outcome(analyser.definition)
         self.result.span = (piece.start, piece.end)
         # What the statement's parts (a batch's statements, a body's) came to.
         self.parts: list[Outcome] = []
@@ -145,11 +162,26 @@ class Statement:
                 raise
             self.problem("unparsed")
         self.result.problems.extend(self.walker.problems)
+        self._quotes()
         self._stored_unread()
         if self.state is not None and self.state.changed:
             self.walker.volatile = True
             self.state.changed = False
         return [*self.parts, self.result]
+
+    def _quotes(self) -> None:
+        """After a setting that makes names of texts or texts of names, a statement that has such
+        quotes is not read; nor is the one whose text changes it on the way."""
+        state = self.state
+        requoted = self.reading.requoted or (state is not None and state.requoted)
+        text = self.text()
+        if not requoted and sets_quotes(self.piece.tokens, self.dialect):
+            self.reading.requoted = requoted = True
+            if state is not None:
+                state.requoted = True
+        if requoted and ('"' in text or "\\" in text or "||" in text):
+            self.walker.volatile = True
+            self.problem("unparsed")
 
     def _stored_unread(self) -> None:
         """What was not read may have put rows somewhere: whoever reads them later gets what is not
@@ -162,21 +194,17 @@ class Statement:
             start, end = outcome.span
             text = self.sql[start : min(end, start + dialects.MAX_LENGTH)]
             words = [t.text for t in self.piece.tokens if start <= t.start < end]
-            about = estimate.touches(self.catalogue, text)
-            for name in estimate.targets(words or _WORD.findall(text), self.dialect):
-                known = self.catalogue.table(name)
-                telling = outcome.unbounded or any(self._is_use(touch.table) for touch in about)
-                if known is None or (telling and not self._is_use(known.name)):
-                    self.state.add(name, estimate.unread(self.catalogue, text), [])
+            keep_unread(self.catalogue, self.state, text, self.dialect, words, outcome.unbounded)
 
-    def _is_use(self, name: str) -> bool:
-        table = self.catalogue.table(name)
-        return table is not None and table.kind in {"usage", "stock"}
+    def mentions_use(self) -> bool:
+        """Whether a table of use is named, by its catalogued name."""
+        about = estimate.touches(self.catalogue, self.text())
+        return any(_is_use(self.catalogue, touch.table) for touch in about)
 
     @contextmanager
     def part(self, span: tuple[int, int]) -> Iterator[Outcome]:
         """A part of the statement, with an outcome of its own."""
-        whole, self.result = self.result, Outcome()
+        whole, self.result = self.result, Outcome(self.analyser.definition)
         known, self.walker.problems = self.walker.problems, []
         self.result.span = span
         self.parts.append(self.result)
@@ -265,7 +293,12 @@ class Statement:
         if self.dialect == "mysql":
             marked = any(token.text == "@" for token in self.piece.tokens)
             return verb in {"PREPARE", "EXECUTE"} or (
-                marked and (verb == "SET" or (verb == "SELECT" and self._assigns()))
+                marked
+                and (
+                    verb == "SET"
+                    or (verb == "SELECT" and self._assigns())
+                    or (verb in _QUERIES | _CHANGES and self._uses_rows())
+                )
             )
         return self.dialect in {"oracle", "tsql"} and verb in {"EXECUTE", "FETCH", "OPEN"}
 
@@ -274,8 +307,21 @@ class Statement:
         texts = [token.text.upper() for token in self.piece.tokens]
         return any(text == "@" and at and texts[at - 1] == "INTO" for at, text in enumerate(texts))
 
+    def _uses_rows(self) -> bool:
+        """Whether a user variable is mentioned that the session filled from rows."""
+        if self.state is None or not self.state.held:
+            return False
+        texts = [token.text.lower() for token in self.piece.tokens]
+        return any(
+            text == "@" and f"@{texts[at + 1]}" in self.state.held
+            for at, text in enumerate(texts[:-1])
+        )
+
     def _harmless(self, verb: str, words: list[str]) -> None:
-        if any(token.text.upper() in _READING for token in self.piece.tokens):
+        if verb in {"ALTER", "RENAME"} and rewrites(self):
+            # What is known of the table would no longer be true, or an expression tells of its rows.
+            self.problem("unparsed")
+        elif any(token.text.upper() in _READING for token in self.piece.tokens):
             # SET x = (SELECT …), ALTER VIEW … AS SELECT, SET … EXEC p: not read here.
             self.problem("unparsed")
         elif verb == "DROP" and self.state is not None:
@@ -330,10 +376,33 @@ class Statement:
         note_operator(self, node)
         if self.dialect == "postgres" and scope.own:
             running.scheduled(self, node)
+        if self.dialect == "mysql" and scope.own:
+            self._set_variables(node)
         self.result.blocks(self.walker.query(node, scope), self.reading)
         if into is not None:
             self.result.delivery = "stored"
             self._keep_into(node, into)
+
+    def _set_variables(self, node: exp.Expr) -> None:
+        """MySQL's `@v := x` in a query: a text may be run later, what came from rows be read. One that
+        only counts rows says no more than they do."""
+        if self.state is None:
+            return
+        for part in node.find_all(exp.PropertyEQ):
+            if not isinstance(part.this, exp.Parameter):
+                continue
+            name, value = f"@{part.this.name.lower()}", part.expression
+            const = fold(value, self.reading, True)
+            if const is not None and const.text is not None:
+                self.reading.bind(const)
+                self.state.keep_texts(name, (const.text,))
+                continue
+            if name in self.state.texts:
+                self.state.keep_texts(name, None)
+            if isinstance(node, exp.Select) and value.find(exp.Column, exp.Query, exp.AggFunc):
+                rows = node.copy()
+                rows.set("expressions", [value.copy()])
+                self.state.hold(name, [self.frozen(rows)])
 
     def _changing_ctes(self, node: exp.Expr, scope: Scope) -> bool:
         """Judge what the changes among the CTEs put elsewhere; what they return goes to the statement.
@@ -379,8 +448,13 @@ class Statement:
             if isinstance(node.this, exp.Schema)
             else []
         )
+        running.job_texts(self, node, target)
         if isinstance(source, exp.Values):
             self._values(source, scope)
+            conflict = node.args.get("conflict")
+            for part in conflict.expressions if conflict is not None and scope.own else []:
+                if isinstance(part, exp.EQ) and is_pure(part.expression):
+                    self._free(part.expression)
             return
         if source is None or not isinstance(source, exp.Query):
             return
@@ -419,9 +493,8 @@ class Statement:
         """Plain INSERT: its literals are free; a sub-select among them is stored."""
         for row in source.expressions:
             for cell in row.expressions if isinstance(row, exp.Tuple) else [row]:
-                if isinstance(cell, exp.Literal):
-                    if scope.own and "start" in cell.meta:
-                        self.reading.free.add(cell.meta["start"])
+                if scope.own and is_pure(cell):
+                    self._free(cell)
                 elif cell.find(exp.Query, exp.Anonymous) is not None:
                     select = exp.Select(expressions=[cell.copy()])
                     blocks = self.walker.query(select, Scope(self.walker, None, scope.ctes, None))
@@ -479,6 +552,7 @@ class Statement:
             return
         self._free_assignments(node, scope)
         target = node.this
+        running.job_texts(self, node, target)
         real = aliased(node, target) or target if isinstance(target, exp.Table) else None
         kind = self.catalogue.table(dotted(real)) if real is not None else None
         if kind is not None and kind.kind in {"usage", "stock"}:
@@ -578,11 +652,21 @@ class Statement:
     def _free_assignments(self, node: exp.Expr, scope: Scope) -> None:
         for part in node.args.get("expressions") or []:
             value = part.expression if isinstance(part, exp.EQ) else None
-            if value is None or not scope.own or value.find(exp.Query, exp.Anonymous) is not None:
-                continue
-            for literal in value.find_all(exp.Literal):
-                if "start" in literal.meta:
-                    self.reading.free.add(literal.meta["start"])
+            if value is not None and scope.own and is_pure(value):
+                self._free(value)
+        whens = node.args.get("whens")
+        for when in whens.expressions if whens is not None and scope.own else []:
+            for part in when.args["then"].find_all(exp.EQ, exp.Tuple):
+                values = [part.expression] if isinstance(part, exp.EQ) else part.expressions
+                for value in values:
+                    if is_pure(value):
+                        self._free(value)
+
+    def _free(self, node: exp.Expr) -> None:
+        """What is only written down says nothing, whatever the constants."""
+        for literal in node.find_all(exp.Literal):
+            if "start" in literal.meta:
+                self.reading.free.add(literal.meta["start"])
 
     def _free_where(self, node: exp.Expr, scope: Scope) -> None:
         """Which rows of a harmless table are changed says nothing, whatever the constants."""
@@ -616,6 +700,29 @@ class Statement:
                 )
                 if found.findings:
                     self.result.delivery = found.delivery
+
+
+def keep_unread(
+    catalogue: Catalogue,
+    state: SessionState,
+    text: str,
+    dialect: str,
+    words: Sequence[str] = (),
+    unbounded: bool = False,
+) -> None:
+    """Remember where a text that was not read may have put rows. `words` are those of the statement,
+    when they are known; `unbounded`: it may have run anything."""
+    about = estimate.touches(catalogue, text)
+    telling = unbounded or any(_is_use(catalogue, touch.table) for touch in about)
+    for name in estimate.targets(words or _WORD.findall(text), dialect):
+        known = catalogue.table(name)
+        if known is None or (telling and not _is_use(catalogue, known.name)):
+            state.add(name, estimate.unread(catalogue, text), [])
+
+
+def _is_use(catalogue: Catalogue, name: str) -> bool:
+    table = catalogue.table(name)
+    return table is not None and table.kind in {"usage", "stock"}
 
 
 def _only_of(outputs: list[exp.Expr], table: exp.Table) -> bool:

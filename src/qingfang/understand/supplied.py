@@ -9,6 +9,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -30,6 +31,57 @@ def supplied(statement: Statement) -> bool:
         return _mysql(statement, verb, words)
     if statement.dialect == "tsql":
         return _tsql(statement, verb, words)
+    return False
+
+
+_QUOTING = {
+    "tsql": frozenset({"QUOTED_IDENTIFIER", "ANSI_DEFAULTS"}),
+    "mysql": frozenset({"SQL_MODE"}),
+    "postgres": frozenset({"STANDARD_CONFORMING_STRINGS"}),
+}
+_OFF = frozenset({"OFF", "FALSE", "NO", "0"})
+_MODES = re.compile(r"ANSI|NO_BACKSLASH|PIPES|DB2|MAXDB|MSSQL|ORACLE|POSTGRESQL", re.IGNORECASE)
+
+
+def sets_quotes(tokens: list[Token], dialect: str) -> bool:
+    """Whether a statement makes names of what stands in double quotes, texts of it, or changes what a
+    backslash or `||` is: from then on texts of this session mean something else."""
+    words = [token.text.upper() for token in tokens]
+    if not _QUOTING.get(dialect, frozenset()) & set(words):
+        return False
+    if dialect == "mysql":
+        return any(_MODES.search(word) for word in words)
+    return bool(_OFF & set(words))
+
+
+_MOVES = frozenset(
+    {"RENAME", "INHERIT", "ATTACH", "DETACH", "SWITCH", "EXCHANGE", "USING", "GENERATED", "CHECK"}
+)
+
+
+def rewrites(statement: Statement) -> bool:
+    """Whether ALTER or RENAME gives rows of a table of use another name, moves them, or works
+    something out from them: the error of a CHECK or a USING tells of them, a generated column shows
+    them."""
+    words = {token.text.upper() for token in statement.piece.tokens}
+    made = "AS" in words and "ADD" in words
+    return bool(_MOVES & words or made) and statement.mentions_use()
+
+
+_SIGNS = frozenset({"+", "-", "*", "/", "||", "<", ">", "=", "<=", ">=", "<>", "CASE"})
+
+
+def indexes_expression(statement: Statement) -> bool:
+    """Whether CREATE INDEX works something out from columns of a table of use: `(1/(sl-100))` fails
+    on the row that tells."""
+    depth = 0
+    for token in statement.piece.tokens:
+        kind = token.token_type
+        depth += (kind is TokenType.L_PAREN) - (kind is TokenType.R_PAREN)
+        if token.text.upper() == "WHERE" and not depth:
+            return False
+        if depth and token.text.upper() in _SIGNS and kind is not TokenType.STRING:
+            return statement.mentions_use()
     return False
 
 

@@ -497,7 +497,9 @@ class _Substitution:
         period = scope.period
         if period is not None:
             to = None if period.to is None else self.value(period.to)
-            if to is not None and period.before and to.text is not None and is_midnight(to.text):
+            if (to is not None and period.to is not None and to.text is not None) and (
+                period.before and self.replaces(period.to) and is_midnight(to.text)
+            ):
                 to = Value(day_before(to.text), to.literals, to.binds)
             period = Period(
                 None if period.from_ is None else self.value(period.from_), to, period.before
@@ -544,6 +546,12 @@ class _Substitution:
                 i += 1
         return tuple(out)
 
+    def replaces(self, known: Value) -> bool:
+        """Whether the value is this statement's own, as written, and not one worked out before."""
+        if len(known.literals) == 1 and not known.binds:
+            return self.variant.place_of.get(known.literals[0], -1) in self.variant.free
+        return len(known.binds) == 1 and not known.literals
+
     def value(self, known: Value) -> Value:
         text = known.text
         if len(known.literals) == 1 and not known.binds:
@@ -560,7 +568,7 @@ class _Substitution:
             bind = known.binds[0]
             given = self.binds is not None and bind < len(self.binds)
             text = self.binds[bind] if given and self.binds is not None else None
-        return Value(text, literals, known.binds)
+        return Value(text, literals, known.binds, known.clock, known.cut)
 
     def literal(self, start: int) -> int:
         listed = self.variant.inside.get(start)

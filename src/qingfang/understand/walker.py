@@ -9,20 +9,13 @@ Rules this module keeps:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from qingfang.understand import bodies, changes, conditions, sources
-from qingfang.understand.builtin import (
-    AGGREGATES,
-    FUNCTIONS,
-    METHODS,
-    OWN_FUNCTIONS,
-    PACKERS,
-    REMOTE,
-)
+from qingfang.understand.builtin import AGGREGATES, FUNCTIONS, OWN_FUNCTIONS, PACKERS
 from qingfang.understand.catalogue import Catalogue, Table
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Edge, Flow, Instance, Source, union
@@ -66,10 +59,10 @@ class Walker:
         self.world: Mapping[str, Made] | None = None
         # Functions that the statement itself brings along.
         self.local: dict[str, str] = {}
+        # Names of columns (in lower case) that some alias has in quotes and in another spelling.
+        self.odd: set[str] = set()
         # Calls whose text, run later, was read already (by identity of their nodes).
         self.scheduled: set[int] = set()
-        reading.runs = self.runs
-        reading.filled = "filled" if dialect == "oracle" else "known"
 
     def spend(self, steps: int = 1) -> None:
         self._steps += steps
@@ -84,19 +77,6 @@ class Walker:
         known = FUNCTIONS.get(self.dialect, frozenset())
         schema, _dot, last = name.rpartition(".")
         return name in known or (last in known and schema in ("", *OWN_FUNCTIONS))
-
-    def runs(self, call: exp.Func) -> bool:
-        """Whether a call runs a text or a body, or is of a function that is not known."""
-        owner = call.parent
-        owned = isinstance(owner, exp.Dot) and owner.expression is call
-        if not isinstance(call, exp.Anonymous):
-            return self.catalogue.procedure(call.sql_name()) is not None
-        name = call.name.lower()
-        if owned and isinstance(owner, exp.Dot):
-            if name in METHODS and not _is_name(owner.this):
-                return False
-            name = f"{owner.this.name}.{name}".lower()
-        return name.rpartition(".")[2] in REMOTE or not self.is_builtin(name) or self.has_body(name)
 
     def pinned_member(self, block: Block) -> bool:
         return bool(block.columns) and pinned_member(block, block.columns[0][1])
@@ -148,11 +128,40 @@ class Walker:
         ctes = dict(scope.ctes)
         for cte in clause.expressions:
             alias = cte.args.get("alias")
-            columns = [c.name.lower() for c in (alias.args.get("columns") or [])] if alias else []
+            columns = self.labels(alias.args.get("columns") or []) if alias else []
             name = cte.alias.lower()
             recursive = bool(clause.args.get("recursive")) or self.dialect in _RECURSIVE
             ctes[name] = Cte(cte.this, columns, dict(ctes), recursive)
+            ctes[name].spelling = self.spelling(alias.this) if alias else name
         scope.ctes = ctes
+
+    def spelling(self, name: exp.Expr) -> str:
+        """A name as the server keeps it: without quotes in the case that it prefers. MySQL on Linux
+        keeps tables' names as they are written."""
+        text = name.name
+        if self.dialect == "mysql":
+            return text
+        if isinstance(name, exp.Identifier) and name.quoted:
+            return text if self.dialect in {"postgres", "oracle"} else text.lower()
+        return text.upper() if self.dialect == "oracle" else text.lower()
+
+    def label(self, part: exp.Expr) -> str:
+        """What a part of an output is called, in lower case; empty when it has no name."""
+        alias = part.args.get("alias") if isinstance(part, exp.Alias) else None
+        if isinstance(alias, exp.Identifier):
+            return self.labels([alias])[0]
+        return part.alias_or_name.lower()
+
+    def labels(self, names: Sequence[exp.Expr]) -> list[str]:
+        """Columns' names in lower case, minding those that quotes tell from what is spelt so."""
+        found: list[str] = []
+        for name in names:
+            text = name.name.lower()
+            plain = text.upper() if self.dialect == "oracle" else text
+            if self.dialect in {"postgres", "oracle"} and self.spelling(name) != plain:
+                self.odd.add(text)
+            found.append(text)
+        return found
 
     def _arms(self, node: exp.SetOperation, scope: Scope) -> list[Block]:
         """UNION, INTERSECT and EXCEPT: what any arm shows, under the first arm's names."""
@@ -190,7 +199,12 @@ class Walker:
 
     def values(self, node: exp.Expr, scope: Scope) -> Block:
         """A constant table: its columns are lists of values that can pin."""
-        rows = [_cells(row) for row in node.expressions]
+        rows = [
+            list(row.expressions)
+            if isinstance(row, exp.Tuple)
+            else [row.this if isinstance(row, exp.Paren) else row]
+            for row in map(_row, node.expressions)
+        ]
         names = [f"column{at + 1}" for at in range(len(rows[0]) if rows else 0)]
         return self._listed(rows, names, node, scope)
 
@@ -209,7 +223,7 @@ class Walker:
             if not isinstance(arm, exp.Select) or not _is_bare(arm):
                 return None
             rows.append([cell.unalias() for cell in arm.expressions])
-            names = [cell.alias_or_name.lower() for cell in arm.expressions]
+            names = [self.label(cell) for cell in arm.expressions]
             part = following
         if len({len(row) for row in rows}) != 1:
             return None
@@ -265,7 +279,6 @@ class Walker:
         """`scope` with one more FROM item; one scope an arm of the item."""
         side = str(join.args.get("side") or "").upper() if join is not None else ""
         if isinstance(item, exp.Lateral) and (
-            # The parser's mark of OUTER APPLY is that it is no CROSS APPLY.
             item.args.get("outer") or item.args.get("cross_apply") is False
         ):
             side = "LEFT"
@@ -378,23 +391,28 @@ class Walker:
         packed = self._output(node, scope)
         if group is not None:
             draft.shown = draft.shown | union(
-                self._group_key(part, node, scope) for part in _group_parts(group)
+                self._group_key(part, scope) for part in _group_parts(group)
             )
         having = node.args.get("having")
         if having is not None:
+            scope.aliases_first = self.dialect == "mysql"
+            before = len(draft.facts), len(draft.edges)
             conditions.apply(having.this, scope)
+            scope.aliases_first = False
+            if group is not None:
+                self._of_groups(group, before, scope)
         qualify = node.args.get("qualify")
         if qualify is not None:
             conditions.apply(qualify.this, scope)
         order = node.args.get("order")
         for part in order.expressions if order is not None else []:
-            draft.shown = draft.shown | self._order_key(part, node, scope)
+            draft.shown = draft.shown | self._order_key(part, scope)
         distinct = node.args.get("distinct")
         if distinct is not None and distinct.args.get("on") is not None:
             draft.shown = draft.shown | flow(distinct.args["on"], scope).comparison()
         draft.shown = (carried.measures_only() if added else carried) | draft.shown
         draft.added = added
-        draft.single = added and (group is None or _has_total(group))
+        draft.always = added and (group is None or _sums_all(group))
         draft.distinct = distinct is not None
         if (added and not packed) or draft.distinct:
             draft.rows = frozenset()
@@ -402,7 +420,24 @@ class Walker:
             draft.paged = True
             self._page(node, scope)
         draft.settle()
+        if where is not None and _asks_alone(node) and conditions.never(where.this, scope):
+            # What was not read on the way stays a problem.
+            empty = Block()
+            empty.columns = [(name, NOTHING) for name, _shown in draft.columns]
+            return empty
         return draft
+
+    def _of_groups(self, group: exp.Group, before: tuple[int, int], scope: Scope) -> None:
+        """What HAVING says of a column that is not grouped by it says of one row of each group (MySQL
+        and SQLite take any), so it fixes nothing of the others."""
+        draft = scope.draft
+        keys = {self._group_key(part, scope).exact for part in _group_parts(group)}
+        for at in range(before[0], len(draft.facts)):
+            if draft.facts[at].source not in keys:
+                draft.facts[at] = draft.facts[at].mentioned()
+        draft.edges[before[1] :] = [
+            edge for edge in draft.edges[before[1] :] if edge.a in keys or edge.b in keys
+        ]
 
     def _matched(self, match: exp.Expr, scope: Scope) -> None:
         """MATCH_RECOGNIZE: of each match what it is partitioned by and its measures, or all rows."""
@@ -472,16 +507,16 @@ class Walker:
             else:
                 shown = flow(bare, scope)
             packed = packed or shown.packed
-            columns.append((part.alias_or_name.lower() or f"column{at + 1}", shown))
+            columns.append((self.label(part) or f"column{at + 1}", shown))
         scope.aliases = dict(columns)
         return packed
 
-    def _group_key(self, node: exp.Expr, select: exp.Select, scope: Scope) -> Flow:
+    def _group_key(self, node: exp.Expr, scope: Scope) -> Flow:
         if isinstance(node, exp.Literal) and not node.is_string:
             return self._ordinal(node, scope)
         return flow(node, scope)
 
-    def _order_key(self, node: exp.Expr, select: exp.Select, scope: Scope) -> Flow:
+    def _order_key(self, node: exp.Expr, scope: Scope) -> Flow:
         """Ordering shows what it is by: a sum by its rank, a prescriber by the sequence."""
         inner = node.this if isinstance(node, exp.Ordered) else node
         if isinstance(inner, exp.Literal) and not inner.is_string:
@@ -505,6 +540,23 @@ class Walker:
             return own
         return self.state.function(name) if self.state is not None else None
 
+    def bare_call(self, node: exp.Column, scope: Scope) -> Flow:
+        """A name that is no column's in sight. In Oracle that is how a function without arguments is
+        called."""
+        name = node.name.lower()
+        if self.dialect != "oracle" or name in _PSEUDO:
+            return NOTHING
+        if self.has_body(name):
+            return self.body_flow(name, exp.Anonymous(this=name, expressions=[]), scope)
+        seen: Scope | None = scope
+        while seen is not None:
+            if any(known.open or known.other is not None for known in seen.names):
+                return NOTHING
+            seen = seen.outer
+        if scope.names and not self.is_builtin(name):
+            self.problem("unknown_function", name, node, scope)
+        return NOTHING
+
     def has_body(self, name: str) -> bool:
         """Whether the source of a function is known."""
         return bodies.source_of(self, name) is not None
@@ -518,25 +570,32 @@ class Walker:
         return bodies.remote_flow(self, node, scope)
 
 
+# Names that every Oracle query knows.
+_PSEUDO = frozenset(
+    {
+        *("level", "rownum", "rowid", "ora_rowscn", "sysdate", "systimestamp", "user", "uid"),
+        *("dummy", "nextval", "currval", "sessiontimezone", "dbtimezone", "sqlcode", "sqlerrm"),
+        *("connect_by_isleaf", "connect_by_iscycle", "object_value", "column_value"),
+    }
+)
+
+
+def _asks_alone(node: exp.Select) -> bool:
+    """Whether no other query, which the server may work out first, and no call is in it."""
+    parts = node.find_all(exp.Query, exp.Subquery, exp.Anonymous, exp.Lateral)
+    return all(part is node for part in parts)
+
+
+def _row(node: exp.Expr) -> exp.Expr:
+    """MySQL's `ROW(1, 2)` as `(1, 2)`."""
+    inner = node.expressions[0] if len(node.expressions) == 1 else None
+    named = isinstance(inner, exp.Anonymous) and inner.name.upper() == "ROW"
+    return exp.Tuple(expressions=inner.expressions) if inner is not None and named else node
+
+
 def _assigns(node: exp.Expr) -> bool:
     """`@v = x` in the output of a T-SQL SELECT."""
     return isinstance(node, exp.EQ) and isinstance(node.this, exp.Placeholder)
-
-
-def _cells(row: exp.Expr) -> list[exp.Expr]:
-    """The values of one row of VALUES: `(1, 2)`, MySQL's `ROW(1, 2)`."""
-    if not isinstance(row, exp.Tuple):
-        return [row.this if isinstance(row, exp.Paren) else row]
-    first = row.expressions[0] if len(row.expressions) == 1 else None
-    if isinstance(first, exp.Anonymous) and first.name.lower() == "row":
-        return list(first.expressions)
-    return list(row.expressions)
-
-
-def _is_name(node: exp.Expr) -> bool:
-    """Whether an expression is a name, maybe dotted: `dbo`, not a value that has methods."""
-    names = node.flatten() if isinstance(node, exp.Dot) else (node,)
-    return all(isinstance(name, exp.Identifier) for name in names)
 
 
 def _is_bare(select: exp.Select) -> bool:
@@ -545,6 +604,13 @@ def _is_bare(select: exp.Select) -> bool:
     nothing = first is None or first.this.name.lower() == "dual"
     clauses = {key for key, value in select.args.items() if value}
     return nothing and clauses <= {"expressions", "kind", "from_"} and bool(select.expressions)
+
+
+def _sums_all(group: exp.Group) -> bool:
+    """Whether there is a sum over all the rows, also over none: `GROUP BY ()`, ROLLUP, CUBE."""
+    return not group.expressions or any(
+        group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals")
+    )
 
 
 def _group_parts(group: exp.Group) -> list[exp.Expr]:
@@ -562,18 +628,6 @@ def _group_parts(group: exp.Group) -> list[exp.Expr]:
         else:
             parts.append(part)
     return parts
-
-
-def _has_total(group: exp.Group) -> bool:
-    """Whether one of the groups is of all rows: `GROUP BY ()`, and the total line of ROLLUP, CUBE
-    and GROUPING SETS."""
-    if any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals")):
-        return True
-    return any(
-        isinstance(part, (exp.Rollup, exp.Cube, exp.GroupingSets))
-        or (isinstance(part, exp.Tuple) and not part.expressions)
-        for part in group.expressions
-    )
 
 
 def _adds(node: exp.Select) -> bool:

@@ -10,4 +10,14 @@ from qingfang.understand.accumulate.findings import FINDINGS
 from qingfang.understand.accumulate.knowledge import DAY, HOUR, Learner, Limits
 from qingfang.understand.accumulate.memory import Entry, Image, Memory
 
-__all__ = ["DAY", "FINDINGS", "HOUR", "Entry", "Facts", "Image", "Learner", "Limits", "Memory"]
+__all__ = [
+    "DAY",
+    "FINDINGS",
+    "HOUR",
+    "Entry",
+    "Facts",
+    "Image",
+    "Learner",
+    "Limits",
+    "Memory",
+]

@@ -10,11 +10,12 @@ Rules this module keeps:
 from __future__ import annotations
 
 import datetime
+import math
 import re
 
 from msgspec import Struct
 
-from qingfang.events import Disclosure, Fixed, Grain, Meaning, Pin, Yield
+from qingfang.events import Disclosure, Fixed, Grain, Meaning, Pin, Value, Yield
 from qingfang.understand.accumulate.knowledge import DAY, Key, Learner, Limits, Part, digest
 from qingfang.understand.pins import ROW
 
@@ -59,6 +60,9 @@ class Facts(Struct, omit_defaults=True):
     shape: int = 0
     paged: bool = False
     month: int = 0
+    looked: bool = False
+    form: int = 0
+    wrote_at_unit: bool = False
 
 
 def facts_of(
@@ -80,9 +84,11 @@ def facts_of(
     if pinned:
         facts.read = _keys(meaning.pins)
         facts.unseen = any(v.text is None for p in meaning.pins for v in p.values)
-    facts.written = _keys(meaning.works)
+    works = tuple(p for p in meaning.works if p.role != "unit_id")
+    facts.wrote_at_unit = len(works) < len(meaning.works)
+    facts.written = _keys(works)
     facts.written_unseen = tuple(
-        sorted({p.role for p in meaning.works if any(v.text is None for v in p.values)})
+        sorted({p.role for p in works if any(v.text is None for v in p.values)})
     )
     if meaning.pins:
         _finer(facts, meaning, rows, limits)
@@ -96,12 +102,14 @@ def facts_of(
     own = bool(prescribers) and not others
     if own and meaning.disclosure == "usage":
         facts.own = tuple(sorted({digest(p) for p in prescribers if p is not None}))
-    one_day = _one_day(meaning, local_day)
+    one_day = _one_day(meaning, at_us + offset_us)
     if facts.worklist:
         facts.unit = digest(*sorted(_units(fixed)))
         facts.unit_rows = facts.called = _length(fixed, rows, limits)
         facts.list_day = None if own else one_day
         roles = {f.role for f in fixed if not f.negated}
+        facts.form = digest("form", template.hex())
+        facts.looked = not own and _tells_usage(meaning, roles, fixed, learner)
         over = one_day is not None and one_day < local_day
         if any(y.aggregated and y.measured for y in meaning.yields) and (
             over or "unit_id" not in roles
@@ -177,6 +185,25 @@ def _loose(
     facts.list_roles = tuple(sorted(roles))
 
 
+def _tells_usage(meaning: Meaning, roles: set[str], fixed: list[Fixed], learner: Learner) -> bool:
+    """Whether a work list says which prescriber, or what department, used how much of what; not that
+    of the unit the learner belongs to."""
+    if any(f"unit:{unit}" in learner.groups for f in fixed for unit in _codes(f)):
+        return False
+    return any(
+        (y.measured and not y.aggregated)
+        and _ITEM & set(y.roles)
+        and (_PRESCRIBER & (set(y.roles) | roles) or _DEPARTMENT & roles)
+        for y in meaning.yields
+    )
+
+
+def _codes(fixed: Fixed) -> list[str | None]:
+    """The units or departments that a predicate names."""
+    named = fixed.role == "unit_id" or fixed.role in _DEPARTMENT
+    return [v.text for v in fixed.values] if named and not fixed.negated else []
+
+
 def _length(fixed: list[Fixed] | tuple[Fixed, ...], rows: int | None, limits: Limits) -> int:
     """How many a list is taken to hold: a ward's or window's more than one prescriber's queue."""
     if rows is not None:
@@ -186,9 +213,10 @@ def _length(fixed: list[Fixed] | tuple[Fixed, ...], rows: int | None, limits: Li
 
 
 def _is_work(row: Yield, selecting: set[str], meaning: Meaning, one_day: int | None) -> bool:
-    """Whether keys are listed as work is: of one day, or those who are with a unit now."""
+    """Whether keys are listed as work is: of one unit or prescriber and of one day, or those who are
+    with a unit now. What the whole hospital did in a day is nobody's list."""
     if one_day is not None or "time" in selecting:
-        return True
+        return bool(selecting & (_DEPARTMENT | _PRESCRIBER | {"unit_id"}))
     if meaning.scope is not None and meaning.scope.period is not None:
         return False
     if "unit_id" in selecting:
@@ -248,20 +276,24 @@ def _units(fixed: list[Fixed] | tuple[Fixed, ...], *, others: bool = False) -> l
     ]
 
 
-def _one_day(meaning: Meaning, today: int) -> int | None:
+def _one_day(meaning: Meaning, now_us: int) -> int | None:
     """The day a list is limited to, counted from the epoch; None when it is not one day, or is the
-    open work of now. From today on without an end is today."""
+    open work of now. From today on without an end is today, and so is what reaches into today.
+    `now_us` is the local time."""
+    today = now_us // DAY
     period = meaning.scope.period if meaning.scope else None
     if period is not None:
-        first = _day(period.from_.text) if period.from_ else None
-        last = _day(period.to.text) if period.to else None
+        first = _day(period.from_, now_us) if period.from_ else None
+        last = _day(period.to, now_us) if period.to else None
         if first is None:
             return None
         if period.to is None:
-            return first if first >= today else None
-        return first if last is not None and 0 <= last - first <= 1 else None
+            return first if first >= today - _since_now(period.from_) else None
+        if last is None or not 0 <= last - first <= 1:
+            return None
+        return last if last == today else first
     days = {
-        _day(v.text)
+        _day(v, now_us)
         for y in meaning.yields
         for f in y.fixed
         if f.role == "time" and not f.negated
@@ -270,7 +302,20 @@ def _one_day(meaning: Meaning, today: int) -> int | None:
     return days.pop() if len(days) == 1 else None
 
 
-def _day(text: str | None) -> int | None:
+def _since_now(value: Value | None) -> bool:
+    """Whether a time is counted back from now: the last twelve hours may have begun yesterday."""
+    return value is not None and value.clock is not None and not value.cut
+
+
+def _day(value: Value, now_us: int) -> int | None:
+    """The local day of a time that the statement names, or has the server work out of the clock."""
+    if value.clock is not None:
+        since = now_us // DAY if value.cut else now_us / DAY
+        return math.floor(since + value.clock)
+    return _day_of(value.text)
+
+
+def _day_of(text: str | None) -> int | None:
     match = _DATE.match(text) if text else None
     if match is None:
         return None

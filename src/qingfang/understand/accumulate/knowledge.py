@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
+from qingfang.understand.accumulate.runs import Run, Runs
+from qingfang.understand.accumulate.times import Times
 from qingfang.understand.pins import ROW
 
 HOUR = 3_600_000_000
@@ -30,8 +33,12 @@ class Limits(Struct, frozen=True):
     `most_explained`: what work lists explain at most, `hourly_explained`: the same in an hour. `prescribers`: prescribers whose lists of a
     day were read one by one. `turns_hour`, `turns_day`: people who each looked at figures or lists
     of their own at one place. `other_days`: days other than the present whose work lists were read.
+    `shared_lists`: prescribers, or such days of one unit, whose lists a group read by one statement
+    within a day.
     `item_days`: days on which work lists were read for one and the same item; `sum_days`: the same of
-    sums by item of one department. `day_lists`: work lists of days gone by, of different units or
+    sums by item of one department; `looked_days`: the same of work lists of a unit where no work of
+    the reader shows; `supplied_units`: units whose lists somebody reads in a day who
+    supplies them. `day_lists`: work lists of days gone by, of different units or
     days, in one day. `call_keys`: keys that one call of the own queue explains at most, `called_hour` and
     `called_day` all calls together (a window's busy hour and day). `pages`, `repeats`,
     `months`: pages of one list, repeated probes with one shape, and months in a row, from which on
@@ -55,8 +62,11 @@ class Limits(Struct, frozen=True):
     turns_hour: int = 3
     turns_day: int = 5
     other_days: int = 5
+    shared_lists: int = 8
     item_days: int = 10
+    looked_days: int = 10
     sum_days: int = 10
+    supplied_units: int = 5
     day_lists: int = 10
     call_keys: int = 10
     called_hour: int = 75
@@ -103,23 +113,6 @@ class Key(Struct, frozen=True):
         return f"{self.role}\x1f{self.prefix}"
 
 
-class Run(Struct):
-    """Keys read in key order: the last one, split for comparing, the direction (0 until known), and
-    the digests of those read and not yet explained by work. A `near` run takes only keys close to
-    its last one and survives other reading in between (`reads` counts all since it began); the other
-    kind takes any step, unbroken. `highest`: the highest number that anybody had by then in the last one's block."""
-
-    role: str
-    prefix: str
-    number: int
-    direction: int
-    near: bool
-    keys: list[int]
-    reads: int
-    last_us: int
-    highest: int = 0
-
-
 class Part(Struct, frozen=True):
     """A result somebody holds: what it can be joined by, and what it would contribute."""
 
@@ -132,7 +125,7 @@ class Part(Struct, frozen=True):
 
 
 class Knowledge(Struct):
-    """What one session, person or group holds. Maps lead from a digest to when it was last seen,
+    """What one session, person or group holds; `plain` and `living` keep it. Maps lead from a digest to when it was last seen,
     unless said otherwise.
 
     `turn`: counts all that is learned; the lowest is idle longest. `unseen`: hour, and pinned reads in it whose keys are not known. `revealed`: disclosure and
@@ -148,16 +141,19 @@ class Knowledge(Struct):
     clock and keys explained so in it, the same for the day. `finer`: key role → how many numbers of
     it a patient's list still explains, when it was read, and the patient (none once counted). `day_lists`: unit and day of work
     lists of days gone by. `sum_days`: department → days whose sums by item were read.
+    `looked`: unit → days whose work list was read. `served`: unit → days on which a key was written
+    or opened after its list was read, and before another's. `at_unit`: whose list was read last.
+    `shared`: (of a group) form of a work list → prescribers or past days it was read for.
     """
 
     turn: int = 0
     last_us: int = 0
     revealed: dict[int, int] = {}
-    unexplained: dict[str, dict[int, int]] = {}
+    unexplained: dict[str, Times] = {}
     worked: dict[int, int] = {}
     lists: dict[str, int] = {}
     allowance: dict[int, tuple[int, int]] = {}
-    runs: list[Run] = []
+    runs: Runs = msgspec.field(default_factory=lambda: Runs([]))
     ranges: dict[str, tuple[int, int]] = {}
     prescribers: dict[int, int] = {}
     other_days: dict[int, int] = {}
@@ -168,7 +164,7 @@ class Knowledge(Struct):
     months: dict[int, int] = {}
     unseen: tuple[int, int] = (0, 0)
     turned: dict[int, int] = {}
-    rows: dict[int, int] = {}
+    rows: Times = msgspec.field(default_factory=lambda: Times({}))
     opened: dict[str, tuple[int, int]] = {}
     wrote_us: int = 0
     called: tuple[int, int] = (0, 0)
@@ -176,6 +172,69 @@ class Knowledge(Struct):
     finer: dict[str, tuple[int, int, tuple[Key, ...]]] = {}
     day_lists: dict[int, int] = {}
     sum_days: dict[int, dict[int, int]] = {}
+    looked: dict[int, dict[int, int]] = {}
+    served: dict[int, dict[int, int]] = {}
+    at_unit: int = 0
+    shared: dict[int, dict[int, int]] = {}
+
+
+class _Run(Struct):
+    """What is kept of a `Run`."""
+
+    role: str
+    prefix: str
+    number: int
+    direction: int
+    near: bool
+    keys: list[int]
+    reads: int
+    last_us: int
+    highest: int = 0
+
+
+def plain(held: object) -> object:
+    """What is kept of a part of `Knowledge` that is no plain data (msgspec's `enc_hook`)."""
+    if isinstance(held, Times):
+        return held.plain
+    if isinstance(held, Runs):
+        return [
+            _Run(
+                r.role,
+                r.prefix,
+                r.number,
+                r.direction,
+                r.near,
+                list(r.keys),
+                r.reads,
+                r.last_us,
+                r.highest,
+            )
+            for r in held.runs
+        ]
+    raise NotImplementedError(type(held))
+
+
+def living(wanted: type, kept: object) -> object:
+    """The part of `Knowledge` of which `plain` kept this (msgspec's `dec_hook`). Raises ValueError
+    when it is none."""
+    if wanted is Times:
+        return Times(msgspec.convert(kept, dict[int, int]))
+    return Runs(
+        [
+            Run(
+                r.role,
+                r.prefix,
+                r.number,
+                r.direction,
+                r.near,
+                dict.fromkeys(r.keys),
+                r.reads,
+                r.last_us,
+                r.highest,
+            )
+            for r in msgspec.convert(kept, list[_Run])
+        ]
+    )
 
 
 def digest(*parts: str) -> int:

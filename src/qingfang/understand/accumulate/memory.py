@@ -41,7 +41,7 @@ from msgspec import Struct
 from qingfang.events import Disclosure, Gathered, Grain, Meaning
 from qingfang.understand.accumulate import joining, repeating, scanning
 from qingfang.understand.accumulate.facts import Facts, facts_of
-from qingfang.understand.accumulate.knowledge import Knowledge, Learner, Limits
+from qingfang.understand.accumulate.knowledge import Knowledge, Learner, Limits, living, plain
 from qingfang.understand.accumulate.weighing import Weighing
 
 VERSION = 2
@@ -56,12 +56,41 @@ TABLES: tuple[Table, ...] = ("sessions", "persons", "groups", "places", "hospita
 """`hospital` holds one entry: what is known of all together."""
 
 
+AWAKE = 4096
+"""How many learners are held as they are worked with; the others as they are kept on disk, which is
+several times smaller and needs no reading at the start."""
+
+
+class _Turn(Struct):
+    turn: int = 0
+
+
 class Entry(Struct, frozen=True, array_like=True):
-    """What one of a table's learners holds."""
+    """What one of a table's learners holds; `known` is its `Knowledge`, packed."""
 
     table: Table
     name: str
-    known: Knowledge
+    known: msgspec.Raw
+
+    @property
+    def turn(self) -> int:
+        """`Knowledge.turn`. Raises msgspec.MsgspecError."""
+        return msgspec.msgpack.decode(self.known, type=_Turn).turn
+
+
+class _Asleep(Struct, frozen=True):
+    """A `Knowledge`, packed."""
+
+    turn: int
+    known: bytes
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=plain)
+_decoder = msgspec.msgpack.Decoder(Knowledge, dec_hook=living)
+
+
+def _packed(known: Knowledge | _Asleep) -> bytes:
+    return known.known if isinstance(known, _Asleep) else _encoder.encode(known)
 
 
 class _State(Struct):
@@ -69,11 +98,14 @@ class _State(Struct):
     entries: list[Entry]
 
 
+_Held = OrderedDict[str, Knowledge | _Asleep]
+
+
 class Image:
     """The state of a moment, given out part by part. What changes or is forgotten before its turn
     came is copied first, so that all parts together are the state of that one moment."""
 
-    def __init__(self, tables: dict[Table, OrderedDict[str, Knowledge]], turn: int) -> None:
+    def __init__(self, tables: dict[Table, _Held], turn: int) -> None:
         self._tables, self._turn = tables, turn
         self._rest: list[tuple[Table, list[str]]] = [
             (table, list(reversed(held))) for table, held in tables.items()
@@ -82,16 +114,14 @@ class Image:
         self._kept: list[Entry] = []
         self._over = False
 
-    def keep(self, table: Table, name: str, known: Knowledge) -> None:
+    def keep(self, table: Table, name: str, known: Knowledge | _Asleep) -> None:
         """`known` is about to change or to be forgotten."""
         if self._over or known.turn > self._turn or name in self._taken[table]:
             return
-        copy = msgspec.msgpack.decode(msgspec.msgpack.encode(known), type=Knowledge)
-        self._kept.append(Entry(table, name, copy))
+        self._kept.append(Entry(table, name, msgspec.Raw(_packed(known))))
 
     def part(self, most: int) -> list[Entry]:
-        """The next entries, at most so many; none at the end. They are the living ones: use them
-        before anything is learned again."""
+        """The next entries, at most so many; none at the end."""
         entries, self._kept = self._kept[:most], self._kept[most:]
         for table, names in self._rest:
             taken, held = self._taken[table], self._tables[table]
@@ -100,7 +130,7 @@ class Image:
                 known = held.get(name)
                 if known is not None and known.turn <= self._turn:
                     taken.add(name)
-                    entries.append(Entry(table, name, known))
+                    entries.append(Entry(table, name, msgspec.Raw(_packed(known))))
         if not entries:
             self.drop()
         return entries
@@ -116,15 +146,19 @@ class Image:
 class Memory:
     """What everybody has learned. One process owns it (docs/architecture.md).
 
-    `utc_offset_minutes` turns moments into local days.
+    `utc_offset_minutes` turns moments into local days. `awake`: see `AWAKE`. `unreadable` counts
+    those of whom nothing could be read when they came again: they begin anew.
     """
 
-    def __init__(self, limits: Limits | None = None, utc_offset_minutes: int = 480) -> None:
+    def __init__(
+        self, limits: Limits | None = None, utc_offset_minutes: int = 480, awake: int = AWAKE
+    ) -> None:
         self._limits = limits or Limits()
+        self._most_awake = awake
         self._offset_us = utc_offset_minutes * 60_000_000
-        self._tables: dict[Table, OrderedDict[str, Knowledge]] = {
-            table: OrderedDict() for table in TABLES
-        }
+        self._tables: dict[Table, _Held] = {table: OrderedDict() for table in TABLES}
+        self._awake: OrderedDict[tuple[Table, str], None] = OrderedDict()
+        self.unreadable = 0
         self._image: Image | None = None
         self._turn = 0
         self._last: tuple[Meaning, Learner, int, bytes, int | None, Facts] | None = None
@@ -145,17 +179,17 @@ class Memory:
         found: dict[str, Gathered] = {}
         session = person = None
         if learner.session is not None:
-            known = self._tables["sessions"].get(_session_key(learner)) or Knowledge()
+            known = self._known("sessions", _session_key(learner)) or Knowledge()
             session = self._weigh(known, facts, "session", learner, found, keep=False)
         if learner.person is not None:
-            known = self._tables["persons"].get(learner.person) or Knowledge()
+            known = self._known("persons", learner.person) or Knowledge()
             person = self._weigh(known, facts, "person", learner, found, keep=False)
         for group in learner.groups:
-            shared = self._tables["groups"].get(group)
+            shared = self._known("groups", group)
             if shared is not None:
                 self._weigh_group(shared, facts, found, keep=False)
         if learner.place is not None:
-            here = self._tables["places"].get(learner.place)
+            here = self._known("places", learner.place)
             if here is not None:
                 self._weigh_place(here, facts, learner, found, keep=False)
         return msgspec.structs.replace(
@@ -196,7 +230,7 @@ class Memory:
         if learner.person is not None:
             known = self._touch("persons", learner.person, at_us, limits.persons)
             self._weigh(known, facts, "person", learner, found, keep=True)
-        if not carried and (facts.parts or facts.sums):
+        if not carried and (facts.parts or facts.sums or facts.form):
             for group in learner.groups:
                 shared = self._touch("groups", group, at_us, limits.persons)
                 self._weigh_group(shared, facts, found, keep=True)
@@ -244,26 +278,58 @@ class Memory:
         self.restore(state.entries)
 
     def restore(self, entries: Iterable[Entry]) -> None:
-        """Take over the parts of an image, in whatever order, in place of all that is held."""
-        ordered = sorted(entries, key=lambda entry: entry.known.turn)
+        """Take over the parts of an image, in whatever order, in place of all that is held.
+        Each is read when its learner comes again. Raises ValueError, and changes nothing, when one
+        is none."""
+        ordered = sorted(((e.turn, e) for e in entries), key=lambda pair: pair[0])
         self._image = None
         for name in TABLES:
             self._tables[name].clear()
-        for entry in ordered:
-            self._tables[entry.table][entry.name] = entry.known
-        self._turn = max((entry.known.turn for entry in ordered), default=0)
+        self._awake.clear()
+        for turn, entry in ordered:
+            self._tables[entry.table][entry.name] = _Asleep(turn, bytes(entry.known))
+        self._turn = ordered[-1][0] if ordered else 0
+
+    def _known(self, table: Table, name: str) -> Knowledge | None:
+        """What `name` holds, awake; None when nothing."""
+        held = self._tables[table]
+        known = held.get(name)
+        if known is None:
+            return None
+        if isinstance(known, _Asleep):
+            try:
+                known = _decoder.decode(known.known)
+            except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
+                self.unreadable += 1
+                known = Knowledge(turn=known.turn)
+            held[name] = known
+        self._stir(table, name)
+        return known
+
+    def _stir(self, table: Table, name: str) -> None:
+        """`name` is worked with; who was not for longest goes to sleep."""
+        awake = self._awake
+        awake[table, name] = None
+        awake.move_to_end((table, name))
+        if len(awake) > self._most_awake:
+            (of, idle), _nothing = awake.popitem(last=False)
+            known = self._tables[of][idle]
+            if not isinstance(known, _Asleep):
+                self._tables[of][idle] = _Asleep(known.turn, _packed(known))
 
     def _touch(self, table: Table, name: str, at_us: int, most: int) -> Knowledge:
         """What `name` holds, about to be changed."""
         held = self._tables[table]
-        known = held.get(name)
+        known = self._known(table, name)
         if known is None:
             known = held[name] = Knowledge()
+            self._stir(table, name)
             if len(held) > most:
                 oldest, gone = next(iter(held.items()))
                 if self._image is not None:
                     self._image.keep(table, oldest, gone)
                 del held[oldest]
+                self._awake.pop((table, oldest), None)
         else:
             if self._image is not None:
                 self._image.keep(table, name, known)
@@ -277,7 +343,7 @@ class Memory:
 
     def _highest(self) -> dict[str, tuple[int, int]]:
         """How far the numbers have got in the whole hospital."""
-        known = self._tables["hospital"].get("")
+        known = self._known("hospital", "")
         return known.ranges if known is not None else {}
 
     def _facts(
@@ -320,6 +386,11 @@ class Memory:
             repeating.enumeration(weighing)
         if facts.worklist:
             repeating.lists(weighing)
+        if over == "person" or learner.person is None:
+            # A session alone does not show where somebody works.
+            if keep:
+                repeating.serve(weighing)
+            repeating.looked_on(weighing)
         joining.join(weighing)
         joining.difference(weighing)
         if facts.disclosure == "usage":
@@ -334,6 +405,8 @@ class Memory:
         weighing = Weighing(known, facts, "group", self._limits, self._highest(), keep=keep)
         joining.join(weighing)
         joining.difference(weighing)
+        if facts.form:
+            repeating.shared_lists(weighing)
         for gathered in weighing.here:
             # What somebody holds alone is not said to be put together with others'.
             if gathered.code.removesuffix("-group") not in found:
@@ -372,6 +445,7 @@ def _teaches(facts: Facts) -> bool:
     return bool(
         facts.parts
         or facts.written
+        or facts.wrote_at_unit
         or facts.written_unseen
         or facts.unit_rows
         or facts.finer_roles

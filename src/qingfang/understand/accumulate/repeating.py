@@ -64,10 +64,67 @@ def lists(w: Weighing) -> None:
         count = _days(known.item_days, item, on, w)
         if count >= limits.item_days:
             w.find("item-by-day", count, "department")
-    if facts.summed and day is not None:
+    if facts.summed and day is not None and not (at and day >= facts.day and _supplies(w)):
         count = _days(known.sum_days, facts.summed, on, w)
         if count >= limits.sum_days:
             w.find("sums-by-day", count, "department")
+
+
+def shared_lists(w: Weighing) -> None:
+    """People of one group take the prescribers, or the past days of one unit, in halves (T94): by one
+    statement within a day, so that colleagues who each look something up do not add up."""
+    known, facts, at = w.known, w.facts, w.facts.at_us
+    parts = [(facts.form, name) for name in facts.prescribers]
+    day = facts.list_day
+    if day is not None and at and day < facts.day - 1:
+        parts.append((digest(str(facts.form), str(facts.unit)), digest(str(day))))
+    count = 0
+    for form, part in parts:
+        read = known.shared.get(form) or {}
+        if w.keep and form not in known.shared:
+            if len(known.shared) >= 128:
+                del known.shared[min(known.shared, key=lambda f: max(known.shared[f].values()))]
+            known.shared[form] = read
+        count = max(count, seen(read, part, at, at - DAY, 64, keep=w.keep))
+    if count >= w.limits.shared_lists:
+        w.find("lists-group", count, "detail")
+
+
+def serve(w: Weighing) -> None:
+    """Take in where somebody works: keys written or opened, or rows of a unit changed, after a
+    unit's list was read."""
+    known, facts = w.known, w.facts
+    if facts.worklist and facts.unit:
+        known.at_unit = facts.unit
+    elif known.at_unit and (
+        facts.read or facts.written or facts.written_unseen or facts.wrote_at_unit
+    ):
+        _days(known.served, known.at_unit, digest(str(facts.day)), w)
+
+
+def looked_on(w: Weighing) -> None:
+    """Today's list of a unit, day after day, by somebody whose work there never shows (T25, T92):
+    what somebody does tells where they work, and a month of a unit's lists is its usage. Days with
+    work there are not counted, and a third of them is enough for it to be a work place."""
+    known, facts, limits = w.known, w.facts, w.limits
+    day = facts.list_day
+    if not facts.looked or day is None or not facts.at_us or abs(day - facts.day) > 1:
+        return
+    on = digest(str(day))
+    _days(known.looked, facts.unit, on, w)
+    looked = {d for d, t in (known.looked.get(facts.unit) or {}).items() if t >= w.since} | {on}
+    served = {d for d, t in (known.served.get(facts.unit) or {}).items() if t >= w.since}
+    count = len(looked - served)
+    if count >= limits.looked_days and 3 * len(served) < count and not _supplies(w):
+        w.find("looked-on", count, "department")
+
+
+def _supplies(w: Weighing) -> bool:
+    """Whether somebody hands out to many units, as a central pharmacy does: writes, and has read the
+    lists of several within a day. Then today's sums of a unit are its requisition."""
+    known, since = w.known, w.facts.at_us - DAY
+    units = sum(1 for _rows, last in known.allowance.values() if last >= since)
+    return known.wrote_us >= since and units >= w.limits.supplied_units
 
 
 def _days(table: dict[int, dict[int, int]], name: int, on: int, w: Weighing) -> int:

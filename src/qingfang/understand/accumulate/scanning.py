@@ -13,16 +13,14 @@ Rules this module keeps:
    patient is counted in their place.
 4. Patients, visits and prescriptions are counted apart, for opening a visit opens all three;
    together they may be twice as many.
-5. Key order counts however slowly it is followed; only above what chance gives. Numbers are given
-   in the order of time: reading what is new day by day follows them too. A run of any step begins
-   anew at a key that was not there yet when the run's last one was read, which shows by others
-   having got as far only since (`everybody`). Numbers far apart may be given side by side, so this
-   is told within a block of numbers only.
+5. Key order counts however slowly it is followed (`runs`). Numbers are given in the order of time:
+   reading what is new day by day follows them too. That a key was not there before shows by others
+   having got as far only since (`everybody`).
 """
 
 from __future__ import annotations
 
-import msgspec
+from typing import Final
 
 from qingfang.understand.accumulate.facts import KEY_ORDER, Facts
 from qingfang.understand.accumulate.knowledge import (
@@ -30,15 +28,14 @@ from qingfang.understand.accumulate.knowledge import (
     HOUR,
     Key,
     Knowledge,
-    Run,
     known_since,
     remember,
 )
+from qingfang.understand.accumulate.runs import BLOCK, Runs
+from qingfang.understand.accumulate.times import Times
 from qingfang.understand.accumulate.weighing import Weighing
 
-_NEAR = 16  # how far apart neighbours in a slow scan may be
-_BLOCK = 16  # bits of a block of numbers: some days' or weeks' worth
-_SERIES = 1024  # of how many blocks it is remembered how far they have got
+_SERIES: Final = 1024  # of how many blocks it is remembered how far they have got
 
 
 def explain(w: Weighing) -> None:
@@ -68,12 +65,12 @@ def explain(w: Weighing) -> None:
 
 def _settle(known: Knowledge, role: str, digest: int, at_us: int, cap: int) -> None:
     """This key was work."""
-    known.unexplained.get(role, {}).pop(digest, None)
-    known.rows.pop(digest, None)
+    held = known.unexplained.get(role)
+    if held is not None:
+        held.forget(digest)
+    known.rows.forget(digest)
     remember(known.worked, digest, at_us, cap)
-    for run in known.runs:
-        if digest in run.keys:
-            run.keys.remove(digest)
+    known.runs.settle(digest)
 
 
 def scan(w: Weighing) -> None:
@@ -88,40 +85,41 @@ def scan(w: Weighing) -> None:
         fresh = _beyond_lists(w, fresh)
     if not fresh:
         return
-    listed = sum(r for r, t in known.allowance.values() if t >= at - DAY)
-    allowed = min(listed, limits.most_explained)
-    in_an_hour = min(listed, limits.hourly_explained)
     run = 0
-    runs = known.runs if keep else [_copy(r) for r in known.runs]
+    runs = known.runs if keep else known.runs.trial()
     ranges = known.ranges if keep else dict(known.ranges)
     for key in fresh:
         run = max(run, _advance(runs, ranges, key, at, w.highest))
     # Below the least of the limits nothing has to be counted.
-    most = len(fresh) + sum(len(held) for held in known.unexplained.values())
+    most = len(fresh) + sum([len(held) for held in known.unexplained.values()])
     hour = day = after = hour_of_all = day_of_all = 0
     for role in KEY_ORDER:
         new = {k.digest for k in fresh if k.role == role}
-        held = known.unexplained.get(role) or {}
+        held = known.unexplained.get(role)
+        if held is None:
+            held = Times({})
         if most >= limits.listed_keys and (new or most > 2 * limits.hourly_keys):
-            list_us = known.lists.get(role, -1)
-            listed_now = bool(new) and list_us >= max(0, at - DAY)
-            in_hour = in_day = since_list = len(new)
-            for digest, last in held.items():
-                if digest not in new:
-                    in_hour += last >= at - HOUR
-                    in_day += last >= at - DAY
-                    since_list += last >= list_us
+            in_hour = held.with_these(new, at - HOUR)
+            in_day = held.with_these(new, at - DAY)
             hour_of_all, day_of_all = hour_of_all + in_hour, day_of_all + in_day
             hour, day = max(hour, in_hour), max(day, in_day)
-            after = max(after, since_list) if listed_now else after
+            list_us = known.lists.get(role, -1)
+            if new and list_us >= max(0, at - DAY):
+                after = max(after, held.with_these(new, list_us))
         if keep and new:
             if len(held) >= limits.cap:
-                held = {d: t for d, t in held.items() if t >= at - DAY}
+                held.forget_before(at - DAY)
             known.unexplained[role] = held
             for digest in new:
-                remember(held, digest, at, limits.cap)
-            last_key = next(k for k in reversed(fresh) if k.role == role)
+                held.remember(digest, at, limits.cap)
+            last_key = [k for k in fresh if k.role == role][-1]
             known.opened[role] = (last_key.digest, at)
+    least = min(limits.hourly_keys, limits.daily_keys)
+    if run < limits.ordered_keys and most <= least and after < limits.listed_keys:
+        return
+    listed = sum([r for r, t in known.allowance.values() if t >= at - DAY])
+    allowed = min(listed, limits.most_explained)
+    in_an_hour = min(listed, limits.hourly_explained)
     if after >= limits.listed_keys:
         w.find("scan-listed", after, "detail")
     elif run >= limits.ordered_keys + allowed:
@@ -151,7 +149,8 @@ def _beyond_lists(w: Weighing, fresh: list[Key]) -> list[Key]:
     in_day = in_day if day == w.facts.day else 0
     beyond: list[Key] = []
     for key in fresh:
-        if key.digest in (known.unexplained.get(key.role) or {}):
+        held = known.unexplained.get(key.role)
+        if held is not None and key.digest in held:
             beyond.append(key)
             continue
         more, since, patient = finer.get(key.role, (0, 0, ()))
@@ -180,18 +179,17 @@ def scan_rows(w: Weighing) -> None:
     fresh = [k for k in facts.read if k.is_row and not known_since(known.worked, k.digest, month)]
     if not fresh:
         return
-    runs = known.runs if w.keep else [_copy(r) for r in known.runs]
+    runs = known.runs if w.keep else known.runs.trial()
     ranges = known.ranges if w.keep else dict(known.ranges)
-    run = max(_advance(runs, ranges, key, at, w.highest) for key in fresh)
+    run = 0
+    for key in fresh:
+        run = max(run, _advance(runs, ranges, key, at, w.highest))
     new = {k.digest for k in fresh}
-    hour = day = len(new)
-    for digest, last in known.rows.items():
-        if digest not in new:
-            hour += last >= at - HOUR
-            day += last >= at - DAY
+    hour = known.rows.with_these(new, at - HOUR)
+    day = known.rows.with_these(new, at - DAY)
     if w.keep:
         for digest in new:
-            remember(known.rows, digest, at, limits.cap)
+            known.rows.remember(digest, at, limits.cap)
     if run >= limits.ordered_rows:
         w.find("scan-order", run, "detail")
     elif hour > limits.hourly_rows:
@@ -213,10 +211,6 @@ def scan_unseen(w: Weighing) -> None:
         w.find("scan-unseen", count, "detail")
 
 
-def _copy(run: Run) -> Run:
-    return msgspec.structs.replace(run, keys=list(run.keys))
-
-
 def everybody(known: Knowledge, facts: Facts) -> None:
     """Take in how far the numbers have got in the whole hospital, whoever reads or writes them."""
     for key in (*facts.read, *facts.written):
@@ -225,7 +219,7 @@ def everybody(known: Knowledge, facts: Facts) -> None:
 
 
 def _block(series: str, number: int) -> str:
-    return f"{series}\x1f{number >> _BLOCK}"
+    return f"{series}\x1f{number >> BLOCK}"
 
 
 def _widen(
@@ -240,57 +234,17 @@ def _widen(
 
 
 def _advance(
-    runs: list[Run],
+    runs: Runs,
     ranges: dict[str, tuple[int, int]],
     key: Key,
     at_us: int,
     of_all: dict[str, tuple[int, int]],
 ) -> int:
     """Take a key into the runs; the length of the longest one it belongs to that is no chance."""
-    if key.number is None:
+    number = key.number
+    if number is None:
         return 0
-    low, high = _widen(ranges, key.series, key.number, 64)
-    reached = of_all.get(_block(key.series, key.number), (0, 0))[1]
-    best = 0
-    for near in (True, False):
-        run: Run | None = None
-        for r in runs:
-            if r.near == near and r.role == key.role and r.prefix == key.prefix:
-                r.reads += 1
-                step = key.number - r.number
-                if run is None and (
-                    step == 0 or ((not near or abs(step) <= _NEAR) and step * r.direction >= 0)
-                ):
-                    run = r
-        if (
-            (run is not None and not near)
-            and run.number >> _BLOCK == key.number >> _BLOCK
-            and run.highest < key.number <= reached
-        ):
-            run = None
-        if run is None:
-            if not near:
-                runs[:] = [r for r in runs if r.near or r.role != key.role]
-            run = Run(key.role, key.prefix, key.number, 0, near, [key.digest], 1, at_us)
-            run.highest = max(reached, key.number)
-            runs.append(run)
-            best = max(best, 1)
-            mine = [r for r in runs if r.near]
-            if near and len(mine) > 16:
-                runs.remove(min(mine, key=lambda r: (len(r.keys), r.last_us)))
-            continue
-        step = key.number - run.number
-        if step:
-            run.direction = 1 if step > 0 else -1
-            run.number = key.number
-            if key.digest not in run.keys:
-                run.keys.append(key.digest)
-            del run.keys[:-512]
-        run.last_us = max(run.last_us, at_us)
-        run.highest = max(reached, key.number)
-        # Reads here and there fall near the last key of a run by chance, the more the fewer keys
-        # there are; a scan is well above that.
-        chance = run.reads * min(1.0, _NEAR / max(1, high - low)) if near else 0.0
-        if len(run.keys) >= 4 * chance:
-            best = max(best, len(run.keys))
-    return best
+    series = key.series
+    low, high = _widen(ranges, series, number, 64)
+    reached = of_all.get(_block(series, number), (0, 0))[1]
+    return runs.advance(key.role, key.prefix, number, key.digest, at_us, low, high, reached)

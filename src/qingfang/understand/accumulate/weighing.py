@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qingfang.events import Gathered, Grain
+from qingfang.events import Disclosure, Gathered, Grain
 from qingfang.understand.accumulate.facts import Facts
 from qingfang.understand.accumulate.findings import FINDINGS
 from qingfang.understand.accumulate.knowledge import DAY, Knowledge, Limits, Over
@@ -35,5 +35,5 @@ class Weighing:
     def find(self, code: str, count: int, grain: Grain | None = None) -> None:
         """A finding; without a grain it only explains."""
         text = FINDINGS[code].format(count=count, days=self.limits.window_days)
-        disclosure = "usage" if grain else None
+        disclosure: Disclosure | None = "usage" if grain else None
         self.here.append(Gathered(code, self.over, text, count, disclosure, grain))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from qingfang.understand.dialects import BIND
+from qingfang.understand.folding import MANY
 from qingfang.understand.routines.cut import bare
 from qingfang.understand.routines.folds import Lookup
 from qingfang.understand.routines.frames import Frame, Sink, Table
@@ -53,7 +54,7 @@ class Binder:
     def __init__(self, walker: Walker, sink: Sink) -> None:
         self.walker, self.sink, self.dialect = walker, sink, walker.dialect
         self.reading = walker.reading
-        self.holes: list[Value] = []
+        self.holes: list[Value] = [Value(plain=True)]
         self._names: dict[int, str] = {}
         self._said: set[object] = set()
 
@@ -66,7 +67,7 @@ class Binder:
         """One character that stands for a value in a text."""
         held = value if value is not None else UNKNOWN
         if plain and not held.plain:
-            held = Value(None, held.leaves, held.given, True, held.control)
+            held = Value(None, held.leaves, held.given, True, held.control, many=held.many)
         known = self._names.get(id(held))
         if known is None:
             if len(self.holes) >= HOLES:
@@ -139,6 +140,14 @@ class Binder:
         if found is None:
             texts = self.sink.text("variable", name)
             found = Value(texts) if texts is not None else UNKNOWN
+            rows = self.sink.held(name)
+            if rows is not None:
+                found = Value(
+                    texts,
+                    tuple(Leaf(query, 0, ("variable", name, n)) for n, query in enumerate(rows)),
+                )
+                if not rows:
+                    self.problem("unknown_handle", name, frame)
         return found
 
     def _columns(self, tree: exp.Expr, frame: Frame) -> frozenset[str]:
@@ -178,7 +187,9 @@ class Binder:
                 if found is not None:
                     places.append((node, found))
             elif isinstance(node, exp.Anonymous) and self._is_element(node, frame):
-                places.append((node, frame.env[node.name.lower()].derived()))
+                element = frame.env[node.name.lower()].derived()
+                known = all(isinstance(part, exp.Literal) for part in node.expressions)
+                places.append((node, element if known else element.moving()))
             elif isinstance(node, (exp.Literal, exp.National)):
                 if frame.own and "start" in node.meta:
                     node.meta["given"] = node.meta["start"]
@@ -213,9 +224,9 @@ class Binder:
         held = [self.holes[ord(c) - HOLE] for c in text if has_hole(c)]
         if len(held) == 1 and len(text) == 1:
             value = held[0]
-            return Value(None, value.leaves, value.given, control=value.control)
+            return Value(None, value.leaves, value.given, control=value.control, many=value.many)
         leaves = leaves_of(*(tuple(leaf.derived() for leaf in v.leaves) for v in held))
-        return Value(None, leaves)
+        return Value(None, leaves, many=any(v.many for v in held))
 
     def _mark(self, node: exp.Expr, stand_in: exp.Expr) -> None:
         """A literal put where its value may decide what no condition tells is fixed."""
@@ -228,6 +239,8 @@ class Binder:
         self, value: Value, select: exp.Select | None, aliases: dict[str, str]
     ) -> exp.Expr:
         if not value.leaves:
+            if value.many:
+                return exp.Placeholder(this=MANY)
             if value.given is not None:
                 return value.given.copy()
             text = value.known()
@@ -353,7 +366,7 @@ class Binder:
             if quote:
                 quote = "" if char == quote else quote
                 out.append(char)
-            elif char in "'\"`":
+            elif char == "'" or (char == '"' and self.dialect == "mysql"):
                 quote = char
                 out.append(char)
             elif has_hole(char):

@@ -5,11 +5,13 @@ They share IF, CASE, loops, cursors and nested blocks; where they differ, `diale
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
+from qingfang.understand.holding import MAX_PINS
 from qingfang.understand.routines.cut import (
     CHANGE_VERBS,
     QUERY_VERBS,
@@ -368,6 +370,9 @@ class BlockReader(Words):
         elif tokens and word(tokens[0]) == "EXECUTE":
             each.over = self._execute(tokens[1:])
         elif _ranges(tokens):
+            written = self.text[tokens[0].start : tokens[-1].end + 1]
+            ends = re.fullmatch(r"(\d{1,9})\s*\.\.\s*(\d{1,9})", written)
+            each.few = ends is not None and int(ends[2]) - int(ends[1]) < MAX_PINS
             numbers = [t for t in tokens if t.token_type is TokenType.VAR]
             if numbers and "(" not in {t.text for t in tokens}:
                 each.value = self.expression(_last_part(tokens))
@@ -383,6 +388,12 @@ class BlockReader(Words):
 
     def _elements(self, each: Each, tokens: list[Token]) -> None:
         each.value = self.value(tokens)
+        listed = each.value.expressions[0] if each.value is not None else None
+        each.few = (
+            listed is not None
+            and listed.find(exp.Query) is None
+            and not (isinstance(listed, exp.Array) and len(listed.expressions) > MAX_PINS)
+        )
 
     # ------------------------------------------------------------ cursors and texts
 

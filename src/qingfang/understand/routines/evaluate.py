@@ -17,7 +17,6 @@ from sqlglot import exp
 from qingfang.understand.builtin import SCHEDULERS
 from qingfang.understand.dialects import BIND
 from qingfang.understand.folding import fold, is_known_bind
-from qingfang.understand.holding import passes
 from qingfang.understand.routines.binding import Binder
 from qingfang.understand.routines.folds import Texts
 from qingfang.understand.routines.frames import Frame
@@ -277,5 +276,4 @@ class Evaluator(Binder, ABC):
         const = fold(node, self.reading, own)
         if const is None or (const.text is None and not const.null):
             return None
-        filled = not const.null and passes(self.reading.filled, (const.text,))
-        return not self.reading.condition(self.reading.filled, (const,), filled)
+        return not self.reading.known(const, self.dialect == "oracle")

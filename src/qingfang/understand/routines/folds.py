@@ -9,6 +9,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import product
 
@@ -24,7 +25,7 @@ _JOINS = (exp.DPipe, exp.Add, exp.Concat, exp.ConcatWs)
 _WRAPS = (exp.Paren, exp.Collate, exp.National)
 _TEXTS = frozenset({"CHAR", "VARCHAR", "NCHAR", "NVARCHAR", "TEXT", "NAME", "BPCHAR", "VARBINARY"})
 _PLAIN_RESULTS = (
-    *(exp.Year, exp.Month, exp.Day, exp.TimeToStr, exp.Round, exp.Abs, exp.Length, exp.Count),
+    *(exp.Year, exp.Month, exp.Day, exp.Round, exp.Abs, exp.Length, exp.Count),
     *(exp.CurrentDate, exp.CurrentTimestamp, exp.DateDiff, exp.DateAdd, exp.Extract, exp.Sum),
     *(exp.CurrentDatetime, exp.DateSub, exp.TsOrDsAdd, exp.TimestampTrunc, exp.DateTrunc, exp.Div),
     *(exp.Floor, exp.Ceil, exp.Mod, exp.Mul, exp.Sub, exp.Neg),
@@ -48,11 +49,15 @@ _PLAIN_NAMES = frozenset(
             "months_between",
             "to_number",
             "trunc",
-            "date_format",
             "to_days",
         ),
     }
 )
+# What takes a part of a text, or fills it up.
+_PARTS = (exp.Left, exp.Right, exp.Substring, exp.Pad, exp.Upper, exp.Lower, exp.Trim)
+# A time written by a format of this kind is digits, names of months and days, and what parts them.
+_TIME_FORM = re.compile(r"(?:%-?[A-Za-z]|[-/:._ \d年月日时分秒])*")
+_SAFE = re.compile(r"[\w.:-]*")
 _QUOTES = frozenset({"quote_literal", "quote_nullable"})
 
 
@@ -108,9 +113,7 @@ class Texts:
 
     def _folded(self, node: exp.Expr, depth: int) -> tuple[str, ...]:
         """A function of texts that are all known."""
-        plain = isinstance(node, _PLAIN_RESULTS) or (
-            isinstance(node, exp.Anonymous) and node.name.lower() in _PLAIN_NAMES
-        )
+        plain = self._plain(node)
         twin = exp.Select(expressions=[node.copy()])
         for part in list(twin.find_all(exp.Column, exp.Placeholder, exp.Parameter)):
             value = self.lookup(part)
@@ -127,6 +130,33 @@ class Texts:
         if found is not None and found.null:
             return ()
         return (self.hole(_holding(node, self.lookup), plain),)
+
+    def _plain(self, node: exp.Expr, depth: int = 0) -> bool:
+        """Whether it is a number or a time, or a part of one, so that it cannot change the structure
+        of a text it is put into."""
+        if depth > 12:
+            return False
+        if isinstance(node, exp.TimeToStr):
+            form = node.args.get("format")
+            return isinstance(form, exp.Literal) and bool(_TIME_FORM.fullmatch(str(form.this)))
+        if isinstance(node, _PLAIN_RESULTS):
+            return True
+        if isinstance(node, exp.Anonymous):
+            return node.name.lower() in _PLAIN_NAMES
+        if isinstance(node, exp.Literal):
+            return bool(_SAFE.fullmatch(str(node.this)))
+        if isinstance(node, (exp.Paren, exp.Cast, exp.TryCast)):
+            return self._plain(node.this, depth + 1)
+        if isinstance(node, exp.Convert):
+            return self._plain(node.expression, depth + 1)
+        if isinstance(node, _PARTS):
+            return all(
+                self._plain(part, depth + 1)
+                for part in node.args.values()
+                if isinstance(part, exp.Expr)
+            )
+        value = self.lookup(node)
+        return value is not None and value.plain
 
     def _bounded(self, texts: list[str]) -> tuple[str, ...]:
         if any(len(text) > MAX_LENGTH for text in texts):
@@ -264,10 +294,10 @@ def _holding(node: exp.Expr, lookup: Lookup) -> Value | None:
     found: list[Value] = []
     for part in node.find_all(exp.Column, exp.Placeholder, exp.Parameter):
         value = lookup(part)
-        if value is not None and value.leaves and repr(id(value)) not in leaves:
+        if value is not None and (value.leaves or value.many) and repr(id(value)) not in leaves:
             leaves[repr(id(value))] = value
             found.append(value)
     if not found:
         return None
     total = tuple(leaf.derived() for value in found for leaf in value.leaves)
-    return Value(None, total)
+    return Value(None, total, many=any(value.many for value in found))

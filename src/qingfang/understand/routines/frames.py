@@ -38,10 +38,12 @@ class Sink(Protocol):
         """What the session's own batch gives such a name."""
 
     def hold(self, name: str, rows: list[exp.Expr]) -> None:
-        """The session's own batch declares a cursor that outlives it; no rows: it is gone."""
+        """The session's own batch declares a cursor, or fills a variable, that outlives it; no rows:
+        it is gone."""
 
-    def held(self, name: str) -> list[exp.Expr]:
-        """The rows that a cursor of the session may hold; none: it is not known."""
+    def held(self, name: str) -> list[exp.Expr] | None:
+        """The rows that a cursor or a variable of the session may hold; none: they were too many to
+        keep. None: it is not known."""
         ...
 
 
@@ -69,7 +71,7 @@ class Stored:
     def hold(self, name: str, rows: list[exp.Expr]) -> None:
         self.sink.hold(name, rows)
 
-    def held(self, name: str) -> list[exp.Expr]:
+    def held(self, name: str) -> list[exp.Expr] | None:
         return self.sink.held(name)
 
 

@@ -9,14 +9,15 @@ Rules this module keeps:
    on rows counts for what is handed on, or assigned, under it.
 3. Loops are read until nothing new comes; what still grows then is not known.
 4. SQL put together at run time is read for every text it may be. A hole where a value stands is a
-   value that is not known; a hole anywhere else makes the body opaque, and what the rest reveals
-   counts too.
+   value that is not known; where it is part of a table's name, the catalogue's tables of such names
+   are read; a hole anywhere else makes the body opaque, and what the rest reveals counts too.
 5. Work is counted, never timed; over budget raises `OverBudget`. A routine that calls itself is
    opaque.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -57,12 +58,15 @@ from qingfang.understand.routines.trees import (
     HOLE_WORD,
     arm_of,
     bases,
+    family_names,
     guesses,
     holds_unread,
     how_many,
     joined_env,
+    literal_offsets,
     misplaced,
     named_argument,
+    no_holes,
     rows_changed,
     rows_updated,
     table_key,
@@ -70,8 +74,10 @@ from qingfang.understand.routines.trees import (
     widened,
 )
 from qingfang.understand.routines.values import (
+    HOLE,
     MAX_LEAVES,
     MAX_TEXTS,
+    PLAIN_HOLE,
     UNKNOWN,
     Leaf,
     Value,
@@ -87,6 +93,8 @@ if TYPE_CHECKING:
 MAX_STEPS = 6_000
 MAX_CALLS = 12
 MAX_TURNS = 6
+# Tables of one text whose names are known in part.
+MAX_FAMILIES = 3
 _WIDEN_AFTER = 2
 
 # Routines of the server's own that run no SQL of ours and hand nothing of a table on.
@@ -99,8 +107,25 @@ _JOBS = {
     "sp_add_jobstep": ("command", 99),
     "sp_update_jobstep": ("command", 99),
     "dbms_scheduler.create_job": ("job_action", 2),
+    "dbms_scheduler.create_program": ("program_action", 2),
+    "dbms_scheduler.set_attribute": ("value", 2),
     "dbms_job.submit": ("what", 1),
+    "dbms_job.isubmit": ("what", 1),
+    "dbms_job.change": ("what", 1),
+    "dbms_job.what": ("what", 1),
 }
+# What else is done with jobs: when they run, and that they do not. Running one now is not among it.
+_ABOUT_JOBS = frozenset(
+    {
+        *("dbms_job.remove", "dbms_job.broken", "dbms_job.interval", "dbms_job.next_date"),
+        *("dbms_scheduler.create_schedule", "dbms_scheduler.drop_schedule"),
+        *("dbms_scheduler.enable", "dbms_scheduler.disable", "dbms_scheduler.drop_job"),
+        *("dbms_scheduler.stop_job", "dbms_scheduler.drop_program", "dbms_scheduler.purge_log"),
+        *("dbms_scheduler.create_job_class", "dbms_scheduler.set_attribute_null"),
+    }
+)
+# Attributes of a job that are run.
+_RUN_ATTRIBUTES = frozenset({"job_action", "program_action", "program_name"})
 # Kinds of job that the database itself runs, as its arguments call them.
 _JOB_KINDS = frozenset({"tsql", "plsql_block", "stored_procedure", "sql_script"})
 
@@ -114,6 +139,9 @@ class Interpreter(Evaluator):
         self.stack: list[str] = []
         self._seen: set[object] = set()
         self._cursors: dict[tuple[int, str], Cursor] = {}
+        # Literals of branches' conditions on rows, of no account while nothing is handed on.
+        self._asked: set[int] = set()
+        self._handed = False
         # Branches, loops and handlers under way: what stands in them may not run.
         self._perhaps = 0
 
@@ -124,6 +152,8 @@ class Interpreter(Evaluator):
         frame = Frame(True, None, span)
         frame.inner = routine.inner
         self.block(routine.body, frame)
+        if not self._handed:
+            self.reading.free |= self._asked
         return frame
 
     def invoke(self, name: str, given: Sequence[tuple[str, Value]], caller: Frame) -> Frame | None:
@@ -191,6 +221,7 @@ class Interpreter(Evaluator):
             self._show(tree, frame, stored)
 
     def _show(self, tree: exp.Expr, frame: Frame, stored: bool) -> None:
+        self._handed = True
         if frame.loops or frame.guards:
             seen = (tree.sql(), frame.span, stored)
             if seen in self._seen:
@@ -216,17 +247,31 @@ class Interpreter(Evaluator):
             control = tuple(dict.fromkeys(controls))
         else:
             control = value.control
-            tree = exp.Select(expressions=[exp.Null()])
-            if value.leaves:
-                place = tree.expressions[0]
-                aliases: dict[str, str] = {}
-                place.replace(self._stand_in(value, tree, aliases))
+            tree = self._as_rows(value)
         if self._reads(tree):
             self.show(tree, frame, stored)
         elif frame.guards:
             self.show(exp.Select(expressions=[exp.Literal.number(1)]), frame, stored)
         for condition in control:
             self._show(condition, frame, stored)
+
+    def _as_rows(self, value: Value) -> exp.Select:
+        """A query whose one column is the value."""
+        tree = exp.Select(expressions=[exp.Null()])
+        if value.leaves:
+            tree.expressions[0].replace(self._stand_in(value, tree, {}))
+        return tree
+
+    def _lasting(self, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Texts as another statement can read them: numbers and times in them are not told apart."""
+        if texts is None or no_holes(texts):
+            return texts
+        plain = {
+            HOLE + at: PLAIN_HOLE
+            for at, value in enumerate(self.holes)
+            if value.plain and not value.leaves
+        }
+        return tuple(text.translate(plain) for text in texts)
 
     # ------------------------------------------------------------ statements
 
@@ -302,7 +347,7 @@ class Interpreter(Evaluator):
             frame.env["prepared " + step.name] = value
             if frame.own:
                 self._executed(value)
-                self.sink.learn("prepared", step.name, value.texts)
+                self.sink.learn("prepared", step.name, self._lasting(value.texts))
         elif isinstance(step, Call):
             self._call(step, frame)
         elif isinstance(step, InsertRun):
@@ -356,11 +401,10 @@ class Interpreter(Evaluator):
             value = join(old, value)
         frame.env[target] = value
         if target.startswith("@") and self.dialect == "mysql" and frame.own:
-            self.sink.learn("variable", target, value.texts)
+            self.sink.learn("variable", target, self._lasting(value.texts))
             if value.leaves:
                 self.show_value(value, frame, True)  # the session keeps it
-
-    # ------------------------------------------------------------ names
+                self.sink.hold(target, [self._as_rows(value)])
 
     # ------------------------------------------------------------ putting values into queries
 
@@ -620,6 +664,9 @@ class Interpreter(Evaluator):
                 continue
             if condition is not None and answer is None:
                 guards = self._guards(condition, frame)
+                if frame.own and guards:
+                    for literal in condition.find_all(exp.Literal, exp.National):
+                        self._asked.update(literal_offsets(literal, True))
                 frame.guards.extend(guards)
                 pushed += len(guards)
             frame.env = dict(before)
@@ -657,6 +704,9 @@ class Interpreter(Evaluator):
                 frame.env = joined_env(before, frame.env)
                 if turn >= _WIDEN_AFTER:
                     self._widen(before, frame)
+                for name in list(frame.env):
+                    if self._moved(before.get(name), frame.env[name]):
+                        frame.env[name] = frame.env[name].moving()
                 if self._shape(frame) == shape:
                     return
             self.problem("too_deep", "", frame)
@@ -665,6 +715,12 @@ class Interpreter(Evaluator):
             self._perhaps -= 1
             for _guard in guards:
                 frame.guards.pop()
+
+    def _moved(self, before: Value | None, after: Value) -> bool:
+        """Whether a turn of a loop gave a variable another value, which came from no row."""
+        if before is None or before is after or after.leaves:
+            return False
+        return before.given != after.given or before.texts != after.texts
 
     def _shape(self, frame: Frame) -> object:
         return (
@@ -716,7 +772,9 @@ class Interpreter(Evaluator):
             bound = self.value(step.value, frame) if step.value is not None else UNKNOWN
             for name in step.names:
                 if name:
-                    frame.env[name] = Value(None, bound.derived().leaves, None, not bound.leaves)
+                    frame.env[name] = Value(
+                        *(None, bound.derived().leaves, None, not bound.leaves), many=not step.few
+                    )
         self._loop(step.body, frame, guards)
 
     # ------------------------------------------------------------ cursors
@@ -878,6 +936,13 @@ class Interpreter(Evaluator):
         if not text.strip():
             return
         prepared, unsafe = self._with_words(text)
+        family = self._families(prepared, not unsafe) if HOLE_WORD in prepared else []
+        if family:
+            if unsafe:
+                self.problem("opaque_body", "", frame)
+            for member in family:
+                self._run_read(read(member, self.dialect), using, frame, names, step)
+            return
         found: Routine | None = None
         for attempt in (prepared, *(guesses(prepared) if HOLE_WORD in prepared else ())):
             routine = read(attempt, self.dialect)
@@ -890,6 +955,38 @@ class Interpreter(Evaluator):
             return
         if unsafe:
             self.problem("opaque_body", "", frame)
+        self._run_read(found, using, frame, names, step)
+
+    def _families(self, text: str, plain: bool) -> list[str]:
+        """The text for tables of which only a part of the name is known (`'cf_' || to_char(d,
+        'YYYYMM')`, a table a month): one for each kind of table that the catalogue has under such
+        names. A name it has none for becomes one that it does not know, so that what is put there
+        counts, and what is read from there is opaque. Empty when no such name is in it."""
+        routine = read(text, self.dialect)
+        names = family_names(routine) if not holds_unread(routine.body) else None
+        if names is None or len(names) > MAX_FAMILIES:
+            return []
+        texts = [text]
+        for name in names:
+            parts = re.split(HOLE_WORD + r"\d+_", name)
+            members = self.walker.catalogue.family(parts, plain=plain)
+            if not members:
+                members = [re.sub(HOLE_WORD + r"\d+_", "0", name)]
+            texts = [
+                re.sub(rf"(?<![\w$#]){re.escape(name)}(?![\w$#])", member, one)
+                for one in texts
+                for member in members
+            ]
+        return texts if len(texts) <= MAX_TEXTS and all(HOLE_WORD not in t for t in texts) else []
+
+    def _run_read(
+        self,
+        found: Routine,
+        using: list[Value],
+        frame: Frame,
+        names: list[str] | None,
+        step: Execute | Run | None,
+    ) -> None:
         inner = Frame(False, frame.anchor or frame.span, frame.span)
         inner.tables = frame.tables if self.dialect != "tsql" else dict(frame.tables)
         inner.guards, inner.loops = list(frame.guards), frame.loops
@@ -922,14 +1019,22 @@ class Interpreter(Evaluator):
             self._executed(held)
             names = [text.lower().strip() for text in held.texts]
         given = [(name, self.value(value, frame)) for name, value, _out in step.given]
-        for name in names:
+        for name in [name.removeprefix("sys.") for name in names]:
             if name.rpartition(".")[2] in _HARMLESS and self._routine(name, frame) is None:
+                continue
+            if name in _ABOUT_JOBS:
+                continue
+            if name == "dbms_scheduler.set_attribute" and self._sets_when(given):
                 continue
             job = _JOBS.get(name.rpartition(".")[2]) or _JOBS.get(name)
             if job is not None:
                 self._later(given, *job, frame)
                 continue
             inner = self.invoke(name, given, frame)
+            if inner is None and self._routine(name, frame) is None:
+                # Whatever it is given, it is not known.
+                for _name, value in given:
+                    self.reading.free.update(value.literals)
             if inner is None:
                 for _name, _value, out in step.given:
                     if out in frame.env:
@@ -941,6 +1046,24 @@ class Interpreter(Evaluator):
                 self.put(step.into, self.returned(inner), frame)
             elif result is not None and result.leaves and frame.own:
                 self.show_value(result, frame)
+
+    def _sets_when(self, given: Sequence[tuple[str, Value]]) -> bool:
+        """Whether SET_ATTRIBUTE changes how a job is run, not what it does."""
+        named = dict(given)
+        listed = [value for name, value in given if not name]
+        attribute = named.get("attribute") or (listed[1] if len(listed) > 1 else None)
+        texts = attribute.texts if attribute is not None else None
+        return bool(texts) and not any(
+            has_hole(text) or text.lower() in _RUN_ATTRIBUTES for text in texts or ()
+        )
+
+    def run_later(self, text: str, frame: Frame) -> None:
+        """A text put where the server keeps what it runs by itself."""
+        heard, self.sink = self.sink, Stored(self.sink)
+        try:
+            self.run_text(text, [], frame)
+        finally:
+            self.sink = heard
 
     def schedule(self, name: str, arguments: Sequence[exp.Expr], frame: Frame) -> None:
         """A call of one of `SCHEDULERS`: its text is kept, and run some time."""
@@ -957,7 +1080,7 @@ class Interpreter(Evaluator):
         command = named.get(argument) or (
             listed[place] if -len(listed) <= place < len(listed) else None
         )
-        kind = named.get("subsystem") or named.get("job_type")
+        kind = named.get("subsystem") or named.get("job_type") or named.get("program_type")
         kinds = kind.texts if kind is not None else ("tsql",)
         texts = command.texts if command is not None else None
         if not texts or not kinds or not _JOB_KINDS.issuperset(k.lower().strip() for k in kinds):
@@ -1027,10 +1150,7 @@ class Interpreter(Evaluator):
             else:  # RETURN NEXT of the output columns
                 for name, value in frame.env.items():
                     if value.leaves and not name.startswith(("cursor ", "fetched ")):
-                        select = exp.Select(expressions=[exp.Null()])
-                        aliases: dict[str, str] = {}
-                        select.expressions[0].replace(self._stand_in(value, select, aliases))
-                        frame.rows.append(select)
+                        frame.rows.append(self._as_rows(value))
             return False
         if step.value is not None:
             value = self.value(step.value, frame).under(tuple(frame.guards))

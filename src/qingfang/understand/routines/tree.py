@@ -106,13 +106,15 @@ class Loop(Step):
 
 @dataclass(slots=True)
 class Each(Step):
-    """A loop over rows (a query, a cursor's name, a text) or over numbers and elements (`value`)."""
+    """A loop over rows (a query, a cursor's name, a text) or over numbers and elements (`value`);
+    `few`: numbers or elements that are at most ten, or the sender's own list."""
 
     names: list[str]
     body: Block
     over: Step | str | None = None
     value: exp.Select | None = None
     given: list[Given] = field(default_factory=list)
+    few: bool = False
 
 
 @dataclass(slots=True)

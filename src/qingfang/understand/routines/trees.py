@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -297,15 +298,36 @@ def holds_unread(block: Block) -> bool:
 
 def misplaced(routine: Routine) -> bool:
     """Whether a hole stands where a name or a clause does."""
+    return any(True for _found in _misplaced(routine))
+
+
+def family_names(routine: Routine) -> list[str] | None:
+    """The names of tables that a hole is a part of (`cf_2026`); None when a hole stands where
+    another name does, or is the whole name."""
+    tables: set[str] = set()
+    columns: set[str] = set()
+    for found in _misplaced(routine):
+        name = str(found.this)
+        if not re.sub(HOLE_WORD + r"\d+_", "", name).strip("_"):
+            return None
+        if isinstance(found.parent, exp.Table) and found.arg_key == "this":
+            tables.add(name)
+        elif isinstance(found.parent, exp.Column) and found.arg_key == "table":
+            columns.add(name)
+        else:
+            return None
+    return sorted(tables) if tables and columns <= tables else None
+
+
+def _misplaced(routine: Routine) -> Iterator[exp.Identifier]:
     for tree in routine.parsed:
         for node in tree.find_all(exp.Identifier):
             name = str(node.this)
-            if HOLE_WORD in name and not (
+            value = (
                 isinstance(node.parent, exp.Column)
                 and not node.parent.table
+                and not node.args.get("quoted")
                 and re.fullmatch(HOLE_WORD + r"\d+_", name)
-            ):
-                return True
-            if has_hole(name):
-                return True
-    return False
+            )
+            if (HOLE_WORD in name and not value) or has_hole(name):
+                yield node

@@ -21,6 +21,8 @@ MAX_LEAVES = 12
 MAX_GIVEN = 40
 HOLE = 0xF0000
 HOLES = 60_000
+# The hole of a number or a time that nothing more is known of: the same in every statement.
+PLAIN_HOLE = chr(HOLE)
 
 # Types whose values cannot change the structure of a text they are put into.
 _PLAIN_TYPES = frozenset(
@@ -60,10 +62,11 @@ class Leaf:
 
 class Value:
     """See the module's rules. `texts` None: not known at all; empty: nothing yet. `plain` tells that
-    it cannot change a text's structure (a number, a time). `control` are the conditions on rows
+    it cannot change a text's structure (a number, a time), `many` that a loop takes it through many
+    values: what it is compared with is no single one. `control` are the conditions on rows
     that decided it. `literals` and `binds` are what its texts were made of."""
 
-    __slots__ = ("binds", "control", "given", "leaves", "literals", "plain", "texts")
+    __slots__ = ("binds", "control", "given", "leaves", "literals", "many", "plain", "texts")
 
     def __init__(
         self,
@@ -74,7 +77,9 @@ class Value:
         control: tuple[exp.Select, ...] = (),
         literals: frozenset[int] = frozenset(),
         binds: frozenset[int] = frozenset(),
+        many: bool = False,
     ) -> None:
+        self.many = many
         self.texts, self.leaves, self.given, self.plain = texts, leaves, given, plain
         self.control, self.literals, self.binds = control, literals, binds
 
@@ -83,6 +88,7 @@ class Value:
             self.texts,
             tuple(sorted(repr((leaf.key, leaf.column)) for leaf in self.leaves)),
             self.given is None,
+            self.many,
             tuple(id(c) for c in self.control),
         )
 
@@ -91,7 +97,8 @@ class Value:
         if not is_plain_type(kind):
             return self
         return Value(
-            self.texts, self.leaves, self.given, True, self.control, self.literals, self.binds
+            *(self.texts, self.leaves, self.given, True, self.control, self.literals, self.binds),
+            self.many,
         )
 
     def field(self, name: str) -> Value:
@@ -108,6 +115,7 @@ class Value:
             self.control,
             self.literals,
             self.binds,
+            self.many,
         )
 
     def under(self, control: tuple[exp.Select, ...]) -> Value:
@@ -116,7 +124,17 @@ class Value:
             return self
         more = tuple(dict.fromkeys((*self.control, *control)))
         return Value(
-            self.texts, self.leaves, self.given, self.plain, more, self.literals, self.binds
+            *(self.texts, self.leaves, self.given, self.plain, more, self.literals, self.binds),
+            self.many,
+        )
+
+    def moving(self) -> Value:
+        """The value of a variable that a loop changes."""
+        if self.leaves or self.many:
+            return self
+        return Value(
+            *(self.texts, self.leaves, None, self.plain, self.control, self.literals, self.binds),
+            True,
         )
 
     def known(self) -> str | None:
@@ -151,6 +169,7 @@ def join(one: Value | None, other: Value | None) -> Value:
         tuple(dict.fromkeys((*one.control, *other.control))),
         one.literals | other.literals,
         one.binds | other.binds,
+        one.many or other.many,
     )
 
 

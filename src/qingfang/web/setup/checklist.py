@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from qingfang.access import calendar, routes
+from qingfang.access import calendar, routes, settling
 from qingfang.access.models import Designation, Duty
 from qingfang.config import Config
 from qingfang.people import policy
@@ -89,6 +89,9 @@ def points(config: Config) -> list[Point]:
             machine,
         ),
     ]
+    definition = settling.definition()
+    told = _("按 %(name)s：%(title)s") % {"name": definition.name, "title": definition.title}
+    found.append(Point(_("统方定义"), True, told, office, reverse("definition")))
     found += [_operators(state, machine) for state in routes.states(config)]
     for database in config.database:
         found.append(_catalogue(config, database.name, database.catalogue, machine))
