@@ -956,9 +956,11 @@ def test_a_month_of_a_units_lists_without_work_there() -> None:
     belongs to W3; and a list that names no prescriber."""
     own = Learner(session="c2", person="IT07", groups=("unit:W3",))
     work = order("ZY1", role="visit_id")
+    in_the_ward = order("W3", role="unit_id")
     for learner, lists, expected in (
         (CLERK, [_ward_list], {"looked-on"}),
         (CLERK, [_ward_list, lambda _: work], set()),
+        (CLERK, [_ward_list, lambda _: in_the_ward], set()),
         (CLERK, [_ward_list, lambda n: pinned(f"BR{n * n}")], set()),
         (
             CLERK,

@@ -67,6 +67,7 @@ class Facts(Struct, omit_defaults=True):
     month: int = 0
     looked: bool = False
     form: int = 0
+    wrote_at_unit: bool = False
     beside: int = 0
     written_in: tuple[int, ...] = ()
     detailed: bool = False
@@ -161,6 +162,7 @@ def _written(facts: Facts, works: tuple[Pin, ...]) -> None:
     units = sorted(
         {f"unit_id={v.text}" for p in works if p.role == "unit_id" for v in p.values if v.text}
     )
+    facts.wrote_at_unit = len(keys) < len(works)
     facts.written_in = tuple(digest(unit) for unit in units)
     facts.written = _keys(keys, digest(*units) if units else 0)
     facts.written_unseen = tuple(

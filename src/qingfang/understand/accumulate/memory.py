@@ -456,6 +456,7 @@ def _teaches(facts: Facts) -> bool:
         or facts.fees
         or facts.written_in
         or facts.written
+        or facts.wrote_at_unit
         or facts.written_unseen
         or facts.unit_rows
         or facts.finer_roles

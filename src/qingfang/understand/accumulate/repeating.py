@@ -120,14 +120,15 @@ def shared_lists(w: Weighing) -> None:
 
 
 def serve(w: Weighing) -> None:
-    """Take in where somebody works: keys written or opened after a unit's list was read."""
+    """Take in where somebody works: keys written or opened, or rows of a unit changed, after a
+    unit's list was read."""
     known, facts = w.known, w.facts
     for unit in facts.written_in:
         _days(known.served, unit, digest(str(facts.day)), w)
     if facts.worklist and facts.unit:
         known.at_unit = facts.unit
     elif known.at_unit and (
-        facts.read or facts.written or facts.written_unseen or facts.written_in
+        facts.read or facts.written or facts.written_unseen or facts.wrote_at_unit
     ):
         _days(known.served, known.at_unit, digest(str(facts.day)), w)
 
