@@ -230,7 +230,7 @@ class Memory:
         if learner.person is not None:
             known = self._touch("persons", learner.person, at_us, limits.persons)
             self._weigh(known, facts, "person", learner, found, keep=True)
-        if not carried and (facts.parts or facts.sums or facts.form):
+        if not carried and (facts.parts or facts.sums or facts.fees or facts.form):
             for group in learner.groups:
                 shared = self._touch("groups", group, at_us, limits.persons)
                 self._weigh_group(shared, facts, found, keep=True)
@@ -380,12 +380,17 @@ class Memory:
             if facts.read:
                 scanning.scan(weighing)
                 scanning.scan_rows(weighing)
+                if facts.beside:
+                    scanning.elsewhere(weighing)
+                if known.drip_us:
+                    scanning.drip(weighing)
             if facts.unseen:
                 scanning.scan_unseen(weighing)
         if facts.prescribers:
             repeating.enumeration(weighing)
         if facts.worklist:
             repeating.lists(weighing)
+            repeating.units(weighing)
         if over == "person" or learner.person is None:
             # A session alone does not show where somebody works.
             if keep:
@@ -393,6 +398,8 @@ class Memory:
             repeating.looked_on(weighing)
         joining.join(weighing)
         joining.difference(weighing)
+        if facts.fees:
+            joining.difference_of_fees(weighing)
         if facts.disclosure == "usage":
             repeating.repetition(weighing)
         for gathered in weighing.here:
@@ -405,6 +412,8 @@ class Memory:
         weighing = Weighing(known, facts, "group", self._limits, self._highest(), keep=keep)
         joining.join(weighing)
         joining.difference(weighing)
+        if facts.fees:
+            joining.difference_of_fees(weighing)
         if facts.form:
             repeating.shared_lists(weighing)
         for gathered in weighing.here:
@@ -444,6 +453,8 @@ def _teaches(facts: Facts) -> bool:
     """Whether a statement that reveals nothing by itself is worth remembering."""
     return bool(
         facts.parts
+        or facts.fees
+        or facts.written_in
         or facts.written
         or facts.wrote_at_unit
         or facts.written_unseen
