@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import time
@@ -60,6 +61,12 @@ class Ask(Struct, frozen=True, array_like=True):
 def _room() -> int:
     """A quarter of this machine's memory, in bytes, is for those who are idle."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+
+
+def spare_the_old() -> None:
+    """From now on the collector looks at what is young only. What is known makes no reference cycles
+    (`keeping`), and to walk over all of it at once would stop judging for a quarter of a second."""
+    gc.set_threshold(700, 10, 1_000_000_000)
 
 
 class Service:
@@ -175,6 +182,7 @@ class Service:
 
 async def run(config: Config, stopping: asyncio.Event) -> None:
     """Serve until `stopping` is set."""
+    spare_the_old()
     folder = Path(config.paths.run)
     recorder = Recorder(folder / "ledger.sock", "judge")
     await recorder.start()

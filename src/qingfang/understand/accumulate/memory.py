@@ -65,7 +65,7 @@ TABLES: tuple[Table, ...] = ("sessions", "persons", "groups", "places", "hospita
 """`hospital` holds one entry: what is known of all together."""
 
 
-AWAKE = 4096
+AWAKE = 16_384
 """How many learners are held as they are worked with; the others as they are kept on disk, which is
 several times smaller and needs no reading at the start."""
 
