@@ -563,6 +563,28 @@ def test_a_total_without_a_department_shows_the_department() -> None:
         assert [(g.code, g.grain) for g in out[1].gathered] == [("difference", "department")]
 
 
+def test_two_people_halve_prescribers_or_days_by_one_statement() -> None:
+    """T94; the twins use different statements, or are of different units, or take days for it."""
+    prescribers = [worklist("2026-01-20", prescriber=f"YS{n + 10}") for n in range(8)]
+    days = [worklist(f"2026-01-{n + 2:02}", unit="W3") for n in range(8)]
+    for lists in (prescribers, days):
+        for forms, units, step, expected in (
+            ((b"a", b"a"), ("1", "1"), MINUTE, {"lists-group"}),
+            ((b"a", b"b"), ("1", "1"), MINUTE, set()),
+            ((b"a", b"a"), ("1", "2"), MINUTE, set()),
+            ((b"a", b"a"), ("1", "1"), DAY // 4, set()),
+        ):
+            memory = Memory()
+            people = [
+                Learner(session=str(n), person=str(n), groups=(f"unit:KS{unit}",))
+                for n, unit in enumerate(units)
+            ]
+            for n, one in enumerate(lists):
+                last = memory.take(one, people[n % 2], NINE + n * step, forms[n % 2])
+                assert n == 7 or not whole(last)
+            assert whole(last) == expected
+
+
 def test_what_somebody_holds_alone_is_not_said_of_colleagues() -> None:
     one = Learner(session="a", person="P1", groups=("unit:KS02",))
     two = Learner(session="b", person="P2", groups=("unit:KS02",))
@@ -665,9 +687,11 @@ def test_a_month_of_a_units_lists_without_work_there() -> None:
     belongs to W3; and a list that names no prescriber."""
     own = Learner(session="c2", person="IT07", groups=("unit:W3",))
     work = order("ZY1", role="visit_id")
+    in_the_ward = order("W3", role="unit_id")
     for learner, lists, expected in (
         (CLERK, [_ward_list], {"looked-on"}),
         (CLERK, [_ward_list, lambda _: work], set()),
+        (CLERK, [_ward_list, lambda _: in_the_ward], set()),
         (CLERK, [_ward_list, lambda n: pinned(f"BR{n * n}")], set()),
         (
             CLERK,

@@ -11,6 +11,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -224,6 +225,16 @@ def presence(node: exp.Expr, scope: Scope) -> Flow:
     return total
 
 
+# Functions that are given an XQuery, and its ways to tables and stored documents.
+_XQUERIES = frozenset({"xmlexists", "xmlquery", "existsnode", "extract", "extractvalue"})
+_READS_STORED = re.compile(r"\b(?:collection|doc|view)\s*\(|oradb:|ora:", re.IGNORECASE)
+
+
+def reads_stored(query: str) -> bool:
+    """Whether an XQuery reads a table or a stored document."""
+    return _READS_STORED.search(query) is not None
+
+
 def function(node: exp.Expr, name: str, scope: Scope) -> Flow:
     """A call of a function the parser does not know."""
     walker = scope.walker
@@ -231,6 +242,8 @@ def function(node: exp.Expr, name: str, scope: Scope) -> Flow:
     if walker.has_body(name):
         return arguments.derived() | walker.body_flow(name, node, scope)
     last = name.rsplit(".", maxsplit=1)[-1]
+    if last in _XQUERIES and any(reads_stored(t.name) for t in node.find_all(exp.Literal)):
+        walker.problem("remote_sql", name, node, scope)
     if last in REMOTE:
         return arguments.derived() | walker.remote_flow(node, scope)
     if not walker.is_builtin(name) and id(node) not in walker.scheduled:

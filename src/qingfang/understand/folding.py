@@ -161,9 +161,9 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if isinstance(node, (exp.StrToDate, exp.StrToTime)):
         return _parsed(node, reading, own, depth)
     if isinstance(node, _PASS_FIRST):
-        return fold(node.this, reading, own, depth + 1)
+        return _cut(node, fold(node.this, reading, own, depth + 1), reading)
     if isinstance(node, exp.Convert):
-        return fold(node.expression, reading, own, depth + 1)
+        return _styled(node, fold(node.expression, reading, own, depth + 1), reading)
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
         if _reads(node):
             return None
@@ -185,6 +185,39 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if dated is not None:
         return dated
     return _applied(node, reading, own, depth)
+
+
+def _cut(node: exp.Expr, const: Const | None, reading: Reading) -> Const | None:
+    """A text cast to a shorter one."""
+    kind = node.args.get("to")
+    sizes = kind.expressions if isinstance(kind, exp.DataType) else []
+    if const is None or const.text is None or len(sizes) != 1 or not sizes[0].name.isdigit():
+        return const
+    if not isinstance(kind, exp.DataType) or kind.this not in exp.DataType.TEXT_TYPES:
+        return const
+    size = int(sizes[0].name)
+    if len(const.text) <= size and size >= _DAY_LONG:
+        return const
+    reading.bind(const)
+    return Const(const.text[:size], const.literals, const.binds)
+
+
+# `2026-01-31`
+_DAY_LONG = 10
+# SQL Server's styles that write a date from the year on.
+_FROM_YEAR_STYLES = frozenset({"20", "21", "23", "25", "102", "111", "112", "120", "121", "126"})
+
+
+def _styled(node: exp.Convert, const: Const | None, reading: Reading) -> Const | None:
+    """T-SQL's CONVERT: what day a text is depends on the style."""
+    style, kind = node.args.get("style"), node.this
+    dated = isinstance(kind, exp.DataType) and kind.this in exp.DataType.TEMPORAL_TYPES
+    if const is None or const.text is None or style is None or not dated:
+        return const
+    if style.name in _FROM_YEAR_STYLES:
+        return const
+    reading.bind(const)
+    return Const(None, const.literals, const.binds)
 
 
 def _parsed(

@@ -46,9 +46,10 @@ def note_operator(statement: Statement, node: exp.Expr) -> None:
 
 
 def _works(statement: Statement, node: exp.Expr, table: Table) -> None:
-    """The keys whose rows a change writes: they explain reading about the same patient."""
+    """The keys whose rows a change writes: they explain reading about the same patient. The unit
+    that the change is limited to shows where somebody works."""
     for column, role in table.columns.items():
-        if role in KEY_ROLES:
+        if role in KEY_ROLES or role == "unit_id":
             const = _column_value(statement, node, column, table)
             if const is not None and not const.null:
                 statement.reading.free.update(const.literals)

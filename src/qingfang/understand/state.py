@@ -54,11 +54,11 @@ class _Shared(Struct):
     version: int
     made: list[_Kept]
     objects: dict[str, int]
-    synonyms: dict[str, str]
+    synonyms: dict[str, list[str]]
     functions: dict[str, str]
 
 
-VERSION = 1
+VERSION = 2
 _OURS = "sqlglot.expressions."
 
 
@@ -70,14 +70,14 @@ class Shared:
 
     def __init__(self) -> None:
         self.objects: dict[str, Made] = {}
-        self.synonyms: dict[str, str] = {}
+        self.synonyms: dict[str, list[str]] = {}
         self.functions: dict[str, str] = {}
 
     def mark(self) -> tuple[object, ...]:
         """Differs once something here has changed."""
         return (
             tuple([(name, id(made)) for name, made in self.objects.items()]),
-            tuple(self.synonyms.items()),
+            tuple([(name, tuple(targets)) for name, targets in self.synonyms.items()]),
             tuple(self.functions.items()),
         )
 
@@ -229,8 +229,8 @@ class SessionState:
         key = _key(name)
         return self.objects.get(key) or self.shared.objects.get(key)
 
-    def synonym(self, name: str) -> str | None:
-        return self.shared.synonyms.get(_key(name))
+    def synonym(self, name: str) -> list[str]:
+        return self.shared.synonyms.get(_key(name), [])
 
     def function(self, name: str) -> str | None:
         return self.shared.functions.get(_key(name))
@@ -241,9 +241,13 @@ class SessionState:
         self.shared.functions[_key(name)] = text
 
     def alias(self, name: str, target: str) -> None:
-        """A synonym."""
+        """One more table that a synonym may lead to: whether the server took the CREATE is not
+        known. Of too many the last are kept."""
         self.changed = True
-        self.shared.synonyms[_key(name)] = target
+        targets = self.shared.synonyms.setdefault(_key(name), [])
+        if target not in targets:
+            targets.append(target)
+            del targets[:-MAX_SOURCES]
 
     def world(self) -> dict[str, Made]:
         """The objects as they are now."""

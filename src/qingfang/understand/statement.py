@@ -448,6 +448,7 @@ class Statement:
             if isinstance(node.this, exp.Schema)
             else []
         )
+        running.job_texts(self, node, target)
         if isinstance(source, exp.Values):
             self._values(source, scope)
             conflict = node.args.get("conflict")
@@ -551,6 +552,7 @@ class Statement:
             return
         self._free_assignments(node, scope)
         target = node.this
+        running.job_texts(self, node, target)
         real = aliased(node, target) or target if isinstance(target, exp.Table) else None
         kind = self.catalogue.table(dotted(real)) if real is not None else None
         if kind is not None and kind.kind in {"usage", "stock"}:

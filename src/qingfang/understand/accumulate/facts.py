@@ -61,6 +61,8 @@ class Facts(Struct, omit_defaults=True):
     paged: bool = False
     month: int = 0
     looked: bool = False
+    form: int = 0
+    wrote_at_unit: bool = False
 
 
 def facts_of(
@@ -82,9 +84,11 @@ def facts_of(
     if pinned:
         facts.read = _keys(meaning.pins)
         facts.unseen = any(v.text is None for p in meaning.pins for v in p.values)
-    facts.written = _keys(meaning.works)
+    works = tuple(p for p in meaning.works if p.role != "unit_id")
+    facts.wrote_at_unit = len(works) < len(meaning.works)
+    facts.written = _keys(works)
     facts.written_unseen = tuple(
-        sorted({p.role for p in meaning.works if any(v.text is None for v in p.values)})
+        sorted({p.role for p in works if any(v.text is None for v in p.values)})
     )
     if meaning.pins:
         _finer(facts, meaning, rows, limits)
@@ -104,6 +108,7 @@ def facts_of(
         facts.unit_rows = facts.called = _length(fixed, rows, limits)
         facts.list_day = None if own else one_day
         roles = {f.role for f in fixed if not f.negated}
+        facts.form = digest("form", template.hex())
         facts.looked = not own and _tells_usage(meaning, roles, fixed, learner)
         over = one_day is not None and one_day < local_day
         if any(y.aggregated and y.measured for y in meaning.yields) and (

@@ -11,6 +11,7 @@ FINDINGS: dict[str, str] = {
     "enumeration": "一名接一名地查医生，{days} 天内已查 {count} 名",
     "own-in-turn": "同一台终端上换着工号登录，各查“本人”的用量，已有 {count} 名",
     "lists-of-days": "{days} 天内取了 {count} 个别的日子的工作清单，凑在一起已不是当天的工作",
+    "lists-group": "同科室或同终端的人用同样的语句各取一部分，一天内合起来已有 {count} 名医生或 {count} 个往日的清单",
     "lists-of-units": "一天内取了 {count} 份往日的工作清单，病区、窗口或日子各不相同，凑在一起就是多个科室的明细",
     "item-by-day": "{days} 天内有 {count} 天查了同一种药品或耗材的工作清单",
     "sums-by-day": "{days} 天内有 {count} 天取了同一科室按品种的合计，凑在一起就是这个科室的用量",

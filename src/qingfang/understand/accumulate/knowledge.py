@@ -33,6 +33,8 @@ class Limits(Struct, frozen=True):
     `most_explained`: what work lists explain at most, `hourly_explained`: the same in an hour. `prescribers`: prescribers whose lists of a
     day were read one by one. `turns_hour`, `turns_day`: people who each looked at figures or lists
     of their own at one place. `other_days`: days other than the present whose work lists were read.
+    `shared_lists`: prescribers, or such days of one unit, whose lists a group read by one statement
+    within a day.
     `item_days`: days on which work lists were read for one and the same item; `sum_days`: the same of
     sums by item of one department; `looked_days`: the same of work lists of a unit where no work of
     the reader shows; `supplied_units`: units whose lists somebody reads in a day who
@@ -60,6 +62,7 @@ class Limits(Struct, frozen=True):
     turns_hour: int = 3
     turns_day: int = 5
     other_days: int = 5
+    shared_lists: int = 8
     item_days: int = 10
     looked_days: int = 10
     sum_days: int = 10
@@ -140,6 +143,7 @@ class Knowledge(Struct):
     lists of days gone by. `sum_days`: department → days whose sums by item were read.
     `looked`: unit → days whose work list was read. `served`: unit → days on which a key was written
     or opened after its list was read, and before another's. `at_unit`: whose list was read last.
+    `shared`: (of a group) form of a work list → prescribers or past days it was read for.
     """
 
     turn: int = 0
@@ -171,6 +175,7 @@ class Knowledge(Struct):
     looked: dict[int, dict[int, int]] = {}
     served: dict[int, dict[int, int]] = {}
     at_unit: int = 0
+    shared: dict[int, dict[int, int]] = {}
 
 
 class _Run(Struct, gc=False):

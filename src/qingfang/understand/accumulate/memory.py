@@ -217,7 +217,7 @@ class Memory:
         if learner.person is not None:
             known = self._touch("persons", learner.person, at_us, limits.persons)
             self._weigh(known, facts, "person", learner, found, keep=True)
-        if not carried and (facts.parts or facts.sums):
+        if not carried and (facts.parts or facts.sums or facts.form):
             for group in learner.groups:
                 shared = self._touch("groups", group, at_us, limits.persons)
                 self._weigh_group(shared, facts, found, keep=True)
@@ -459,6 +459,8 @@ class Memory:
         weighing = Weighing(known, facts, "group", self._limits, self._highest(), keep=keep)
         joining.join(weighing)
         joining.difference(weighing)
+        if facts.form:
+            repeating.shared_lists(weighing)
         for gathered in weighing.here:
             # What somebody holds alone is not said to be put together with others'.
             if gathered.code.removesuffix("-group") not in found:
@@ -497,6 +499,7 @@ def _teaches(facts: Facts) -> bool:
     return bool(
         facts.parts
         or facts.written
+        or facts.wrote_at_unit
         or facts.written_unseen
         or facts.unit_rows
         or facts.finer_roles

@@ -70,12 +70,35 @@ def lists(w: Weighing) -> None:
             w.find("sums-by-day", count, "department")
 
 
+def shared_lists(w: Weighing) -> None:
+    """People of one group take the prescribers, or the past days of one unit, in halves (T94): by one
+    statement within a day, so that colleagues who each look something up do not add up."""
+    known, facts, at = w.known, w.facts, w.facts.at_us
+    parts = [(facts.form, name) for name in facts.prescribers]
+    day = facts.list_day
+    if day is not None and at and day < facts.day - 1:
+        parts.append((digest(str(facts.form), str(facts.unit)), digest(str(day))))
+    count = 0
+    for form, part in parts:
+        read = known.shared.get(form) or {}
+        if w.keep and form not in known.shared:
+            if len(known.shared) >= 128:
+                del known.shared[min(known.shared, key=lambda f: max(known.shared[f].values()))]
+            known.shared[form] = read
+        count = max(count, seen(read, part, at, at - DAY, 64, keep=w.keep))
+    if count >= w.limits.shared_lists:
+        w.find("lists-group", count, "detail")
+
+
 def serve(w: Weighing) -> None:
-    """Take in where somebody works: keys written or opened after a unit's list was read."""
+    """Take in where somebody works: keys written or opened, or rows of a unit changed, after a
+    unit's list was read."""
     known, facts = w.known, w.facts
     if facts.worklist and facts.unit:
         known.at_unit = facts.unit
-    elif known.at_unit and (facts.read or facts.written or facts.written_unseen):
+    elif known.at_unit and (
+        facts.read or facts.written or facts.written_unseen or facts.wrote_at_unit
+    ):
         _days(known.served, known.at_unit, digest(str(facts.day)), w)
 
 
