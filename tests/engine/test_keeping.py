@@ -332,9 +332,9 @@ def test_who_was_forgotten_for_want_of_room_is_so_after_a_restart(tmp_path: Path
         judging = Judging("h", room=20_000)
         keeper = Keeper(tmp_path, judging)
         assert keeper.load() is None
-        fill(judging, 0, 2_500)
+        fill(judging, 0, 5_800)
         await keeper.save()
-        fill(judging, 2_500, 3_500)
+        fill(judging, 5_800, 6_600)
         await keeper.sync()
         return state(judging), judging.forgotten
 
