@@ -700,7 +700,7 @@ class Statement:
 
     def again(self, text: str, binds: list[str | None] | None) -> None:
         """Run a remembered text: its findings stand where the EXECUTE or FETCH stands."""
-        inner = Reading(binds)
+        inner = Reading(binds, settled=True)
         for piece in dialects.pieces(text, self.dialect):
             statement = Statement(self.analyser, text, self.dialect, inner, self.state, piece)
             for found in statement.outcomes():
