@@ -388,12 +388,23 @@ def _is_pure(node: exp.Expr) -> bool:
     )
 
 
+# What is another value each time, so that it is none of a row's.
+_EACH_TIME = (exp.Rand, exp.Randn, exp.Uuid, exp.NextValueFor)
+_EACH_TIME_NAMES = frozenset(
+    {"nextval", "newid", "newsequentialid", "gen_random_uuid", "uuid_generate_v4", "sys_guid"}
+)
+
+
 def _reads(node: exp.Expr) -> bool:
     """Whether a column, rows or an aggregate is in it, a variable is set, or somebody's function is
     called; `(SELECT 'x')` reads nothing."""
     if any(not _is_pure(call) for call in node.find_all(exp.Anonymous, exp.Dot)):
         return True
     if any(str(place.this) == MANY for place in node.find_all(exp.Placeholder)):
+        return True
+    if node.find(*_EACH_TIME) or any(
+        call.name.lower() in _EACH_TIME_NAMES for call in node.find_all(exp.Anonymous)
+    ):
         return True
     for part in node.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Star, exp.PropertyEQ):
         bare = isinstance(part, exp.Select) and not any(

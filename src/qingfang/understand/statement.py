@@ -32,7 +32,13 @@ from qingfang.understand.operators import note_operator
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
 from qingfang.understand.state import frozen as frozen_tree
-from qingfang.understand.supplied import sets_quotes, supplied, with_functions
+from qingfang.understand.supplied import (
+    hints_quotes,
+    reads_quotes,
+    sets_quotes,
+    supplied,
+    with_functions,
+)
 from qingfang.understand.walker import Walker
 
 if TYPE_CHECKING:
@@ -179,9 +185,10 @@ class Statement:
         text = self.text()
         if not requoted and sets_quotes(self.piece.tokens, self.dialect):
             self.reading.requoted = requoted = True
-            if state is not None:
-                state.requoted = True
-        if requoted and ('"' in text or "\\" in text or "||" in text):
+        if self.reading.requoted and state is not None:
+            state.requoted = True
+        requoted = requoted or hints_quotes(text, self.dialect)
+        if requoted and reads_quotes(text, self.dialect):
             self.walker.volatile = True
             self.problem("unparsed")
 

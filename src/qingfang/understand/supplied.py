@@ -40,18 +40,68 @@ _QUOTING = {
     "postgres": frozenset({"STANDARD_CONFORMING_STRINGS"}),
 }
 _OFF = frozenset({"OFF", "FALSE", "NO", "0"})
-_MODES = re.compile(r"ANSI|NO_BACKSLASH|PIPES|DB2|MAXDB|MSSQL|ORACLE|POSTGRESQL", re.IGNORECASE)
+_MODES = re.compile(
+    r"ANSI|NO_BACKSLASH|PIPES|DB2|MAXDB|MSSQL|ORACLE|POSTGRESQL|HIGH_NOT", re.IGNORECASE
+)
+# What puts modes together without spelling others: their letters all stand there.
+_JOINS = frozenset({"CONCAT", "CONCAT_WS", "SQL_MODE", "SESSION", "LOCAL", "GLOBAL", "DEFAULT"})
+_HINTED = re.compile(r"SET_VAR\s*\(\s*sql_mode", re.IGNORECASE)
+_SET_IN_TEXT = re.compile(
+    r"QUOTED_IDENTIFIER|ANSI_DEFAULTS|STANDARD_CONFORMING_STRINGS|SQL_MODE", re.IGNORECASE
+)
+_QUOTED = re.compile(r'["\\]|\|\|')
+_NOT = re.compile(r"\bNOT\b(?!\s+(?:IN|LIKE|NULL|EXISTS|BETWEEN|REGEXP)\b)", re.IGNORECASE)
 
 
 def sets_quotes(tokens: list[Token], dialect: str) -> bool:
     """Whether a statement makes names of what stands in double quotes, texts of it, or changes what a
-    backslash or `||` is: from then on texts of this session mean something else."""
+    backslash, `||` or NOT is: from then on texts of this session mean something else."""
     words = [token.text.upper() for token in tokens]
     if not _QUOTING.get(dialect, frozenset()) & set(words):
         return False
     if dialect == "mysql":
-        return any(_MODES.search(word) for word in words)
+        return words[0] in {"SET", "BEGIN", "IF"} and _sets_mode(tokens, words)
     return bool(_OFF & set(words))
+
+
+def _sets_mode(tokens: list[Token], words: list[str]) -> bool:
+    """Whether MySQL's sql_mode is set to one that matters, or to what is not known here."""
+    at = words.index("SQL_MODE") + 1
+    if words[at : at + 1] not in (["="], [":="]):
+        return False
+    value = tokens[at + 1 :]
+    spelt = "".join(token.text for token in value if token.token_type is TokenType.STRING)
+    if _MODES.search(spelt):
+        return True
+    for n, token in enumerate(value):
+        text = token.text.upper()
+        # `REPLACE(@@sql_mode, …)` takes away.
+        follows = [t.text for t in value[n + 1 : n + 3]]
+        if token.token_type is TokenType.NUMBER:
+            return text != "0"
+        if token.token_type is TokenType.PARAMETER:
+            # The variable that keeps the mode over an import.
+            return not any(word.startswith("OLD_") for word in words[at + n + 2 : at + n + 3])
+        if text.isidentifier() and token.token_type is not TokenType.STRING:
+            taken = text == "REPLACE" and follows == ["(", "@@"]
+            if text not in _JOINS and not taken:
+                return True
+    return False
+
+
+def reads_quotes(text: str, dialect: str) -> bool:
+    """Whether a text means something else after such a setting."""
+    return bool(_QUOTED.search(text)) or (dialect == "mysql" and bool(_NOT.search(text)))
+
+
+def hints_quotes(text: str, dialect: str) -> bool:
+    """Whether an optimiser hint sets the mode for this statement alone."""
+    return dialect == "mysql" and bool(_HINTED.search(text))
+
+
+def sets_quotes_in(text: str) -> bool:
+    """Whether a text that is put together at run time may set what quotes mean."""
+    return bool(_SET_IN_TEXT.search(text))
 
 
 # ------------------------------------------------------------------ Oracle

@@ -470,7 +470,7 @@ class BlockReader(Words):
                 return Execute(given[1][1], None)
             return Block([])
         if name in _SLEEPS:
-            return Hand([])
+            return Hand([value for _name, value, _out in given if value is not None])
         if package in _SEEN and any(
             value is not None and value.find(exp.Column, exp.Placeholder, exp.Dot)
             for _n, value, _o in given

@@ -86,6 +86,7 @@ from qingfang.understand.routines.values import (
     nothing,
 )
 from qingfang.understand.scope import OverBudget
+from qingfang.understand.supplied import sets_quotes_in
 
 if TYPE_CHECKING:
     from qingfang.understand.walker import Walker
@@ -318,7 +319,9 @@ class Interpreter(Evaluator):
                 value = Value(("",), (), exp.Null())
             if frame.loops and step.name in frame.env and step.value is None:
                 return False
-            frame.env[step.name] = value.typed(step.kind)
+            value = value.typed(step.kind)
+            old = frame.env.get(step.name) if frame.jumps else None
+            frame.env[step.name] = value if old is None else join(old, value)
         elif isinstance(step, Query):
             self._query(step, frame)
         elif isinstance(step, Change):
@@ -770,6 +773,9 @@ class Interpreter(Evaluator):
             guards = [how_many(query) for query in rows if self._reads(query)]
         else:
             bound = self.value(step.value, frame) if step.value is not None else UNKNOWN
+            if bound.leaves:
+                # How often it turns tells the number.
+                guards = [self._as_rows(bound)]
             for name in step.names:
                 if name:
                     frame.env[name] = Value(
@@ -935,6 +941,9 @@ class Interpreter(Evaluator):
             raise OverBudget
         if not text.strip():
             return
+        if sets_quotes_in(text):
+            self.reading.requoted = True
+            self.problem("opaque_body", "", frame)
         prepared, unsafe = self._with_words(text)
         family = self._families(prepared, not unsafe) if HOLE_WORD in prepared else []
         if family:
@@ -1021,6 +1030,10 @@ class Interpreter(Evaluator):
         given = [(name, self.value(value, frame)) for name, value, _out in step.given]
         for name in [name.removeprefix("sys.") for name in names]:
             if name.rpartition(".")[2] in _HARMLESS and self._routine(name, frame) is None:
+                # How long it sleeps, what it sets for the session: that can be seen.
+                for _name, value in given:
+                    if value.leaves:
+                        self.show_value(value, frame)
                 continue
             if name in _ABOUT_JOBS:
                 continue

@@ -200,7 +200,8 @@ class TsqlReader(Words):
             if any(word(t) in {"SELECT", "EXEC", "EXECUTE"} for t in tokens):
                 return Unread("unparsed")
             # How long it takes tells the answer of the condition it stands under.
-            return Hand([]) if verb == "WAITFOR" else None
+            given = next((n for n, token in enumerate(tokens) if token.text == ":"), len(tokens))
+            return self._seen(tokens[given:]) if verb == "WAITFOR" else None
         if first and self.tokens[self.at].token_type in {TokenType.VAR, TokenType.IDENTIFIER}:
             return self._execute()  # a batch may begin with a procedure's bare name
         self._rest(start)
@@ -394,6 +395,11 @@ class TsqlReader(Words):
                 break
         return Cursor(name, [], self._query(tokens), local)
 
+    def _seen(self, tokens: list[Token]) -> Hand:
+        """What a value is used for that can be seen from outside."""
+        value = self.value(tokens) if tokens else None
+        return Hand([value] if value is not None else [])
+
     def _set(self) -> Step | None:
         start = self.at
         self.at += 1
@@ -401,7 +407,9 @@ class TsqlReader(Words):
             tokens = self._rest(start)
             if any(word(t) in {"SELECT", "EXEC", "EXECUTE"} for t in tokens):
                 return Unread("unparsed")
-            return None
+            given = next((n for n, token in enumerate(tokens) if token.text == ":"), None)
+            # `SET ROWCOUNT @n`, `SET CONTEXT_INFO @c`: what follows from it can be seen.
+            return self._seen(tokens[given:]) if given is not None else None
         name = bare(self.tokens[self.at + 1].text)
         self.at += 2
         if self.skip("=", "CURSOR"):
