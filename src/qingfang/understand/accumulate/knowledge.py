@@ -102,7 +102,7 @@ class Learner(Struct, frozen=True):
     turns: bool = False
 
 
-class Key(Struct, frozen=True):
+class Key(Struct, frozen=True, gc=False):
     """One pinned or written key."""
 
     role: str
@@ -121,7 +121,7 @@ class Key(Struct, frozen=True):
         return f"{self.role}\x1f{self.prefix}"
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, gc=False):
     """A result somebody holds: what it can be joined by, and what it would contribute."""
 
     links: tuple[int, ...]
@@ -203,7 +203,7 @@ class Knowledge(Struct):
     numbers: dict[str, dict[int, tuple[int, int]]] = {}
 
 
-class _Run(Struct):
+class _Run(Struct, gc=False):
     """What is kept of a `Run`."""
 
     role: str
