@@ -638,6 +638,29 @@ def test_all_fees_less_those_that_are_no_use(rest: str) -> None:
     assert whole(memory.take(part, colleague, NINE + 1)) == {"difference-fees-group"}
 
 
+def test_all_fees_of_one_department_less_anothers_are_nothing() -> None:
+    whole_of = "SELECT SUM(je) FROM his.fy_mx WHERE kdks = '{}'"
+    rest_of = f"{whole_of} AND fylb NOT IN ('01', '02', '09')"
+    for first, then, grain in (
+        (whole_of.format("K1"), rest_of.format("K1"), "department"),
+        (whole_of.format("K1"), rest_of.format("K2"), None),
+        (whole_of.format("K1"), rest_of.replace("kdks =", "kdks <>").format("K1"), None),
+        (
+            whole_of.replace("kdks = '{}'", "1=1"),
+            rest_of.replace("kdks = '{}'", "1=1"),
+            "institution",
+        ),
+        (
+            "SELECT zyh, SUM(je) FROM his.fy_mx GROUP BY zyh",
+            "SELECT zyh, SUM(je) FROM his.fy_mx WHERE fylb NOT IN ('01', '02', '09') GROUP BY zyh",
+            "detail",
+        ),
+    ):
+        pair = [HIS.analyse(sql).meaning for sql in (first, then)]
+        assert [m.disclosure for m in pair] == ["none", "none"]
+        assert take_all(Memory(), CLERK, NINE, MINUTE, pair)[-1].session_grain == grain, then
+
+
 def test_one_kind_of_fee_beside_all_of_them_is_a_report() -> None:
     pair = [HIS.analyse(f"{FEES} {more} GROUP BY kdys").meaning for more in ("", "AND fylb = '05'")]
     assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, pair))

@@ -150,10 +150,15 @@ def _atom(node: exp.Expr, facts: list[Fact], reading: Reading) -> bool | None:
         if fact.op == "like" and isinstance(node, exp.Like) and same and same[0] is not None:
             for const in fact.values:
                 reading.bind(const)
-            if not node.args.get("negate") and not fact.negated:
-                if _narrower(same[0], wanted[0]):
-                    return True
-                return False if _apart(same[0], wanted[0]) else None
+            if node.args.get("negate"):
+                continue
+            if fact.negated:
+                if _narrower(wanted[0], same[0]):
+                    return False
+                continue
+            if _narrower(same[0], wanted[0]):
+                return True
+            return False if _apart(same[0], wanted[0]) else None
         if fact.op == "eq" and fact.negated and isinstance(node, exp.NEQ):
             for const in fact.values:
                 reading.bind(const)

@@ -214,7 +214,7 @@ def _loose(
         if row.aggregated and row.measured and not own:
             sums.append(_sum(row))
         if row.fees and not own:
-            facts.fees = (*facts.fees, *_of_fees(row, meaning))
+            facts.fees = (*facts.fees, _of_fees(row, meaning))
     facts.parts, facts.sums = tuple(parts), tuple(sums)
     facts.list_roles = tuple(sorted(roles))
 
@@ -390,19 +390,29 @@ def _sum(row: Yield) -> tuple[int, int]:
     return digest("sum", *identity, *sorted(only)), without
 
 
-def _of_fees(row: Yield, meaning: Meaning) -> list[tuple[int, int, Grain]]:
+def _of_fees(row: Yield, meaning: Meaning) -> tuple[int, int, Grain]:
     """A sum over all fees, or over those that are no use: what both must have in common to be
-    subtracted (tables, whose they are, the period), which of the two it is (0 all, 1 the rest), and
+    subtracted (tables, whose they are, what rows, the period), which of the two it is (0 all, 1 the rest), and
     whose figures come of it."""
     chosen = [f for f in row.fixed if f.role in _PRESCRIBER | _DEPARTMENT and not f.negated]
     told = set(row.roles) | {f.role for f in chosen}
-    if not told & (_PRESCRIBER | _DEPARTMENT):
-        return []
     period = meaning.scope.period if meaning.scope else None
-    identity = [",".join(sorted(row.tables)), *sorted(told & (_PRESCRIBER | _DEPARTMENT))]
-    identity += sorted(_units(chosen)) + _period(period)
-    grain: Grain = "prescriber" if told & _PRESCRIBER else "department"
-    return [(digest("fees", *identity), int(row.fees == "rest"), grain)]
+    identity = [",".join(sorted(row.tables)), *sorted(told & _WHOSE)]
+    identity += sorted(
+        f"{f.role}{'<>' if f.negated else '='}{v.text}"
+        for f in row.fixed
+        if f.role not in _ITEM
+        for v in f.values
+    )
+    identity += _period(period)
+    grain: Grain = "institution"
+    if told & _KEY_ROLES:
+        grain = "detail"
+    elif told & _PRESCRIBER:
+        grain = "prescriber"
+    elif told & _DEPARTMENT:
+        grain = "department"
+    return digest("fees", *identity), int(row.fees == "rest"), grain
 
 
 def _period(period: Period | None) -> list[str]:

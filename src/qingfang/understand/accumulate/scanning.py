@@ -43,7 +43,8 @@ from qingfang.understand.accumulate.weighing import Weighing
 
 ROUND: Final = 12 * HOUR
 """How long a round, or a shift, lasts."""
-_RANGES: Final = 8
+# Of how many series, and of how many numbers of each, it is remembered which were read.
+_RANGES: Final = 4
 _NUMBERS: Final = 256
 _SERIES: Final = 1024  # of how many blocks it is remembered how far they have got
 
