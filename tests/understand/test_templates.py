@@ -367,6 +367,21 @@ def test_everyday_statements_are_analysed_once(dialect):
         assert (templates.misses, templates.hits) == (1, 3), text
 
 
+def test_a_day_that_was_worked_out_ends_where_it_did() -> None:
+    """The end of a computed range is the same when it is first learned and from the cache."""
+    sql = (
+        "SELECT rx_no, doctor FROM rx WHERE dept = 'K1' AND at >= DATE '2026-01-20' - 3"
+        " AND at < DATE '2026-01-20' - 2"
+    )
+    templates, analyser = Templates(), Analyser(CATALOGUE)
+    learned = templates.learn(sql, "postgres", analyser.analyse(sql))
+    again = templates.look(sql, "postgres")
+    assert again is not None
+    for found in (learned, again):
+        period = found.meaning.scope.period
+        assert (period.from_.text, period.to.text) == ("2026-01-17", "2026-01-17")
+
+
 EVERYDAY_CHANGES = [
     ("oracle", "INSERT INTO log (who, at) VALUES ('{0}', TO_DATE('2026-01-{1}', 'YYYY-MM-DD'))"),
     ("postgres", "INSERT INTO log (id, who) VALUES ({0}, upper('A{1}'))"),
@@ -430,18 +445,3 @@ def test_a_bound_value_that_opens_the_filter_is_looked_at_each_time(
         )
         said.append(found.meaning.disclosure)
     assert said == ["clinical", "usage"]
-
-
-def test_a_day_that_was_worked_out_ends_where_it_did() -> None:
-    """The end of a computed range is the same when it is first learned and from the cache."""
-    sql = (
-        "SELECT rx_no, doctor FROM rx WHERE dept = 'K1' AND at >= DATE '2026-01-20' - 3"
-        " AND at < DATE '2026-01-20' - 2"
-    )
-    templates, analyser = Templates(), Analyser(CATALOGUE)
-    learned = templates.learn(sql, "postgres", analyser.analyse(sql))
-    again = templates.look(sql, "postgres")
-    assert again is not None
-    for found in (learned, again):
-        period = found.meaning.scope.period
-        assert (period.from_.text, period.to.text) == ("2026-01-17", "2026-01-17")

@@ -165,7 +165,10 @@ def register() -> None:
     facts.declare("function", dict(Designation.Function.choices))
     facts.declare("grain", dict(Grant.Grain.choices))
     facts.declare("mode", {"enforce": _("拦截"), "observe": _("只观察")})
-    facts.declare("what", dict(Registered.Kind.choices) | dict(Settlement.Kind.choices))
+    facts.declare(
+        "what",
+        dict(Registered.Kind.choices) | dict(Settlement.Kind.choices) | dict(Proposed.Kind.choices),
+    )
     facts.declare("windows", written.show_weekly)
     facts.declare(
         "min_severity", {n: label for n, (label, _css) in SEVERITIES.items() if n} | {0: _("全部")}

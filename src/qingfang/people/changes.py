@@ -76,14 +76,16 @@ def _value(record: Record, field: str) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _text(record: Record, field: str) -> str:
-    value = getattr(record, field)
+def shown(record: Record, field: str) -> str:
+    """A field as people read it."""
+    # A new record has no department yet, and says so by an AttributeError.
+    value = getattr(record, field, None)
     if isinstance(value, bool):
         return str(_("是") if value else _("否"))
     if isinstance(value, list):
         return "、".join("..".join(v) if isinstance(v, list) else str(v) for v in value)
-    shown = getattr(record, f"get_{field}_display", None)
-    return "" if value is None else str(shown() if shown else value)
+    display = getattr(record, f"get_{field}_display", None)
+    return "" if value is None else str(display() if display else value)
 
 
 def _difference(before: Record, after: Record) -> list[dict[str, Any]]:
@@ -92,8 +94,8 @@ def _difference(before: Record, after: Record) -> list[dict[str, Any]]:
             "field": field,
             "before": _value(before, field),
             "after": _value(after, field),
-            "before_text": _text(before, field),
-            "after_text": _text(after, field),
+            "before_text": shown(before, field),
+            "after_text": shown(after, field),
         }
         for field in _FIELDS[type(after)]
         if _value(before, field) != _value(after, field)
@@ -111,7 +113,9 @@ def put(record: Record, *, by: Person, request: HttpRequest | None = None) -> Pr
     proposed to the discipline office when a right rests on it."""
     model, kind = type(record), _KINDS[type(record)]
     with transaction.atomic():
-        known = model.objects.select_for_update(of=("self",)).filter(pk=record.pk).first()
+        known = None
+        if record.pk is not None:
+            known = model.objects.select_for_update(of=("self",)).filter(pk=record.pk).first()
         before: Record = known if known is not None else model()
         changes = _difference(before, record)
         name = _NAME[model]

@@ -73,6 +73,7 @@ LABELS: dict[str, Any] = {
     "reason": _("理由"),
     "resting": _("以它为依据的"),
     "role": _("角色"),
+    "rows": _("行数"),
     "scope": _("范围"),
     "since": _("自"),
     "stored": _("允许存成表或文件"),
@@ -88,6 +89,7 @@ LABELS: dict[str, Any] = {
     "values": _("代码"),
     "weekdays": _("工作日"),
     "what": _("类别"),
+    "whole": _("是全部名单"),
     "why": _("用来做什么"),
     "windows": _("每周时段"),
 }

@@ -250,6 +250,39 @@ class Proposed(models.Model):
         return known.get(self.state, "secondary")
 
 
+class Import(models.Model):
+    """A table of persons or terminals that somebody handed in: looked at, then written.
+
+    `rows` are line numbers and the recognised cells by field; they are kept until it is written.
+    `whole`: who is registered and not in the table has left. `total` counts the lines to be written
+    (leaving included), `done` those looked after so far; `refused` are sentences about lines that
+    could not be written, `proposed` counts what waits for the discipline office.
+    """
+
+    class State(models.TextChoices):
+        SHOWN = "shown", _("待确认")
+        RUNNING = "running", _("正在写入")
+        DONE = "done", _("已完成")
+
+    kind = models.CharField(_("类别"), max_length=8, choices=Proposed.Kind.choices)
+    file_name = models.CharField(_("文件"), max_length=200)
+    digest = models.CharField(max_length=64)
+    whole = models.BooleanField(default=False)
+    rows: models.JSONField[list[list[Any]]] = models.JSONField(default=list)
+    unknown: models.JSONField[list[str]] = models.JSONField(default=list)
+    state = models.CharField(_("状态"), max_length=8, choices=State.choices, default=State.SHOWN)
+    at = models.DateTimeField(_("时间"), default=timezone.now)
+    by = models.ForeignKey(Person, models.PROTECT, related_name="+", verbose_name=_("提出人"))
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    written = models.PositiveIntegerField(default=0)
+    proposed = models.PositiveIntegerField(default=0)
+    refused: models.JSONField[list[str]] = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
 class RoleAssignment(models.Model):
     """A role held by a person from `given_at` until `taken_at` (None: still)."""
 

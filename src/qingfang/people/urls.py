@@ -1,8 +1,9 @@
-"""Addresses of sign-in, persons, departments, terminals, locations and acts."""
+"""Addresses of sign-in, persons, imports, departments, terminals, locations and acts."""
 
 from django.urls import path
 
 from qingfang.people import views
+from qingfang.people.importing import views as importing
 
 urlpatterns = [
     path("sign-in", views.sign_in, name="sign-in"),
@@ -14,6 +15,10 @@ urlpatterns = [
     path("password", views.password, name="password"),
     path("persons/", views.persons, name="persons"),
     path("persons/new", views.person_new, name="person-new"),
+    path("persons/import", importing.persons_new, name="persons-import"),
+    path("persons/template.xlsx", importing.persons_template, name="persons-template"),
+    path("imports/<int:pk>", importing.one, name="import"),
+    path("imports/<int:pk>/confirm", importing.confirm, name="import-confirm"),
     path("persons/<int:pk>", views.person, name="person"),
     path("persons/<int:pk>/roles/give", views.role_give, name="role-give"),
     path("persons/<int:pk>/roles/take", views.role_take, name="role-take"),
@@ -30,6 +35,8 @@ urlpatterns = [
     path("locations/<int:pk>", views.location, name="location"),
     path("terminals/", views.terminals, name="terminals"),
     path("terminals/new", views.terminal, name="terminal-new"),
+    path("terminals/import", importing.terminals_new, name="terminals-import"),
+    path("terminals/template.xlsx", importing.terminals_template, name="terminals-template"),
     path("terminals/<int:pk>", views.terminal, name="terminal"),
     path("acts/", views.acts_list, name="acts"),
 ]

@@ -282,6 +282,11 @@ def _all(node: exp.Expr, sink: Sink) -> None:
     _join_parts(sink, node)
 
 
+def never(node: exp.Expr, scope: Scope) -> bool:
+    """Whether no row can pass a condition, as `1 = 0` in the queries by which drivers learn columns."""
+    return any(always(part, scope) is False for part in _flat(node, exp.And))
+
+
 def _join_parts(sink: Sink, node: exp.Expr) -> None:
     """`YEAR(t) = 2026 AND MONTH(t) = 1` as the days of that month."""
     for source, parts in sink.parts.items():
@@ -318,7 +323,7 @@ def _one(node: exp.Expr, sink: Sink) -> None:
         _exists(node, sink)
     elif isinstance(node, exp.Column):
         shown = flow(node, scope)
-        flag = _flag(shown)
+        flag = _flag(shown, scope)
         if flag is not None:
             sink.fact(flag, "eq", (Const("true"),), node=node)
         else:
@@ -394,10 +399,12 @@ def _same_instance(found: list[list[Fact]], sink: Sink, node: exp.Expr) -> None:
 _FLAGS = frozenset({None, "item_class", "item_kind"})
 
 
-def _flag(shown: Flow) -> Source | None:
-    """The column, when it may be taken for a yes or no. As a truth, a key is whatever number is in
-    it."""
-    return shown.exact if shown.exact is not None and shown.exact.role in _FLAGS else None
+def _flag(shown: Flow, scope: Scope) -> Source | None:
+    """The column, when it may be taken for a yes or no. Where any number and any text is a truth, it
+    tells no value, nor does it of a key, a department or a time."""
+    if scope.walker.dialect in {"mysql", "sqlite"} or shown.exact is None:
+        return None
+    return shown.exact if shown.exact.role in _FLAGS else None
 
 
 _COMPLEMENTS: dict[type[exp.Expr], type[exp.Expr]] = {
@@ -437,7 +444,7 @@ def _not(node: exp.Expr, sink: Sink) -> None:
         sink.show(presence(node.this, scope))
     elif isinstance(node, exp.Column):
         shown = flow(node, scope)
-        flag = _flag(shown)
+        flag = _flag(shown, scope)
         if flag is not None:
             sink.fact(flag, "eq", (Const("false"),), node=node)
         else:
@@ -884,7 +891,7 @@ def _is(node: exp.Expr, sink: Sink, negated: bool) -> None:
         for source in shown.raw | shown.tested:
             sink.fact(source, "other", node=node)
         return
-    flag = _flag(shown)
+    flag = _flag(shown, sink.scope)
     if isinstance(node.args["expression"], exp.Boolean) and flag is not None:
         truth = bool(node.args["expression"].this) is not negated
         sink.fact(flag, "eq", (Const("true" if truth else "false"),), node=node)

@@ -67,13 +67,14 @@ class Reading:
 
     `free` collects the literals whose value is only handed on, `fixed` (and `fixed_binds`, by
     index) the literals and bound values that decided something. `requoted`: from here on quotes may
-    mean something else.
+    mean something else. `settled`: the bound values stand in the statement itself (EXECUTE p('1')),
+    no execution brings others.
     """
 
-    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free", "requoted")
+    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free", "requoted", "settled")
 
-    def __init__(self, binds: Sequence[str | None] | None) -> None:
-        self.binds = binds
+    def __init__(self, binds: Sequence[str | None] | None, *, settled: bool = False) -> None:
+        self.binds, self.settled = binds, settled
         self.free: set[int] = set()
         self.fixed: set[int] = set()
         self.fixed_binds: set[int] = set()
@@ -161,9 +162,9 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if isinstance(node, (exp.StrToDate, exp.StrToTime)):
         return _parsed(node, reading, own, depth)
     if isinstance(node, _PASS_FIRST):
-        return fold(node.this, reading, own, depth + 1)
+        return _cut(node, fold(node.this, reading, own, depth + 1), reading)
     if isinstance(node, exp.Convert):
-        return fold(node.expression, reading, own, depth + 1)
+        return _styled(node, fold(node.expression, reading, own, depth + 1), reading)
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
         if _reads(node):
             return None
@@ -185,6 +186,39 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if dated is not None:
         return dated
     return _applied(node, reading, own, depth)
+
+
+def _cut(node: exp.Expr, const: Const | None, reading: Reading) -> Const | None:
+    """A text cast to a shorter one."""
+    kind = node.args.get("to")
+    sizes = kind.expressions if isinstance(kind, exp.DataType) else []
+    if const is None or const.text is None or len(sizes) != 1 or not sizes[0].name.isdigit():
+        return const
+    if not isinstance(kind, exp.DataType) or kind.this not in exp.DataType.TEXT_TYPES:
+        return const
+    size = int(sizes[0].name)
+    if len(const.text) <= size and size >= _DAY_LONG:
+        return const
+    reading.bind(const)
+    return Const(const.text[:size], const.literals, const.binds)
+
+
+# `2026-01-31`
+_DAY_LONG = 10
+# SQL Server's styles that write a date from the year on.
+_FROM_YEAR_STYLES = frozenset({"20", "21", "23", "25", "102", "111", "112", "120", "121", "126"})
+
+
+def _styled(node: exp.Convert, const: Const | None, reading: Reading) -> Const | None:
+    """T-SQL's CONVERT: what day a text is depends on the style."""
+    style, kind = node.args.get("style"), node.this
+    dated = isinstance(kind, exp.DataType) and kind.this in exp.DataType.TEMPORAL_TYPES
+    if const is None or const.text is None or style is None or not dated:
+        return const
+    if style.name in _FROM_YEAR_STYLES:
+        return const
+    reading.bind(const)
+    return Const(None, const.literals, const.binds)
 
 
 def _parsed(
@@ -436,15 +470,17 @@ def bound(node: exp.Placeholder, reading: Reading) -> Const:
     if reading.binds is None or index >= len(reading.binds):
         return Const(binds=(index,))
     text = reading.binds[index]
-    return Const(text, binds=(index,), null=text is None)
+    return Const(text, binds=() if reading.settled else (index,), null=text is None)
 
 
 def is_known_bind(node: exp.Expr, reading: Reading) -> bool:
     """Whether the execution's value of a bind is there to look at."""
-    const = bound(node, reading) if isinstance(node, exp.Placeholder) else None
-    return bool(
-        const and const.binds and reading.binds is not None and const.binds[0] < len(reading.binds)
-    )
+    if not isinstance(node, exp.Placeholder) or reading.binds is None:
+        return False
+    const = bound(node, reading)
+    if const.binds:
+        return const.binds[0] < len(reading.binds)
+    return const.null or const.text is not None
 
 
 def _fixed(const: Const, reading: Reading) -> Const:

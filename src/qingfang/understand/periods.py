@@ -136,7 +136,7 @@ def read(text: str, form: str) -> str | None:
     """A date written in a strptime format, in the ISO way."""
     try:
         return written(datetime.strptime(text.strip(), form))
-    except ValueError:
+    except (ValueError, re.error):  # a format that says the month twice
         return None
 
 

@@ -8,7 +8,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.understand import dialects, triggers
-from qingfang.understand.builtin import SCHEDULERS
+from qingfang.understand.builtin import JOB_TABLES, SCHEDULERS
 from qingfang.understand.folding import fold
 from qingfang.understand.routines.blocks import BlockReader
 from qingfang.understand.routines.interpret import Frame, Interpreter, Table
@@ -243,7 +243,7 @@ def scheduled(statement: Statement, node: exp.Expr) -> None:
     """Calls in a query that have a text run later (`cron.schedule(…, 'INSERT …')`)."""
     for call in node.find_all(exp.Anonymous):
         owner = call.parent
-        if not isinstance(owner, exp.Dot) or owner.expression is not call:
+        if not isinstance(owner, exp.Dot) or owner.expression is not call or owner.this is None:
             continue
         name = f"{owner.this.name}.{call.name}".lower()
         if name in SCHEDULERS:
@@ -252,6 +252,44 @@ def scheduled(statement: Statement, node: exp.Expr) -> None:
             frame = Frame(True, None, statement.result.span)
             interpreter = Interpreter(statement.walker, Told(statement))
             interpreter.schedule(name, call.expressions, frame)
+
+
+def job_texts(statement: Statement, node: exp.Expr, target: exp.Expr) -> None:
+    """Texts put straight into the tables in which pg_cron, pgAgent and SQL Server's agent keep their
+    jobs: run some time, like those of a call."""
+    if not isinstance(target, exp.Table) or isinstance(node, exp.Delete):
+        return
+    column = JOB_TABLES.get(f"{target.db}.{target.name}".lower())
+    if column is None:
+        return
+    _session(statement)
+    frame = Frame(True, None, statement.result.span)
+    interpreter = Interpreter(statement.walker, Told(statement))
+    found = list(_put_into(node, column))
+    for value in found:
+        const = fold(value, statement.reading, True) if value is not None else None
+        if const is None or const.text is None:
+            interpreter.problem("opaque_body", "", frame)
+            continue
+        statement.reading.bind(const)
+        interpreter.run_later(const.text, frame)
+
+
+def _put_into(node: exp.Expr, column: str) -> list[exp.Expr | None]:
+    """What a change puts into a column; None for what is not told."""
+    if isinstance(node, exp.Update):
+        return [
+            part.expression
+            for part in node.expressions
+            if isinstance(part, exp.EQ) and part.this.name.lower() == column
+        ]
+    columns = node.this.expressions if isinstance(node.this, exp.Schema) else []
+    at = next((n for n, part in enumerate(columns) if part.name.lower() == column), None)
+    rows = node.expression.expressions if isinstance(node.expression, exp.Values) else []
+    if not rows or (columns and at is None):
+        return [None] if not columns or at is not None else []
+    cells = [row.expressions for row in rows if isinstance(row, exp.Tuple)]
+    return [c[at] if at is not None and at < len(c) else None for c in cells]
 
 
 def prepare(statement: Statement) -> None:

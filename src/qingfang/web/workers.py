@@ -30,6 +30,7 @@ from qingfang.config import Config
 from qingfang.engine.status import Process
 from qingfang.events import Coverage, Event
 from qingfang.people import acts
+from qingfang.people.importing import work as importing
 from qingfang.record import codec
 from qingfang.record.client import BlockingRecorder, follow
 from qingfang.record.entries import Act, Completed, Entry
@@ -45,6 +46,7 @@ PAUSE_S = 1.0
 SNAPSHOT_EVERY_S = 1.0
 SNAPSHOT_AT_LEAST_S = 30.0  # by then something may be over, or due
 COVERAGE_EVERY_S = 5.0
+IMPORTS_EVERY_S = 1.0
 NAMES_EVERY_S = 15.0
 STRUCTURE_EVERY_S = 15.0
 
@@ -72,6 +74,7 @@ async def run(config: Config, stopping: asyncio.Event) -> None:
     work = [
         _again("alerts", stopping, lambda: _alerts(ledger)),
         _again("acts", stopping, lambda: _acts(ledger)),
+        _again("imports", stopping, _imports),
         _again("snapshot", stopping, lambda: _snapshots(config, signer)),
         _again("names", stopping, lambda: _names(config)),
         _again("structure", stopping, lambda: _structure(config, ledger)),
@@ -231,6 +234,13 @@ async def _snapshots(config: Config, signer: crypto.Ed25519Signer) -> None:
     while True:
         await due()
         await asyncio.sleep(SNAPSHOT_EVERY_S)
+
+
+async def _imports() -> None:
+    write = _database(importing.work)
+    while True:
+        await write()
+        await asyncio.sleep(IMPORTS_EVERY_S)
 
 
 async def _names(config: Config) -> None:

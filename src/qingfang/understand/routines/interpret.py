@@ -107,8 +107,25 @@ _JOBS = {
     "sp_add_jobstep": ("command", 99),
     "sp_update_jobstep": ("command", 99),
     "dbms_scheduler.create_job": ("job_action", 2),
+    "dbms_scheduler.create_program": ("program_action", 2),
+    "dbms_scheduler.set_attribute": ("value", 2),
     "dbms_job.submit": ("what", 1),
+    "dbms_job.isubmit": ("what", 1),
+    "dbms_job.change": ("what", 1),
+    "dbms_job.what": ("what", 1),
 }
+# What else is done with jobs: when they run, and that they do not. Running one now is not among it.
+_ABOUT_JOBS = frozenset(
+    {
+        *("dbms_job.remove", "dbms_job.broken", "dbms_job.interval", "dbms_job.next_date"),
+        *("dbms_scheduler.create_schedule", "dbms_scheduler.drop_schedule"),
+        *("dbms_scheduler.enable", "dbms_scheduler.disable", "dbms_scheduler.drop_job"),
+        *("dbms_scheduler.stop_job", "dbms_scheduler.drop_program", "dbms_scheduler.purge_log"),
+        *("dbms_scheduler.create_job_class", "dbms_scheduler.set_attribute_null"),
+    }
+)
+# Attributes of a job that are run.
+_RUN_ATTRIBUTES = frozenset({"job_action", "program_action", "program_name"})
 # Kinds of job that the database itself runs, as its arguments call them.
 _JOB_KINDS = frozenset({"tsql", "plsql_block", "stored_procedure", "sql_script"})
 
@@ -1002,8 +1019,12 @@ class Interpreter(Evaluator):
             self._executed(held)
             names = [text.lower().strip() for text in held.texts]
         given = [(name, self.value(value, frame)) for name, value, _out in step.given]
-        for name in names:
+        for name in [name.removeprefix("sys.") for name in names]:
             if name.rpartition(".")[2] in _HARMLESS and self._routine(name, frame) is None:
+                continue
+            if name in _ABOUT_JOBS:
+                continue
+            if name == "dbms_scheduler.set_attribute" and self._sets_when(given):
                 continue
             job = _JOBS.get(name.rpartition(".")[2]) or _JOBS.get(name)
             if job is not None:
@@ -1026,6 +1047,24 @@ class Interpreter(Evaluator):
             elif result is not None and result.leaves and frame.own:
                 self.show_value(result, frame)
 
+    def _sets_when(self, given: Sequence[tuple[str, Value]]) -> bool:
+        """Whether SET_ATTRIBUTE changes how a job is run, not what it does."""
+        named = dict(given)
+        listed = [value for name, value in given if not name]
+        attribute = named.get("attribute") or (listed[1] if len(listed) > 1 else None)
+        texts = attribute.texts if attribute is not None else None
+        return bool(texts) and not any(
+            has_hole(text) or text.lower() in _RUN_ATTRIBUTES for text in texts or ()
+        )
+
+    def run_later(self, text: str, frame: Frame) -> None:
+        """A text put where the server keeps what it runs by itself."""
+        heard, self.sink = self.sink, Stored(self.sink)
+        try:
+            self.run_text(text, [], frame)
+        finally:
+            self.sink = heard
+
     def schedule(self, name: str, arguments: Sequence[exp.Expr], frame: Frame) -> None:
         """A call of one of `SCHEDULERS`: its text is kept, and run some time."""
         given = [self._argument(argument, frame) for argument in arguments]
@@ -1041,7 +1080,7 @@ class Interpreter(Evaluator):
         command = named.get(argument) or (
             listed[place] if -len(listed) <= place < len(listed) else None
         )
-        kind = named.get("subsystem") or named.get("job_type")
+        kind = named.get("subsystem") or named.get("job_type") or named.get("program_type")
         kinds = kind.texts if kind is not None else ("tsql",)
         texts = command.texts if command is not None else None
         if not texts or not kinds or not _JOB_KINDS.issuperset(k.lower().strip() for k in kinds):
