@@ -6,12 +6,16 @@ import re
 
 import msgspec
 import psycopg
+import pytest
 
 from qingfang.demo import catalogue
 from qingfang.demo.hospital import Facts
 from qingfang.demo.people import Cast
+from qingfang.engine import definitions
 from qingfang.judge.snapshot import Snapshot, check
+from qingfang.understand.analysis import Analyser
 from qingfang.understand.catalogue import load
+from qingfang.understand.state import SessionState
 
 
 def test_the_catalogue_lists_every_table_and_column(reader: psycopg.Connection) -> None:
@@ -73,6 +77,44 @@ def test_predicates_of_the_catalogue_pick_some_rows_and_not_all(reader: psycopg.
             ).fetchone()
             assert row
             assert 0 < row[0] < row[1], name
+
+
+def test_kinds_of_items_are_those_of_the_rows(reader: psycopg.Connection) -> None:
+    for name, table in catalogue()["tables"].items():
+        said = table.get("item_kind", {})
+        for test in said.values() if isinstance(said, dict) else ():
+            if isinstance(test, str):
+                text = f"SELECT count(*) FILTER (WHERE {test}), count(*) FROM {name}"
+                row = reader.execute(text.encode()).fetchone()
+                assert row
+                assert row[0] < row[1], name
+    wrong = reader.execute(
+        """SELECT count(*) FROM his.hc_sy s LEFT JOIN his.hc_zd d ON d.hcdm = s.hcdm
+        WHERE d.gz_flag IS DISTINCT FROM 1"""
+    ).fetchone()
+    assert wrong == (0,)
+    for bill, item, kind in (("zy_fymx", "fydm", "fylb"), ("outp_bill", "fee_code", "fee_kind")):
+        wrong = reader.execute(
+            f"""SELECT count(*) FROM his.{bill} f JOIN his.hc_zd d ON d.hcdm = f.{item}
+            WHERE f.{kind} <> 'HC'""".encode()
+        ).fetchone()
+        assert wrong == (0,)
+
+
+ORDINARY = """SELECT f.kdys, d.hcmc, SUM(f.sl) FROM zy_fymx f JOIN hc_zd d ON d.hcdm = f.fydm
+    WHERE f.fylb = 'HC' AND d.gz_flag = {} GROUP BY f.kdys, d.hcmc"""
+
+
+@pytest.mark.parametrize(
+    ("definition", "flag", "disclosure"),
+    [("000", 0, "usage"), ("001", 0, "none"), ("000", 1, "usage"), ("001", 1, "usage")],
+)
+def test_ordinary_consumables_count_by_the_definition(
+    definition: str, flag: int, disclosure: str
+) -> None:
+    analyser = Analyser(load(catalogue()), definitions.built_in(definition))
+    found = analyser.analyse(ORDINARY.format(flag), state=SessionState())
+    assert found.meaning.disclosure == disclosure
 
 
 def test_who_signs_in_is_named(reader: psycopg.Connection) -> None:

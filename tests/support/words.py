@@ -11,6 +11,7 @@ from babel.messages.extract import extract_python
 from django.utils.translation.template import templatize
 
 import qingfang
+from qingfang.engine import definitions
 from qingfang.review import reasons
 
 ROOT = Path(qingfang.__file__).parent
@@ -56,6 +57,11 @@ def used() -> dict[str | tuple[str, str], str]:
                     found[_text(first)] = file.name
             for literal in _SHORT.findall(code):
                 found[_text(literal)] = file.name
+    # The definitions that come with the product: a hospital's own are shown as they were written.
+    for name in definitions.names():
+        own = definitions.built_in(name)
+        for text in (own.title, own.source, own.article, own.words):
+            found[text] = name
     # The engine's reasons, which pages retell.
     for text in reasons.templates():
         found[text] = "reasons"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from qingfang.events import Meaning, Reason
 from qingfang.postgres import Server
@@ -25,7 +25,8 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian package chromium is missing"),
 ]
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1366, "height": 768}
 ALERTS = 60
 TABLES = """
 CREATE TABLE mz_cf (cfh varchar(20) PRIMARY KEY, zsh varchar(8), ysdm varchar(10), kfrq timestamp);
@@ -101,7 +102,7 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Browser, console: Console) -> Iterator[Visit]:
-    made = Visit(browser, console, viewport={"width": 1366, "height": 768})
+    made = Visit(browser, console, viewport=DESK)
     yield made
     made.check()
 
@@ -320,6 +321,37 @@ def test_english_and_back(visit: Visit) -> None:
     expect(page.get_by_role("columnheader", name="Learned what")).to_be_visible()
     page.get_by_role("button", name="中文").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("告警")
+
+
+def test_the_definition_reads_well_everywhere(browser: Browser, console: Console) -> None:
+    """What counts, proposed on a desk and read in both languages and on a phone."""
+    desk = Visit(browser, console, viewport=DESK)
+    page = desk.sign_in("9001")
+    page.goto("/office/definition/")
+    expect(page.get_by_role("heading", name="现在生效的")).to_contain_text("全部药品和医用耗材")
+    expect(page.locator("main")).to_contain_text("药品、耗材")
+    page.locator("select[name=name]").select_option("001")
+    page.get_by_label("理由").fill("本院办法第二条（合成数据）")
+    page.get_by_role("button", name="提出").click()
+    page.get_by_role("link", name="正等第二人确认").click()
+    expect(page.locator("main")).to_contain_text("要由纪检部门的另一个人")
+    proposed = page.url
+    page.goto("/office/definition/")
+    page.get_by_role("button", name="English").click()
+    shown = page.locator("main")
+    expect(shown).to_contain_text("All drugs and medical consumables")
+    expect(shown).to_contain_text("Binhai New Area Health Commission")
+    assert "、" not in shown.inner_text()
+    wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    for back in ("中文", ""):
+        for path in ("/office/definition/", proposed, "/missing/"):
+            for size in (PHONE, DESK):
+                page.set_viewport_size(size)
+                page.goto(path)
+                assert not page.evaluate(wider), (path, size)
+        if back:
+            page.get_by_role("button", name=back).click()
+    desk.check()
 
 
 def test_no_role_sees_nothing(visit: Visit) -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext as retold
 from django.utils.translation import gettext_lazy as _
 
 from qingfang.access import calendar, days, written
@@ -516,7 +517,10 @@ class DefinitionForm(Form):
         super().__init__(*given, **more)
         known = [definitions.built_in(name) for name in definitions.names()]
         field = cast(forms.ChoiceField, self.fields["name"])
-        field.choices = [*((d.name, f"{d.name} {d.title}") for d in known), ("", _("自己的"))]
+        field.choices = [
+            *((d.name, f"{d.name} {retold(d.title)}") for d in known),
+            ("", _("自己的")),
+        ]
         field.required = False
 
     def clean(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext as retold
 
 from qingfang.access import calendar, routes, settling
 from qingfang.access.models import Designation, Duty
@@ -90,7 +91,10 @@ def points(config: Config) -> list[Point]:
         ),
     ]
     definition = settling.definition()
-    told = _("按 %(name)s：%(title)s") % {"name": definition.name, "title": definition.title}
+    told = _("按 %(name)s：%(title)s") % {
+        "name": definition.name,
+        "title": retold(definition.title),
+    }
     found.append(Point(_("统方定义"), True, told, office, reverse("definition")))
     found += [_operators(state, machine) for state in routes.states(config)]
     for database in config.database:
