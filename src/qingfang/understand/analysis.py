@@ -96,8 +96,12 @@ class Analyser:
         an empty answer to an attempt is an attempt.
         """
         chosen = dialect or self.catalogue.dialect
-        found = self._analysed(sql, chosen, binds, state)
-        other = dialects.other_reading(sql, chosen)
+        sent = dialects.as_sent(sql, chosen)
+        found = self._analysed(sent, chosen, binds, state)
+        if sent != sql:
+            # A line of a client's ends where the line does, which a normal form does not tell.
+            found = replace(found, meaning=replace(found.meaning, volatile=True))
+        other = dialects.other_reading(sent, chosen)
         if other is None:
             return found
         again = self._analysed(other, chosen, binds, state)

@@ -25,6 +25,7 @@ from qingfang.understand.routines.interpret import Frame, Interpreter, named_arg
 from qingfang.understand.routines.source import read
 from qingfang.understand.routines.values import Value
 from qingfang.understand.scope import OverBudget, Problem, Scope
+from qingfang.understand.state import frozen
 
 if TYPE_CHECKING:
     from qingfang.understand.walker import Walker
@@ -90,7 +91,19 @@ class _Heard:
         return None
 
     def hold(self, name: str, rows: list[exp.Expr]) -> None:
-        return None
+        """A cursor that the session can fetch from later. One that takes in a value of the calling
+        query's rows is not known then."""
+        state = self.walker.state
+        if state is None:
+            return
+        self.walker.volatile = True
+        known = not any(
+            part.name in self.params for row in rows for part in row.find_all(exp.Column)
+        )
+        if known:
+            state.hold(name, [frozen(row, {}) for row in rows])
+        else:
+            state.lose(name)
 
     def held(self, name: str) -> list[exp.Expr]:
         return []

@@ -21,6 +21,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from qingfang.understand.clients import without_commands
 from qingfang.understand.repairs import oracle_mode, plain_change, repaired
 
 # The parser's warnings quote the statement, and a statement can hold a person's name.
@@ -90,6 +91,39 @@ def other_reading(sql: str, dialect: str) -> str | None:
         return None
     other = _HALF.sub(r"\1_", sql)
     return other if other != sql else None
+
+
+def as_sent(sql: str, dialect: str) -> str:
+    """The text without what a command-line client keeps to itself (`clients`), as long as before."""
+    if len(sql) > MAX_LENGTH:
+        return sql
+    return without_commands(sql, dialect, lambda: _quoted(sql, dialect))
+
+
+def _quoted(sql: str, dialect: str) -> list[tuple[int, int]]:
+    """Where quoted texts, names and comments stand, the last perhaps without its end."""
+    pattern, at = _DISGUISES[dialect], 0
+    found: list[tuple[int, int]] = []
+    while (next_one := pattern.search(sql, at)) is not None:
+        at = next_one.end()
+        if next_one[0].startswith("/*") and next_one["quoted"] is None:
+            at = _comment_end(sql, at, dialect)
+        found.append((next_one.start(), at))
+    return found
+
+
+def _comment_end(sql: str, at: int, dialect: str) -> int:
+    depth = 1
+    while depth:
+        end = sql.find("*/", at)
+        begin = sql.find("/*", at) if dialect in _NESTED else -1
+        if end < 0:
+            return len(sql)
+        if 0 <= begin < end:
+            depth, at = depth + 1, begin + 2
+        else:
+            depth, at = depth - 1, end + 2
+    return at
 
 
 def words(sql: str, dialect: str) -> list[Token] | str:

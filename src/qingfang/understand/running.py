@@ -60,6 +60,9 @@ class Told:
         self.statement.walker.volatile = True
         if kind == "variable":
             return state.texts.get(name)
+        if kind == "handle":
+            family, _space, number = name.partition(" ")
+            return tuple(state.handled(family, number)) or None
         return tuple(state.prepared.get(name, ())) or None
 
     def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
@@ -71,6 +74,9 @@ class Told:
         )
         if kind == "variable":
             state.keep_texts(name, texts if known else None)
+        elif kind == "handle":
+            self.statement.walker.volatile = True
+            state.handle(name, texts if known and texts is not None else ())
         else:
             for text in texts if known and texts is not None else ():
                 state.prepare(name, text)
@@ -78,6 +84,7 @@ class Told:
     def hold(self, name: str, rows: list[exp.Expr]) -> None:
         state = self.statement.state
         if state is not None:
+            self.statement.walker.volatile = True
             state.hold(name, [self.statement.frozen(row) for row in rows])
 
     def held(self, name: str) -> list[exp.Expr] | None:
@@ -85,6 +92,19 @@ class Told:
         self.statement.walker.volatile = True
         found = state.held.get(name) if state is not None else None
         return list(found) if found is not None else None
+
+
+class _Defined(Told):
+    """For a routine that is only defined: the session has nothing of it yet."""
+
+    def __init__(self, statement: Statement) -> None:
+        super().__init__(statement, True)
+
+    def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
+        return
+
+    def hold(self, name: str, rows: list[exp.Expr]) -> None:
+        return
 
 
 def batch(statement: Statement) -> None:
@@ -159,7 +179,7 @@ def define(statement: Statement) -> None:
         routine = read(statement.text(), statement.dialect)
         if _is_trigger_function(statement):
             triggers.worst(statement, routine)
-    told = Told(statement, True)
+    told = _Defined(statement)
     span = statement.result.span
     for found in (routine, *routine.inner.values()):
         interpreter = Interpreter(statement.walker, told)
@@ -321,12 +341,18 @@ def declare(statement: Statement) -> None:
 
 
 def fetch(statement: Statement) -> None:
+    """FETCH from a cursor that the session declared, or that a routine opened for it."""
     name = _handle(statement.piece.tokens[-1])
     text = statement.state.cursors.get(name) if statement.state is not None else None
-    if text is None:
+    rows = statement.state.portal(name) if statement.state is not None else None
+    if text is None and rows is None:
         statement.problem("unknown_handle", name)
         statement.result.unbounded = True
         return
     statement.walker.volatile = True
-    binds = list(statement.reading.binds) if statement.reading.binds is not None else None
-    statement.again(text, binds)
+    if text is not None:
+        binds = list(statement.reading.binds) if statement.reading.binds is not None else None
+        statement.again(text, binds)
+    told = Told(statement)
+    for row in rows or []:
+        told.shown(row, statement.result.span, statement.result.span, False)

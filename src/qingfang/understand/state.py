@@ -13,7 +13,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,10 @@ from qingfang.understand.catalogue import split_name
 MAX_OBJECTS = 1_000
 MAX_SOURCES = 24
 MAX_LAYERS = 3
+
+# PostgreSQL's cursors without a name of their own, and those whose name is not known.
+UNNAMED_PORTAL = "<unnamed portal>"
+ANY_PORTAL = "<any portal>"
 
 
 class Made:
@@ -152,7 +156,17 @@ class SessionState:
     statement built or dropped something, even if the same as before: it must be read each time."""
 
     __slots__ = (
-        *("changed", "cursors", "held", "objects", "prepared", "requoted", "shared", "texts"),
+        *(
+            "changed",
+            "cursors",
+            "handles",
+            "held",
+            "objects",
+            "prepared",
+            "requoted",
+            "shared",
+            "texts",
+        ),
     )
 
     def __init__(self, shared: Shared | None = None) -> None:
@@ -160,8 +174,11 @@ class SessionState:
         self.objects: dict[str, Made] = {}
         self.prepared: dict[str, list[str]] = {}
         self.cursors: dict[str, str] = {}
-        # What T-SQL's cursors may hold.
+        # What cursors opened in T-SQL's batches and in PostgreSQL's routines may hold.
         self.held: dict[str, list[exp.Expr]] = {}
+        # What drivers of SQL Server's have prepared, by the server's number for it. Only statements that
+        # are read each time ask for it.
+        self.handles: dict[str, list[str]] = {}
         # What MySQL's user variables may hold; None: not known.
         self.texts: dict[str, tuple[str, ...] | None] = {}
         # The session has changed what quotes mean. Whether the server took it, or took it back, is
@@ -201,6 +218,24 @@ class SessionState:
             if len(texts) > MAX_SOURCES:
                 texts.clear()
 
+    def handle(self, family: str, texts: Sequence[str]) -> None:
+        """A text that a driver of SQL Server's has prepared: one of these, none: not known. The server
+        counts the handles of a family from 1, so the n-th prepared has handle n."""
+        number = 1 + sum(1 for name in self.handles if name.startswith(family))
+        if len(self.handles) < MAX_OBJECTS:
+            self.handles[f"{family} {number}"] = list(texts[:MAX_SOURCES])
+
+    def handled(self, family: str, number: str) -> list[str]:
+        """The texts that a handle may stand for: all prepared ones when its number tells nothing.
+        Empty: not known."""
+        found = self.handles.get(f"{family} {number}")
+        if found is not None:
+            return found
+        every = list(self.handles.values())
+        if not all(every) or len(every) > MAX_SOURCES:
+            return []
+        return list(dict.fromkeys(text for texts in every for text in texts))
+
     def hold(self, name: str, rows: list[exp.Expr]) -> None:
         """What a cursor may hold besides what it held: a second DECLARE of a name fails on the
         server. No rows: it is gone. Of too many none is kept, so that its FETCH is opaque."""
@@ -216,6 +251,19 @@ class SessionState:
         known.extend(row for row in rows if row.sql() not in texts)
         if len(known) > MAX_SOURCES:
             self.held[name] = []
+
+    def lose(self, name: str) -> None:
+        """From now on it is not known what a cursor holds."""
+        if name in self.held or len(self.held) < MAX_OBJECTS:
+            self.held[name] = []
+
+    def portal(self, name: str) -> list[exp.Expr] | None:
+        """The rows that a PostgreSQL cursor of this name may hold, opened in a routine; None: they
+        are not known."""
+        plain = name.partition(" portal ")[0] + " portal>" if name.endswith(">") else name
+        keys = (name, plain, ANY_PORTAL) if plain == UNNAMED_PORTAL else (name, ANY_PORTAL)
+        known = [self.held[key] for key in keys if key in self.held]
+        return [row for rows in known for row in rows] if known and all(known) else None
 
     def keep_texts(self, name: str, texts: tuple[str, ...] | None) -> None:
         """What a user variable may hold now: whether the server took the SET is not known, so what

@@ -329,7 +329,10 @@ class Statement:
         )
 
     def _harmless(self, verb: str, words: list[str]) -> None:
-        if verb in {"ALTER", "RENAME"} and moves(self):
+        if verb == "START" and self.dialect == "oracle":
+            # SQL*Plus runs a file.
+            self.problem("unparsed")
+        elif verb in {"ALTER", "RENAME"} and moves(self):
             # What is known of the table would no longer be true, or an expression tells of its rows.
             self.problem("unparsed")
         elif any(token.text.upper() in _READING for token in self.piece.tokens):

@@ -31,8 +31,8 @@ class Sink(Protocol):
         """Something that was not read."""
 
     def text(self, kind: str, name: str) -> tuple[str, ...] | None:
-        """What the session knows under a name: a `variable`'s texts, a `prepared` statement's;
-        None: nothing."""
+        """What the session knows under a name: a `variable`'s texts, a `prepared` statement's, those
+        of a driver's `handle`; None: nothing."""
 
     def learn(self, kind: str, name: str, texts: tuple[str, ...] | None) -> None:
         """What the session's own batch gives such a name."""

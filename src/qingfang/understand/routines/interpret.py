@@ -56,8 +56,10 @@ from qingfang.understand.routines.tree import (
 )
 from qingfang.understand.routines.trees import (
     HOLE_WORD,
+    appended_texts,
     arm_of,
     bases,
+    drivers_names,
     family_names,
     guesses,
     holds_unread,
@@ -76,6 +78,7 @@ from qingfang.understand.routines.trees import (
 from qingfang.understand.routines.values import (
     HOLE,
     MAX_LEAVES,
+    MAX_LENGTH,
     MAX_TEXTS,
     PLAIN_HOLE,
     UNKNOWN,
@@ -87,6 +90,7 @@ from qingfang.understand.routines.values import (
 )
 from qingfang.understand.scope import OverBudget
 from qingfang.understand.supplied import sets_quotes_in
+from qingfang.understand.state import ANY_PORTAL, UNNAMED_PORTAL
 
 if TYPE_CHECKING:
     from qingfang.understand.walker import Walker
@@ -97,6 +101,8 @@ MAX_TURNS = 6
 # Tables of one text whose names are known in part.
 MAX_FAMILIES = 3
 _WIDEN_AFTER = 2
+# So many texts put behind one another are read one by one.
+_FEW_APPENDS = 8
 
 # Routines of the server's own that run no SQL of ours and hand nothing of a table on.
 _HARMLESS = PROCEDURES_ABOUT_OBJECTS | {
@@ -281,7 +287,15 @@ class Interpreter(Evaluator):
         before = dict(frame.env) if block.handlers else {}
         ended = False
         self._perhaps += bool(block.handlers)
-        for step in block.steps:
+        left_over = 0
+        for at, step in enumerate(block.steps):
+            if left_over:
+                left_over -= 1
+                continue
+            left_over = self._appends(block.steps, at, frame)
+            if left_over:
+                left_over -= 1
+                continue
             if self.step(step, frame) and not frame.jumps:
                 ended = True
                 break
@@ -348,9 +362,10 @@ class Interpreter(Evaluator):
         elif isinstance(step, Prepare):
             value = self.value(step.text, frame) if step.text is not None else UNKNOWN
             frame.env["prepared " + step.name] = value
-            if frame.own:
+            if frame.own or step.family:
                 self._executed(value)
-                self.sink.learn("prepared", step.name, self._lasting(value.texts))
+                kind, name = ("handle", step.family) if step.family else ("prepared", step.name)
+                self.sink.learn(kind, name, self._lasting(value.texts))
         elif isinstance(step, Call):
             self._call(step, frame)
         elif isinstance(step, InsertRun):
@@ -377,6 +392,41 @@ class Interpreter(Evaluator):
         if step.appends:
             value = self._appended(frame.env.get(step.target), value)
         self.put(step.target, value, frame)
+
+    def _appends(self, steps: list[Step], start: int, frame: Frame) -> int:
+        """How many statements from `start` on only put constant texts behind a known one (`SET @s =
+        @s + '…'`, thousands of them for one long text): they are read together. 0: too few."""
+        first = steps[start]
+        if not isinstance(first, Assign) or frame.jumps or frame.guards:
+            return 0
+        old = frame.env.get(first.target)
+        text = old.known() if old is not None and not (old.many or old.plain) else None
+        if old is None or text is None or old.control:
+            return 0
+        parts: list[str] = [text]
+        literals = set(old.literals)
+        size = len(text)
+        end = start
+        while end < len(steps):
+            step = steps[end]
+            if not isinstance(step, Assign) or step.target != first.target or step.appends:
+                break
+            found = appended_texts(step.value)
+            if found is None or self._lookup(found[0], frame, frozenset()) is not old:
+                break
+            for literal in found[1:]:
+                parts.append(str(literal.this))
+                size += len(parts[-1])
+                literals.update(literal_offsets(literal, frame.own))
+            if size > MAX_LENGTH:
+                return 0
+            end += 1
+        if end - start < _FEW_APPENDS or has_hole("".join(parts[1:])):
+            return 0
+        self.walker.spend()
+        value = Value(("".join(parts),), literals=frozenset(literals), binds=old.binds)
+        self.put(first.target, value, frame)
+        return end - start
 
     def put(self, target: str, value: Value, frame: Frame) -> None:
         """An assignment."""
@@ -841,7 +891,22 @@ class Interpreter(Evaluator):
         )
         if not step.name:
             self.show_value(value, frame)
+        if self.dialect == "postgres":
+            for portal in self._portals(step, frame):
+                self.sink.hold(portal, rows)
         self.put(step.name, value, frame)
+
+    def _portals(self, step: Open, frame: Frame) -> list[str]:
+        """The names under which the session can FETCH from a PL/pgSQL cursor until its transaction
+        ends: what its variable held; else the server's choice, or the name of a bound cursor (as
+        before version 16)."""
+        key = "portal " + step.name
+        held = frame.env.get(key) or frame.env.get(step.name) or nothing()
+        frame.env[key] = Value(held.texts)
+        if held.texts is None or not no_holes(held.texts):
+            return [ANY_PORTAL]
+        bound = [step.name] if step.over is None else []
+        return list(held.texts) or [UNNAMED_PORTAL, *bound]
 
     def _fetch(self, step: Fetch, frame: Frame) -> None:
         value = frame.env.get(step.name)
@@ -888,7 +953,12 @@ class Interpreter(Evaluator):
         texts: tuple[str, ...] | None
         if isinstance(step, Run):
             found = frame.env.get("prepared " + step.name)
-            texts = found.texts if found is not None else self.sink.text("prepared", step.name)
+            if found is not None:
+                texts = found.texts
+            elif step.handle:
+                texts = self.sink.text("handle", step.handle)
+            else:
+                texts = self.sink.text("prepared", step.name)
             if found is not None:
                 self._executed(found)
             if found is None and texts is None:
@@ -912,7 +982,10 @@ class Interpreter(Evaluator):
             frame.caught = caught
         try:
             for text in texts:
-                self.run_text(text, using, frame, [name for name, _v, _o in step.using], step)
+                names = [name for name, _v, _o in step.using]
+                if isinstance(step, Run) and step.handle and not any(names):
+                    names = drivers_names(text)
+                self.run_text(text, using, frame, names, step)
         finally:
             frame.caught = outside
         if into is not None:
@@ -1162,7 +1235,7 @@ class Interpreter(Evaluator):
                     frame.rows.extend(frame.guards)
             else:  # RETURN NEXT of the output columns
                 for name, value in frame.env.items():
-                    if value.leaves and not name.startswith(("cursor ", "fetched ")):
+                    if value.leaves and not name.startswith(("cursor ", "fetched ", "portal ")):
                         frame.rows.append(self._as_rows(value))
             return False
         if step.value is not None:

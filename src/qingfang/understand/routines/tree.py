@@ -162,16 +162,22 @@ class Execute(Step):
 
 @dataclass(slots=True)
 class Prepare(Step):
+    """`family`: the server numbers what is prepared so, and puts the number into the variable
+    `name`."""
+
     name: str
     text: exp.Select | None
+    family: str = ""
 
 
 @dataclass(slots=True)
 class Run(Step):
-    """MySQL's `EXECUTE name USING …`."""
+    """MySQL's `EXECUTE name USING …`; SQL Server's `sp_execute handle, …`: then `handle` is its family
+    and number, and `name` the variable that holds it."""
 
     name: str
     using: list[Given] = field(default_factory=list)
+    handle: str = ""
 
 
 @dataclass(slots=True)

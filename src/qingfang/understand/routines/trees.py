@@ -269,6 +269,31 @@ def widened(texts: tuple[str, ...], old: tuple[str, ...], hole: str) -> str:
     return re.sub(f"{hole}+", hole, found)
 
 
+def appended_texts(value: exp.Select | None) -> list[exp.Expr] | None:
+    """`v + 'a' + 'b'` or `v || 'a'` as the variable and the texts behind it; None for all else."""
+    node = value.expressions[0] if value is not None and len(value.expressions) == 1 else None
+    parts: list[exp.Expr] = []
+    while isinstance(node, (exp.Add, exp.DPipe)):
+        part = node.expression
+        if not (
+            isinstance(part, exp.National) or (isinstance(part, exp.Literal) and part.is_string)
+        ):
+            return None
+        parts.append(part)
+        node = node.this
+    if not parts or not isinstance(node, (exp.Column, exp.Placeholder)):
+        return None
+    return [node, *reversed(parts)]
+
+
+def drivers_names(text: str) -> list[str]:
+    """The parameters of a text that a driver made of `?`: `@P0`, `@P1`, in order; else none."""
+    found = {name.lower() for name in re.findall(r"@(\w+)", text)}
+    if not all(re.fullmatch(r"p\d{1,4}", name) for name in found):
+        return []
+    return sorted(found, key=lambda name: int(name[1:]))
+
+
 def guesses(text: str) -> tuple[str, str]:
     """The text without what is not known, and with a number in its place."""
     return re.sub(HOLE_WORD + r"\d+_", " ", text), re.sub(HOLE_WORD + r"\d+_", "1", text)

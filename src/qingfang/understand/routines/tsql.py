@@ -39,10 +39,12 @@ from qingfang.understand.routines.tree import (
     Loop,
     Open,
     Parameter,
+    Prepare,
     Query,
     Release,
     Return,
     Routine,
+    Run,
     Step,
     Unread,
 )
@@ -63,14 +65,16 @@ _TYPES = frozenset({"PROC", "PROCEDURE", "FUNCTION", "TRIGGER"})
 
 
 # Procedures by which drivers prepare and run texts: where the text stands among the arguments, where
-# its parameters are declared, and from where on their values come.
+# its parameters are declared, from where on their values come, and among which handles it is numbered.
 _PREPARED = {
-    "sp_prepexec": (2, 1, 3),
-    "sp_prepare": (2, 1, 99),
-    "sp_cursoropen": (1, 5, 6),
-    "sp_cursorprepare": (2, 1, 99),
-    "sp_cursorprepexec": (3, 2, 7),
+    "sp_prepexec": (2, 1, 3, "text"),
+    "sp_prepare": (2, 1, 99, "text"),
+    "sp_cursoropen": (1, 5, 6, ""),
+    "sp_cursorprepare": (2, 1, 99, "cursor"),
+    "sp_cursorprepexec": (3, 2, 7, "cursor"),
 }
+# Those that run what was prepared by its handle, where the values begin, and the handles' family.
+_EXECUTING = {"sp_execute": (1, "text"), "sp_cursorexecute": (5, "cursor")}
 
 
 class TsqlReader(Words):
@@ -569,6 +573,11 @@ class TsqlReader(Words):
         prepared = _PREPARED.get(name.rsplit(".", maxsplit=1)[-1])
         if prepared is not None:
             return self._prepared(given, *prepared)
+        if name.rsplit(".", maxsplit=1)[-1] in _EXECUTING:
+            number = given[0][1].expressions[0] if given and given[0][1] is not None else None
+            skipped, family = _EXECUTING[name.rsplit(".", maxsplit=1)[-1]]
+            handle = f"{family} {number.name if isinstance(number, exp.Literal) else ''}"
+            return Run(_variable(number), given[skipped:], handle)
         return Call(name, given, into, variable)
 
     def _arguments(self) -> list[Given]:
@@ -594,14 +603,20 @@ class TsqlReader(Words):
             found.append((name, value, out))
         return found
 
-    def _prepared(self, given: list[Given], text: int, definitions: int, first: int) -> Step:
+    def _prepared(
+        self, given: list[Given], text: int, definitions: int, first: int, family: str
+    ) -> Step:
         """A driver's call that prepares a text: what it reveals counts here, whenever it is run."""
         named = _declared(given[definitions][1]) if 0 <= definitions < len(given) else []
         using: list[Given] = [
             (named[at] if at < len(named) else "", value, out)
             for at, (_name, value, out) in enumerate(given[first:])
         ]
-        return Execute(given[text][1] if text < len(given) else None, None, using)
+        written = given[text][1] if text < len(given) else None
+        run = Execute(written, None, using)
+        if not family:
+            return run
+        return Block([Prepare(given[0][2] if given else "", written, family), run])
 
     def _executesql(self, given: list[Given]) -> Step:
         texts = [g for g in given if g[0] in {"", "stmt", "statement"}][:1]
@@ -830,6 +845,11 @@ def _declared(definitions: exp.Select | None) -> list[str]:
         for item in text.split(",")
         if item.strip().startswith("@")
     ]
+
+
+def _variable(node: exp.Expr | None) -> str:
+    """The name of the variable that an expression is, "" when it is none."""
+    return bare(str(node.this)) if isinstance(node, exp.Placeholder) else ""
 
 
 __all__ = ["STRINGS", "TsqlReader", "routine"]
