@@ -67,7 +67,7 @@ def settled(file: Path) -> dict[str, str]:
         problem = _("不是 UTF-8 文本（第 {} 字节）").format(error.start)
         raise Unusable(beside, None, "", problem) from None
     if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
-        raise Unusable(beside, None, "", _("应为 {过程名: 源代码}"))
+        raise Unusable(beside, None, "", _("应为一个 JSON 对象：过程名对应源代码"))
     return found
 
 
