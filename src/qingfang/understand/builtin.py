@@ -25,180 +25,243 @@ _COMMON: frozenset[str] = _words(
     """
 )
 
-# pg_proc of PostgreSQL 18, without the internals no query calls by name.
-_POSTGRES: frozenset[str] = _words(
+# Functions in pg_proc of PostgreSQL 18, without the internals no query calls by name.
+POSTGRES: frozenset[str] = _words(
     """
-    _pg_expandarray current_setting has_largeobject_privilege
-    inet_merge inet_same_family isempty isclosed isopen jsonb_array_elements_text
-    lseg macaddr8_set7bit make_timestamptz mxid_age num_nonnulls path pclose popen polygon
-    diagonal diameter area center circle height width line bound_box slope
-    broadcast set_masklen upper_inc     pg_blocking_pids pg_cancel_backend pg_terminate_backend pg_reload_conf pg_rotate_logfile
-    pg_conf_load_time pg_current_logfile pg_current_wal_lsn pg_current_wal_insert_lsn
-    pg_current_wal_flush_lsn pg_wal_lsn_diff pg_walfile_name pg_walfile_name_offset
-    pg_split_walfile_name pg_switch_wal pg_create_restore_point pg_last_committed_xact
-    pg_last_xact_replay_timestamp pg_get_wal_replay_pause_state pg_wal_replay_pause
-    pg_wal_replay_resume pg_is_wal_replay_paused pg_promote pg_safe_snapshot_blocking_pids
-    pg_snapshot_xip pg_snapshot_xmax pg_snapshot_xmin pg_visible_in_snapshot pg_xact_status
-    pg_xact_commit_timestamp pg_xact_commit_timestamp_origin pg_trigger_depth
-    pg_relation_filenode pg_filenode_relation pg_partition_root pg_identify_object
-    pg_identify_object_as_address pg_indexam_has_property pg_index_has_property
-    pg_settings_get_flags pg_show_all_settings pg_stat_clear_snapshot
-    pg_stat_get_backend_idset pg_stat_get_backend_pid pg_stat_get_backend_start
-    pg_stat_get_backend_userid pg_stat_get_backend_dbid pg_stat_get_live_tuples
-    pg_stat_get_dead_tuples pg_stat_get_tuples_inserted pg_stat_get_tuples_updated
-    pg_stat_get_tuples_deleted pg_stat_get_last_vacuum_time pg_stat_get_last_analyze_time
-    pg_stat_get_last_autovacuum_time pg_stat_get_last_autoanalyze_time
-    pg_stat_get_snapshot_timestamp pg_stat_reset pg_stat_reset_shared
-    pg_stat_reset_single_table_counters pg_stat_reset_single_function_counters
-    pg_stat_reset_slru pg_stat_statements_reset pg_tablespace_databases pg_timezone_abbrevs
-    pg_control_checkpoint pg_control_init pg_control_recovery pg_control_system pg_config
-    pg_logical_emit_message pg_export_snapshot pg_import_system_collations pg_prewarm
-    pg_collation_actual_version pg_collation_for pg_char_to_encoding pg_get_catalog_foreign_keys
-    pg_get_multixact_members pg_get_partkeydef pg_lock_status pg_prepared_xact
-    pg_hba_file_rules pg_ident_file_mappings pg_get_backend_memory_contexts pg_wal_replay_pause
-    pg_replication_origin_session_is_setup pg_log_backend_memory_contexts pg_isolation_test_session_is_blocked
-    pg_get_shmem_allocations pg_nextoid pg_stat_get_numscans brin_summarize_new_values
-    brin_summarize_range brin_desummarize_range gin_clean_pending_list array_shuffle
-    json_scalar json_serialize json_array json_arrayagg json_objectagg json_exists json_query
-    json_value json_table jsonb_set_lax regexp_split_to_array string_to_array ts_debug ts_lexize
-    ts_parse tsquery_phrase tsvector_to_array tsvector_update_trigger
-    tsvector_update_trigger_column numnode get_current_ts_config xmlelement xmlforest xmlpi
-    xmlroot xmlparse xmlserialize xmlconcat xmltable bit_xor makeaclitem aclexplode acldefault
-    parse_ident sha256 suppress_redundant_updates_trigger to_regtypemod
-    abbrev abs acos acosd acosh age amvalidate array_agg array_append array_cat array_dims
-    array_fill array_lower array_ndims array_position array_positions array_prepend
-    array_remove array_replace array_reverse array_sample array_shuffle array_sort
-    array_to_json array_to_string array_to_tsvector array_upper ascii asin asind asinh atan
-    atan2 atan2d atand atanh avg bernoulli bit bit_and bit_count bit_length bit_or bit_xor
-    bitcat bool bool_alltrue bool_and bool_anytrue bool_or box bpchar broadcast bytea
-    cardinality casefold cbrt ceil ceiling char char_length character_length chr
-    clock_timestamp col_description concat concat_ws convert convert_from convert_to corr
-    cos cosd cosh cot cotd count covar_pop covar_samp crc32 crc32c cume_dist current_catalog
-    current_database current_date current_query current_schema current_schemas
-    current_setting current_user currval date date_add date_part date_subtract date_trunc
-    datemultirange daterange decode degrees dense_rank div encode enum_first enum_last
-    enum_range erf erfc every exp extract factorial family first_value float4 float8 floor
-    format format_type gamma gcd gen_random_uuid generate_series generate_subscripts get_bit
-    get_byte get_current_ts_config has_any_column_privilege has_column_privilege
+    _pg_expandarray abbrev abs aclcontains acldefault aclexplode acos acosd acosh age
+    amvalidate area array_agg array_append array_cat array_dims array_fill array_length
+    array_lower array_ndims array_position array_positions array_prepend array_remove
+    array_replace array_reverse array_sample array_shuffle array_sort array_to_json
+    array_to_string array_to_tsvector array_upper arraycontained arraycontains arrayoverlap
+    ascii asin asind asinh atan atan2 atan2d atand atanh avg bernoulli bit bit_and bit_count
+    bit_length bit_or bit_xor bitcat bool bool_alltrue bool_and bool_anytrue bool_or bound_box
+    box bpchar brin_desummarize_range brin_summarize_new_values brin_summarize_range broadcast
+    btrim bytea cardinality casefold cash_words cbrt ceil ceiling center char char_length
+    character_length chr cidr circle clock_timestamp col_description concat concat_ws convert
+    convert_from convert_to corr cos cosd cosh cot cotd count covar_pop covar_samp crc32 crc32c
+    cume_dist current_database current_query current_schema current_schemas current_setting
+    current_user currval cursor_to_xmlschema database_to_xmlschema date date_add date_bin
+    date_part date_subtract date_trunc datemultirange daterange decode degrees dense_rank
+    diagonal diameter div elem_contained_by_multirange elem_contained_by_range encode
+    enum_first enum_last enum_range erf erfc every exp extract factorial family first_value
+    float4 float8 floor format format_type gamma gcd gen_random_uuid generate_series
+    generate_subscripts get_bit get_byte get_current_ts_config getdatabaseencoding
+    getpgusername gin_clean_pending_list has_any_column_privilege has_column_privilege
     has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege
-    has_language_privilege has_parameter_privilege has_schema_privilege
-    has_sequence_privilege has_server_privilege has_table_privilege has_tablespace_privilege
-    has_type_privilege hashtext host hostmask icu_unicode_version in_range
-    inet_client_addr inet_client_port inet_server_addr inet_server_port initcap int2 int4
-    int4range int8 int8range interval isfinite json_agg json_agg_strict json_array_elements
-    json_array_elements_text json_array_length json_build_array json_build_object json_each
-    json_each_text json_extract_path json_extract_path_text json_object json_object_agg
-    json_object_agg_strict json_object_agg_unique json_object_agg_unique_strict
-    json_object_keys json_populate_record json_populate_recordset json_strip_nulls
-    json_to_record json_to_recordset json_to_tsvector json_typeof jsonb_agg jsonb_agg_strict
-    jsonb_array_elements jsonb_array_elements_text jsonb_array_length jsonb_build_array
-    jsonb_build_object jsonb_contains jsonb_delete_path jsonb_each jsonb_each_text
-    jsonb_extract_path jsonb_extract_path_text jsonb_insert jsonb_object jsonb_object_agg
-    jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict
-    jsonb_object_keys jsonb_path_exists jsonb_path_exists_tz jsonb_path_match
-    jsonb_path_match_tz jsonb_path_query jsonb_path_query_array jsonb_path_query_array_tz
-    jsonb_path_query_first jsonb_path_query_first_tz jsonb_path_query_tz
-    jsonb_populate_record jsonb_populate_record_valid jsonb_populate_recordset jsonb_pretty
-    jsonb_set jsonb_set_lax jsonb_strip_nulls jsonb_to_record jsonb_to_recordset
-    jsonb_to_tsvector jsonb_typeof justify_days justify_hours justify_interval lag
-    last_value lastval lcm lead left length lgamma like ln log log10 lower lower_inc
-    lower_inf lpad ltrim make_date make_interval make_time make_timestamp make_timestamptz
-    masklen max md5 min min_scale mod mode money multirange mxid_age name netmask network
-    nextval normalize notlike now npoints nth_value ntile num_nonnulls num_nulls numeric
-    numeric_inc obj_description octet_length overlaps overlay parse_ident percent_rank
-    percentile_cont percentile_disc pg_advisory_lock pg_advisory_lock_shared
-    pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared
-    pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_backend_pid pg_basetype
-    pg_char_to_encoding pg_client_encoding pg_column_compression pg_column_is_updatable
-    pg_column_size pg_column_toast_chunk_id pg_current_snapshot pg_current_xact_id
-    pg_current_xact_id_if_assigned pg_cursor pg_database_collation_actual_version
-    pg_database_size pg_describe_object pg_encoding_max_length pg_encoding_to_char
-    pg_extension_update_paths pg_function_is_visible pg_get_acl pg_get_constraintdef
-    pg_get_expr pg_get_function_arg_default pg_get_function_arguments
+    has_language_privilege has_largeobject_privilege has_parameter_privilege
+    has_schema_privilege has_sequence_privilege has_server_privilege has_table_privilege
+    has_tablespace_privilege has_type_privilege hash_array hash_numeric hash_record hashtext
+    hashtextextended height host hostmask icu_unicode_version in_range inet_client_addr
+    inet_client_port inet_merge inet_same_family inet_server_addr inet_server_port initcap int2
+    int4 int4multirange int4range int8 int8multirange int8range interval is_normalized isclosed
+    isempty isfinite ishorizontal isopen isparallel isperp isvertical json_agg json_agg_strict
+    json_array_element json_array_element_text json_array_elements json_array_elements_text
+    json_array_length json_build_array json_build_object json_each json_each_text
+    json_extract_path json_extract_path_text json_object json_object_agg json_object_agg_strict
+    json_object_agg_unique json_object_agg_unique_strict json_object_field
+    json_object_field_text json_object_keys json_populate_record json_populate_recordset
+    json_strip_nulls json_to_record json_to_recordset json_to_tsvector json_typeof jsonb_agg
+    jsonb_agg_strict jsonb_array_elements jsonb_array_elements_text jsonb_array_length
+    jsonb_build_array jsonb_build_object jsonb_contains jsonb_delete_path jsonb_each
+    jsonb_each_text jsonb_extract_path jsonb_extract_path_text jsonb_insert jsonb_object
+    jsonb_object_agg jsonb_object_agg_strict jsonb_object_agg_unique
+    jsonb_object_agg_unique_strict jsonb_object_keys jsonb_path_exists jsonb_path_exists_tz
+    jsonb_path_match jsonb_path_match_tz jsonb_path_query jsonb_path_query_array
+    jsonb_path_query_array_tz jsonb_path_query_first jsonb_path_query_first_tz
+    jsonb_path_query_tz jsonb_populate_record jsonb_populate_record_valid
+    jsonb_populate_recordset jsonb_pretty jsonb_set jsonb_set_lax jsonb_strip_nulls
+    jsonb_to_record jsonb_to_recordset jsonb_to_tsvector jsonb_typeof justify_days
+    justify_hours justify_interval lag last_value lastval lcm lead left length lgamma like line
+    ln log log10 lower lower_inc lower_inf lpad lseg ltrim macaddr8_set7bit make_date
+    make_interval make_time make_timestamp make_timestamptz makeaclitem masklen max md5 min
+    min_scale mod mode money multirange mxid_age name netmask network nextval normalize notlike
+    now npoints nth_value ntile num_nonnulls num_nulls numeric numeric_inc nummultirange
+    numnode obj_description octet_length oidvectortypes overlaps overlay parse_ident path
+    pclose percent_rank percentile_cont percentile_disc pg_advisory_lock
+    pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared
+    pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_available_extension_versions
+    pg_available_extensions pg_backend_pid pg_basetype pg_blocking_pids pg_cancel_backend
+    pg_char_to_encoding pg_client_encoding pg_collation_actual_version pg_collation_for
+    pg_collation_is_visible pg_column_compression pg_column_is_updatable pg_column_size
+    pg_column_toast_chunk_id pg_conf_load_time pg_config pg_control_checkpoint pg_control_init
+    pg_control_recovery pg_control_system pg_conversion_is_visible pg_create_restore_point
+    pg_current_logfile pg_current_snapshot pg_current_wal_flush_lsn pg_current_wal_insert_lsn
+    pg_current_wal_lsn pg_current_xact_id pg_current_xact_id_if_assigned
+    pg_database_collation_actual_version pg_database_size pg_describe_object
+    pg_encoding_max_length pg_encoding_to_char pg_export_snapshot pg_extension_update_paths
+    pg_filenode_relation pg_function_is_visible pg_get_acl pg_get_catalog_foreign_keys
+    pg_get_constraintdef pg_get_expr pg_get_function_arg_default pg_get_function_arguments
     pg_get_function_identity_arguments pg_get_function_result pg_get_function_sqlbody
-    pg_get_functiondef pg_get_indexdef pg_get_keywords pg_get_object_address
-    pg_get_partition_constraintdef pg_get_partkeydef pg_get_publication_tables
-    pg_get_ruledef pg_get_sequence_data pg_get_serial_sequence pg_get_statisticsobjdef
+    pg_get_functiondef pg_get_indexdef pg_get_keywords pg_get_multixact_members
+    pg_get_object_address pg_get_partition_constraintdef pg_get_partkeydef
+    pg_get_publication_tables pg_get_replica_identity_index pg_get_ruledef pg_get_sequence_data
+    pg_get_serial_sequence pg_get_shmem_allocations pg_get_statisticsobjdef
     pg_get_statisticsobjdef_columns pg_get_statisticsobjdef_expressions pg_get_triggerdef
-    pg_get_userbyid pg_get_viewdef pg_get_wait_events pg_has_role
-    pg_index_column_has_property pg_indexes_size pg_input_error_info pg_input_is_valid
-    pg_is_in_recovery pg_is_other_temp_schema pg_is_wal_replay_paused pg_jit_available
-    pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_listening_channels
-    pg_log_standby_snapshot pg_my_temp_schema pg_notification_queue_usage pg_notify
-    pg_numa_available pg_options_to_table pg_postmaster_start_time pg_relation_filenode
-    pg_relation_filepath pg_relation_is_publishable pg_relation_is_updatable
-    pg_relation_size pg_sequence_last_value pg_sequence_parameters pg_size_bytes
-    pg_size_pretty pg_sleep pg_sleep_for pg_sleep_until pg_stat_force_next_flush
-    pg_stat_get_numscans pg_stat_have_stats pg_table_is_visible pg_table_size
-    pg_tablespace_location pg_tablespace_size pg_total_relation_size pg_try_advisory_lock
-    pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
-    pg_type_is_visible pg_typeof phraseto_tsquery pi plainto_tsquery point position
-    postgresql_fdw_validator pow power pt_contained_circle pt_contained_poly querytree
-    quote_ident quote_literal quote_nullable radians random random_normal range_agg
-    range_intersect range_intersect_agg range_merge range_minus rank regclass
-    regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
-    regexp_split_to_table regexp_substr ltree2text lquery akeys avals each hstore hstore_to_json hstore_to_jsonb
-    skeys slice svals similarity word_similarity show_trgm unaccent digest hmac crypt gen_salt armor
-    uuid_generate_v1 uuid_generate_v4 levenshtein metaphone dmetaphone soundex difference
-    lengthb substrb months_between
-    regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope
-    regr_sxx regr_sxy regr_syy repeat replace reverse right round row_number
-    row_security_active row_to_json rpad rtrim satisfies_hash_partition scale session_user
-    set_bit set_byte set_config set_masklen setseed setval setweight sha224 sha256 sha384
-    sha512 shobj_description sign similar_escape similar_to_escape sin sind sinh split_part
-    sqrt starts_with statement_timestamp stddev stddev_pop stddev_samp string_agg
-    string_to_array string_to_table strip strpos substr substring sum
-    array_length btrim getdatabaseencoding oidvectortypes pg_available_extensions
-    pg_collation_is_visible pg_conversion_is_visible pg_opclass_is_visible
-    pg_operator_is_visible pg_opfamily_is_visible pg_partition_ancestors pg_partition_tree
-    pg_statistics_obj_is_visible pg_timezone_names pg_ts_config_is_visible
-    pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible ts_token_type
-    suppress_redundant_updates_trigger merge_action table_to_xmlschema cursor_to_xmlschema system system_user tan tand tanh text textanycat
-    textcat texteq texteqname textgename textgtname time time_hash time_hash_extended
-    timeofday timestamp timestamp_hash timestamp_hash_extended timestamptz timestamptz_hash
-    timestamptz_hash_extended timetz timetz_hash timetz_hash_extended timetzdate_pl timezone
-    to_ascii to_char to_date to_hex to_json to_jsonb to_number to_oct to_regclass
-    to_regcollation to_regnamespace to_regoper to_regoperator to_regproc to_regprocedure
-    to_regrole to_regtype to_regtypemod to_timestamp to_tsquery to_tsvector
-    transaction_timestamp translate trim_array trim_scale trunc ts_delete ts_filter
-    ts_headline ts_rank ts_rank_cd tsq_mcontained tsq_mcontains tsrange
-    tstzmultirange tstzrange txid_current txid_current_if_assigned txid_current_snapshot
-    txid_snapshot_xip txid_snapshot_xmax txid_status txid_visible_in_snapshot
-    unicode_assigned unicode_version unistr unnest upper upper_inc upper_inf user
-    utf8_to_johab utf8_to_uhc uuidv4 uuidv7 var_pop var_samp varchar variance version
-    websearch_to_tsquery width_bucket xml xml_is_well_formed xml_is_well_formed_content
-    xml_is_well_formed_document xmlagg xmlcomment xmlconcat2 xmlexists xmltext xmlvalidate
-    xpath xpath_exists
+    pg_get_userbyid pg_get_viewdef pg_get_wait_events pg_get_wal_replay_pause_state pg_has_role
+    pg_hba_file_rules pg_ident_file_mappings pg_identify_object pg_identify_object_as_address
+    pg_import_system_collations pg_index_column_has_property pg_index_has_property
+    pg_indexam_has_property pg_indexes_size pg_input_error_info pg_input_is_valid
+    pg_is_in_recovery pg_is_other_temp_schema pg_is_wal_replay_paused
+    pg_isolation_test_session_is_blocked pg_jit_available pg_last_committed_xact
+    pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp
+    pg_listening_channels pg_lock_status pg_log_backend_memory_contexts pg_log_standby_snapshot
+    pg_logical_emit_message pg_my_temp_schema pg_nextoid pg_notification_queue_usage pg_notify
+    pg_numa_available pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible
+    pg_options_to_table pg_partition_ancestors pg_partition_root pg_partition_tree
+    pg_postmaster_start_time pg_prepared_xact pg_promote pg_relation_filenode
+    pg_relation_filepath pg_relation_is_publishable pg_relation_is_updatable pg_relation_size
+    pg_reload_conf pg_replication_origin_oid pg_replication_origin_session_is_setup
+    pg_rotate_logfile pg_safe_snapshot_blocking_pids pg_sequence_last_value
+    pg_sequence_parameters pg_settings_get_flags pg_show_all_settings pg_size_bytes
+    pg_size_pretty pg_sleep pg_sleep_for pg_sleep_until pg_snapshot_xip pg_snapshot_xmax
+    pg_snapshot_xmin pg_split_walfile_name pg_stat_clear_snapshot pg_stat_force_next_flush
+    pg_stat_get_analyze_count pg_stat_get_archiver pg_stat_get_autoanalyze_count
+    pg_stat_get_autovacuum_count pg_stat_get_backend_activity_start
+    pg_stat_get_backend_client_addr pg_stat_get_backend_client_port pg_stat_get_backend_dbid
+    pg_stat_get_backend_idset pg_stat_get_backend_io pg_stat_get_backend_pid
+    pg_stat_get_backend_start pg_stat_get_backend_subxact pg_stat_get_backend_userid
+    pg_stat_get_backend_wait_event pg_stat_get_backend_wait_event_type pg_stat_get_backend_wal
+    pg_stat_get_backend_xact_start pg_stat_get_bgwriter_buf_written_clean
+    pg_stat_get_bgwriter_maxwritten_clean pg_stat_get_bgwriter_stat_reset_time
+    pg_stat_get_blocks_fetched pg_stat_get_blocks_hit pg_stat_get_buf_alloc
+    pg_stat_get_checkpointer_buffers_written pg_stat_get_checkpointer_num_performed
+    pg_stat_get_checkpointer_num_requested pg_stat_get_checkpointer_num_timed
+    pg_stat_get_checkpointer_restartpoints_performed
+    pg_stat_get_checkpointer_restartpoints_requested
+    pg_stat_get_checkpointer_restartpoints_timed pg_stat_get_checkpointer_slru_written
+    pg_stat_get_checkpointer_stat_reset_time pg_stat_get_checkpointer_sync_time
+    pg_stat_get_checkpointer_write_time pg_stat_get_db_active_time pg_stat_get_db_blk_read_time
+    pg_stat_get_db_blk_write_time pg_stat_get_db_blocks_fetched pg_stat_get_db_blocks_hit
+    pg_stat_get_db_checksum_failures pg_stat_get_db_checksum_last_failure
+    pg_stat_get_db_conflict_all pg_stat_get_db_conflict_bufferpin pg_stat_get_db_conflict_lock
+    pg_stat_get_db_conflict_logicalslot pg_stat_get_db_conflict_snapshot
+    pg_stat_get_db_conflict_startup_deadlock pg_stat_get_db_conflict_tablespace
+    pg_stat_get_db_deadlocks pg_stat_get_db_idle_in_transaction_time pg_stat_get_db_numbackends
+    pg_stat_get_db_parallel_workers_launched pg_stat_get_db_parallel_workers_to_launch
+    pg_stat_get_db_session_time pg_stat_get_db_sessions pg_stat_get_db_sessions_abandoned
+    pg_stat_get_db_sessions_fatal pg_stat_get_db_sessions_killed pg_stat_get_db_stat_reset_time
+    pg_stat_get_db_temp_bytes pg_stat_get_db_temp_files pg_stat_get_db_tuples_deleted
+    pg_stat_get_db_tuples_fetched pg_stat_get_db_tuples_inserted pg_stat_get_db_tuples_returned
+    pg_stat_get_db_tuples_updated pg_stat_get_db_xact_commit pg_stat_get_db_xact_rollback
+    pg_stat_get_dead_tuples pg_stat_get_function_calls pg_stat_get_function_self_time
+    pg_stat_get_function_total_time pg_stat_get_ins_since_vacuum pg_stat_get_io
+    pg_stat_get_last_analyze_time pg_stat_get_last_autoanalyze_time
+    pg_stat_get_last_autovacuum_time pg_stat_get_last_vacuum_time pg_stat_get_lastscan
+    pg_stat_get_live_tuples pg_stat_get_mod_since_analyze pg_stat_get_numscans
+    pg_stat_get_progress_info pg_stat_get_recovery_prefetch pg_stat_get_replication_slot
+    pg_stat_get_slru pg_stat_get_snapshot_timestamp pg_stat_get_subscription
+    pg_stat_get_subscription_stats pg_stat_get_total_analyze_time
+    pg_stat_get_total_autoanalyze_time pg_stat_get_total_autovacuum_time
+    pg_stat_get_total_vacuum_time pg_stat_get_tuples_deleted pg_stat_get_tuples_fetched
+    pg_stat_get_tuples_hot_updated pg_stat_get_tuples_inserted
+    pg_stat_get_tuples_newpage_updated pg_stat_get_tuples_returned pg_stat_get_tuples_updated
+    pg_stat_get_vacuum_count pg_stat_get_wal pg_stat_get_wal_receiver pg_stat_get_wal_senders
+    pg_stat_get_xact_blocks_fetched pg_stat_get_xact_blocks_hit pg_stat_get_xact_function_calls
+    pg_stat_get_xact_function_self_time pg_stat_get_xact_function_total_time
+    pg_stat_get_xact_numscans pg_stat_get_xact_tuples_deleted pg_stat_get_xact_tuples_fetched
+    pg_stat_get_xact_tuples_hot_updated pg_stat_get_xact_tuples_inserted
+    pg_stat_get_xact_tuples_newpage_updated pg_stat_get_xact_tuples_returned
+    pg_stat_get_xact_tuples_updated pg_stat_have_stats pg_stat_reset pg_stat_reset_shared
+    pg_stat_reset_single_function_counters pg_stat_reset_single_table_counters
+    pg_stat_reset_slru pg_statistics_obj_is_visible pg_switch_wal pg_table_is_visible
+    pg_table_size pg_tablespace_databases pg_tablespace_location pg_tablespace_size
+    pg_terminate_backend pg_timezone_abbrevs_abbrevs pg_timezone_abbrevs_zone pg_timezone_names
+    pg_total_relation_size pg_trigger_depth pg_try_advisory_lock pg_try_advisory_lock_shared
+    pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared pg_ts_config_is_visible
+    pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible pg_type_is_visible
+    pg_typeof pg_visible_in_snapshot pg_wal_lsn_diff pg_wal_replay_pause pg_wal_replay_resume
+    pg_walfile_name pg_walfile_name_offset pg_xact_commit_timestamp
+    pg_xact_commit_timestamp_origin pg_xact_status phraseto_tsquery pi plainto_tsquery point
+    polygon popen position postgresql_fdw_validator pow power pt_contained_circle
+    pt_contained_poly querytree quote_ident quote_literal quote_nullable radians radius random
+    random_normal range_agg range_intersect range_intersect_agg range_merge range_minus rank
+    regclass regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
+    regexp_split_to_array regexp_split_to_table regexp_substr regr_avgx regr_avgy regr_count
+    regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy repeat replace reverse right
+    round row_number row_security_active row_to_json rpad rtrim satisfies_hash_partition scale
+    schema_to_xmlschema session_user set_bit set_byte set_config set_masklen setseed setval
+    setweight sha224 sha256 sha384 sha512 shobj_description sign similar_escape
+    similar_to_escape sin sind sinh slope split_part sqrt starts_with statement_timestamp
+    stddev stddev_pop stddev_samp string_agg string_to_array string_to_table strip strpos
+    substr substring sum suppress_redundant_updates_trigger system system_user
+    table_to_xmlschema tan tand tanh text textanycat textcat texteq texteqname textgename
+    textgtname time time_hash time_hash_extended timeofday timestamp timestamp_hash
+    timestamp_hash_extended timestamptz timestamptz_hash timestamptz_hash_extended timetz
+    timetz_hash timetz_hash_extended timetzdate_pl timezone to_ascii to_char to_date to_hex
+    to_json to_jsonb to_number to_oct to_regclass to_regcollation to_regnamespace to_regoper
+    to_regoperator to_regproc to_regprocedure to_regrole to_regtype to_regtypemod to_timestamp
+    to_tsquery to_tsvector transaction_timestamp translate trim_array trim_scale trunc ts_debug
+    ts_delete ts_filter ts_headline ts_lexize ts_parse ts_rank ts_rank_cd ts_token_type
+    tsq_mcontained tsq_mcontains tsquery_phrase tsrange tstzmultirange tstzrange
+    tsvector_to_array tsvector_update_trigger tsvector_update_trigger_column txid_current
+    txid_current_if_assigned txid_current_snapshot txid_snapshot_xip txid_snapshot_xmax
+    txid_status txid_visible_in_snapshot unicode_assigned unicode_version unistr unnest upper
+    upper_inc upper_inf utf8_to_johab utf8_to_uhc uuidv4 uuidv7 var_pop var_samp varbit varchar
+    variance version websearch_to_tsquery width width_bucket xml xml_is_well_formed
+    xml_is_well_formed_content xml_is_well_formed_document xmlagg xmlcomment xmlconcat2
+    xmlexists xmltext xmlvalidate xpath xpath_exists
     """
 )
 
-# MySQL 8 and MariaDB.
+# What the grammar makes of words of its own, an earlier version's, and those of its kin.
+_POSTGRES_WORDS: frozenset[str] = _words(
+    """
+    current_catalog current_date json_array json_arrayagg json_exists json_objectagg json_query
+    json_scalar json_serialize json_table json_value lengthb merge_action months_between
+    pg_timezone_abbrevs substrb user xmlconcat xmlelement xmlforest xmlparse xmlpi xmlroot
+    xmlserialize xmltable
+    """
+)
+
+# Those of the extensions hstore, ltree, pgcrypto, pg_trgm, fuzzystrmatch, unaccent, uuid-ossp,
+# pg_prewarm and pg_stat_statements.
+_POSTGRES_EXTENSIONS: frozenset[str] = _words(
+    """
+    akeys armor avals crypt difference digest dmetaphone each gen_salt hmac hstore
+    hstore_to_json hstore_to_jsonb levenshtein lquery ltree2text metaphone pg_prewarm
+    pg_stat_statements_reset show_trgm similarity skeys slice soundex svals unaccent
+    uuid_generate_v1 uuid_generate_v4 word_similarity
+    """
+)
+
+# MariaDB's, as its information_schema.sql_functions lists them; nearly all are MySQL's too.
+MARIADB: frozenset[str] = _words(
+    """
+    acos add_months adddate addtime aes_decrypt aes_encrypt asin atan atan2 benchmark bin
+    binlog_gtid_pos bit_and bit_count bit_length bit_or bit_xor coalesce coercibility collation
+    column_check column_exists column_json column_list compress connection_id conv convert_tz
+    cos cot crc32 crc32c curdate curtime database date_add date_format date_sub datediff
+    dayname dayofmonth dayofweek dayofyear decode decode_histogram degrees des_decrypt
+    des_encrypt elt encode encrypt export_set extractvalue field find_in_set format found_rows
+    from_base64 from_days from_unixtime get_lock group_concat hex ifnull inet6_aton inet6_ntoa
+    inet_aton inet_ntoa is_free_lock is_ipv4 is_ipv4_compat is_ipv4_mapped is_ipv6 is_used_lock
+    isnull json_array json_array_append json_array_insert json_arrayagg json_compact
+    json_contains json_contains_path json_depth json_detailed json_equals json_exists
+    json_extract json_insert json_keys json_length json_loose json_merge json_merge_patch
+    json_merge_preserve json_normalize json_object json_objectagg json_overlaps json_pretty
+    json_query json_quote json_remove json_replace json_search json_set json_type json_unquote
+    json_valid json_value last_day last_insert_id lcase lengthb locate log10 log2 make_set
+    makedate maketime master_gtid_wait master_pos_wait md5 median microsecond mid monthname
+    name_const natural_sort_key now nvl nvl2 oct octet_length old_password ord password
+    percentile_cont percentile_disc period_add period_diff pi pow quarter quote radians rand
+    random_bytes regexp_instr regexp_replace regexp_substr release_all_locks release_lock
+    row_count schema sec_to_time session_user sformat sha sha1 sha2 sin sleep soundex space std
+    str_to_date strcmp subdate substring_index subtime sys_guid system_user tan time_format
+    time_to_sec timediff to_base64 to_char to_days to_seconds ucase uncompress
+    uncompressed_length unhex unix_timestamp updatexml uuid uuid_short version week weekday
+    weekofyear yearweek
+    """
+)
+
+# What the grammar of both makes of words of its own, and what MySQL 8 has besides.
 _MYSQL: frozenset[str] = _words(
     """
-    acos adddate addtime aes_decrypt aes_encrypt any_value asin atan atan2 benchmark bin
-    bin_to_uuid binary bit_and bit_count bit_length bit_or bit_xor charset coalesce coercibility
-    collation compress connection_id conv convert convert_tz cos cot crc32 curdate current_role
-    current_user curtime database date date_add date_format date_sub datediff dayname
-    dayofmonth dayofweek dayofyear default degrees elt export_set extractvalue field
-    find_in_set format format_bytes format_pico_time found_rows from_base64 from_days
-    from_unixtime get_format get_lock group_concat grouping hex icu_version if ifnull
-    inet6_aton inet6_ntoa inet_aton inet_ntoa insert interval is_free_lock is_ipv4 is_ipv6
-    is_used_lock is_uuid isnull json_array json_array_append json_array_insert json_arrayagg
-    json_contains json_contains_path json_depth json_detailed json_exists json_extract
-    json_insert json_keys json_length json_merge json_merge_patch json_merge_preserve
-    json_object json_objectagg json_overlaps json_pretty json_query json_quote json_remove
-    json_replace json_schema_valid json_search json_set json_storage_size json_table json_type
-    json_unquote json_valid json_value last_day last_insert_id lcase locate log10 log2
-    make_set makedate maketime md5 microsecond mid monthname name_const natural_sort_key now
-    nvl nvl2 oct octet_length ord password period_add period_diff pi quarter quote radians
-    rand random_bytes regexp_instr regexp_like regexp_replace regexp_substr release_all_locks
-    release_lock row_count schema sec_to_time session_user sformat sha sha1 sha2 sin sleep
-    soundex space std str_to_date strcmp sub subdate substring_index subtime sysdate
-    system_user tan time time_format time_to_sec timediff timestamp timestampadd timestampdiff
-    to_base64 to_char to_days to_seconds truncate ucase uncompress uncompressed_length unhex
-    unix_timestamp updatexml user utc_date utc_time utc_timestamp uuid uuid_short uuid_to_bin
-    validate_password_strength value values version week weekday weekofyear weight_string
-    yearweek
+    any_value bin_to_uuid binary charset column_add column_create column_delete
+    column_get convert current_role current_user date default
+    format_bytes format_pico_time get_format grouping icu_version if insert interval is_uuid
+    json_schema_valid json_storage_size json_table regexp_like sysdate time timestamp
+    timestampadd timestampdiff truncate user utc_date utc_time utc_timestamp uuid_to_bin
+    validate_password_strength value values weight_string
     """
 )
 
@@ -372,7 +435,8 @@ REMOTE: frozenset[str] = _words(
     """
     connectby crosstab crosstab2 crosstab3 crosstab4 crosstabn dblink dblink_exec
     dblink_open dblink_send_query dbms_xmlgen.getxml getxml opendatasource openquery
-    openrowset query_to_xml query_to_xml_and_xmlschema query_to_xmlschema sys_eval ts_stat
+    openrowset query_to_xml query_to_xml_and_xmlschema query_to_xmlschema sys_eval ts_rewrite
+    ts_stat
     getxmltype dbms_xmlgen.getxmltype newcontext newcontextfromhierarchy
     xpath_table cursor_to_xml database_to_xml database_to_xml_and_xmlschema schema_to_xml
     schema_to_xml_and_xmlschema table_to_xml table_to_xml_and_xmlschema
@@ -401,8 +465,10 @@ JOB_TABLES: dict[str, str] = {
 
 FUNCTIONS: dict[str, frozenset[str]] = {
     # openGauss and Kingbase bring Oracle's along.
-    "postgres": _COMMON | _POSTGRES | _ORACLE | {"cron.unschedule"},
-    "mysql": _COMMON | _MYSQL,
+    "postgres": (
+        _COMMON | POSTGRES | _POSTGRES_WORDS | _POSTGRES_EXTENSIONS | _ORACLE | {"cron.unschedule"}
+    ),
+    "mysql": _COMMON | MARIADB | _MYSQL,
     "tsql": _COMMON | _TSQL,
     "oracle": _COMMON | _ORACLE,
     "sqlite": _COMMON | _SQLITE,

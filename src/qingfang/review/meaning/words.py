@@ -42,6 +42,7 @@ KINDS: Final[dict[str, tuple[Promise, str]]] = {
 ASKED: Final[dict[str, Promise]] = {
     "*usage_when": _("只有这些行是药品耗材的使用"),
     "*open_when": _("这些行还等着处理"),
+    "*item_kind": _("哪些行是药品、耗材、高值耗材"),
     "*operator": _("从这里知道谁在使用连接"),
 }
 CHANGES: Final[dict[str, Promise]] = {
@@ -154,4 +155,6 @@ def _one(part: str) -> str:
         if match is not None:
             words = {key: str(_SUBJECTS.get(said, said)) for key, said in match.groupdict().items()}
             return str(template) % words
-    return ""
+    column, mark, rest = part.partition("：")
+    told = _one(rest) if mark else ""
+    return _now("%(column)s：%(reason)s") % {"column": column, "reason": told} if told else ""
