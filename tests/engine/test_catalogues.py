@@ -88,3 +88,31 @@ def test_a_procedure_without_a_name_leaves_the_file_as_it_is(tmp_path: Path) -> 
     with pytest.raises(catalogues.Unusable, match="名称为空"):
         catalogues.put_procedure(file, " ", "x")
     assert file.read_bytes() == before
+
+
+def test_a_settled_source_outlives_the_catalogue(tmp_path: Path) -> None:
+    file = saved(tmp_path, json.dumps(GOOD))
+    file.chmod(0o640)
+    before = catalogues.mark(file)
+    catalogues.put_procedure(file, "his.p_a", "CREATE PROCEDURE p_a …")
+    assert "procedures" not in json.loads(file.read_text(encoding="utf-8"))
+    assert catalogues.mark(file) != before
+    assert catalogues.sources_file(file).stat().st_mode & 0o777 == 0o640
+    saved(tmp_path, json.dumps(GOOD | {"procedures": {"p_b": "新"}}))
+    assert catalogues.read(file).procedure("HIS.p_a") == "CREATE PROCEDURE p_a …"
+    assert catalogues.read(file).procedure("p_b") == "新"
+    catalogues.put_procedure(file, "HIS.P_A", "第二版")
+    assert catalogues.settled(file) == {"HIS.P_A": "第二版"}
+    # What the database itself says now counts.
+    saved(tmp_path, json.dumps(GOOD | {"procedures": {"his.p_a": "库里的"}}))
+    assert catalogues.read(file).procedure("his.p_a") == "库里的"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("{", "不是完整的 JSON"), ("[]", "应为"), ('{"p": 1}', "应为")]
+)
+def test_broken_sources_are_named_by_their_own_file(tmp_path: Path, text: str, said: str) -> None:
+    file = saved(tmp_path, json.dumps(GOOD))
+    catalogues.sources_file(file).write_text(text, encoding="utf-8")
+    with pytest.raises(catalogues.Unusable, match=rf"c\.sources\.json.*{said}"):
+        catalogues.read(file)

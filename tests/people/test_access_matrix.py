@@ -138,6 +138,7 @@ ALLOWED: dict[str, object] = {
     "catalogues": {"application_manager", "auditor"},
     "catalogue": {"application_manager", "auditor"},
     "catalogue-confirm": {"application_manager"},
+    "catalogue-add": {"application_manager"},
     "catalogue-undo": {"application_manager"},
     "coverage": {"application_manager", "auditor", "system_administrator"},
 }

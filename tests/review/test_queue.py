@@ -322,6 +322,7 @@ def file() -> Iterator[Path]:
     shutil.copy(FIXTURES / "small.json", made)
     yield made
     made.unlink()
+    catalogues.sources_file(made).unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -365,7 +366,7 @@ def test_a_source_is_tried_proposed_confirmed_and_the_queue_is_shorter(
     other = signed_in("9005", "filer")
     assert "SUM(m.sl)" in other.get(f"/office/settled/{found.pk}").content.decode()
     other.post(f"/office/settled/{found.pk}/decision", {"act": "confirm"})
-    assert json.loads(file.read_bytes())["procedures"] == {"f_month": SUMS}
+    assert catalogues.settled(file) == {"f_month": SUMS}
     assert catalogues.read(file).procedure("F_MONTH") == SUMS
     deadline = time.monotonic() + 20
     while queue.tried(row).disclosure == "opaque":

@@ -94,7 +94,7 @@ class _Sight:
         self.database = database
         self.file = Path(database.catalogue)
         self.definition = definitions.built_in()
-        self.mark: tuple[int, int, int] | None = None
+        self.mark: tuple[int, ...] | None = None
         self.analyser: Analyser | None = None
         self.shared = Shared()
         self.print: tuple[object, ...] = ()
@@ -103,7 +103,7 @@ class _Sight:
 
     def take(self) -> None:
         """Put the catalogue file in force. Raises OSError, `catalogues.Unusable`."""
-        data = self.file.read_bytes()
+        data = catalogues.whole(self.file)
         self.analyser = Analyser(catalogues.load(self.file, data), self.definition)
         _write(self.last_good, data)
 
@@ -171,8 +171,7 @@ class Service:
         self._look_at_snapshot()
         for sight in self._sights.values():
             try:
-                status = sight.file.stat()
-                mark = (status.st_ino, status.st_mtime_ns, status.st_size)
+                mark = catalogues.mark(sight.file)
                 if mark == sight.mark:
                     continue
                 sight.mark = mark

@@ -1,4 +1,9 @@
-"""Catalogue files, read for the processes: what is wrong is named with file, line and key."""
+"""Catalogue files, read for the processes: what is wrong is named with file, line and key.
+
+Beside `NAME.json` lies `NAME.sources.json`, the sources of procedures that persons settled, by name:
+whoever replaces the catalogue by a new reading of the database leaves them. They count where the
+catalogue has no source of its own, which is the database's own word.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +30,56 @@ class Unusable(ValueError):
 def read(file: Path) -> Catalogue:
     """The checked catalogue of a file. Raises `Unusable`."""
     try:
-        return load(file, file.read_bytes())
+        return load(file, whole(file))
     except OSError as error:
         problem = _("读不了目录文件（{}）；由 qingfang discover 生成").format(error.strerror)
         raise Unusable(file, None, "", problem) from None
+
+
+def sources_file(file: Path) -> Path:
+    return file.with_name(f"{file.stem}.sources.json")
+
+
+def whole(file: Path) -> bytes:
+    """The text of a catalogue file with the settled sources in it. Raises `Unusable`, OSError."""
+    data, kept = file.read_bytes(), settled(file)
+    if not kept:
+        return data
+    load(file, data)
+    tree = json.loads(data)
+    own = {split_name(name) for name in tree.get("procedures", {})}
+    more = {name: source for name, source in kept.items() if split_name(name) not in own}
+    tree["procedures"] = {**tree.get("procedures", {}), **more}
+    return json.dumps(tree, ensure_ascii=False).encode()
+
+
+def settled(file: Path) -> dict[str, str]:
+    """The settled sources beside a catalogue file, by name. Raises `Unusable`, OSError."""
+    beside = sources_file(file)
+    try:
+        found = json.loads(beside.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except json.JSONDecodeError as error:
+        problem = _("不是完整的 JSON：{}").format(error.msg)
+        raise Unusable(beside, error.lineno, "", problem) from None
+    except UnicodeDecodeError as error:
+        problem = _("不是 UTF-8 文本（第 {} 字节）").format(error.start)
+        raise Unusable(beside, None, "", problem) from None
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise Unusable(beside, None, "", _("应为一个 JSON 对象：过程名对应源代码"))
+    return found
+
+
+def mark(file: Path) -> tuple[int, ...]:
+    """What changes when the catalogue or the sources beside it do. Raises OSError."""
+    status = file.stat()
+    found = (status.st_ino, status.st_mtime_ns, status.st_size)
+    try:
+        status = sources_file(file).stat()
+    except FileNotFoundError:
+        return found
+    return (*found, status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 def load(file: Path, data: bytes) -> Catalogue:
@@ -61,15 +112,27 @@ def with_procedure(file: Path, name: str, source: str) -> str:
 
 
 def put_procedure(file: Path, name: str, source: str) -> None:
-    """Write a procedure's source into a catalogue file, in one step; the analyser takes the file up
-    within a second. Raises `Unusable`, `OSError`."""
+    """Keep a procedure's source, in one step; the analyser takes it up within a second. Where the
+    catalogue has another source of it, that one is replaced, otherwise it goes beside the catalogue.
+    Raises `Unusable`, `OSError`."""
     text = with_procedure(file, name, source)
+    same = split_name(name)
+    if any(split_name(one) == same for one in json.loads(file.read_bytes()).get("procedures", {})):
+        _replace(file, text, file.stat().st_mode & 0o777)
+        return
+    kept = {one: text for one, text in settled(file).items() if split_name(one) != same}
+    kept[name] = source
+    text = json.dumps(kept, ensure_ascii=False, indent=1) + "\n"
+    _replace(sources_file(file), text, file.stat().st_mode & 0o777)
+
+
+def _replace(file: Path, text: str, mode: int) -> None:
     fresh = file.with_name(f"{file.name}.new")
     with fresh.open("w", encoding="utf-8") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
-    fresh.chmod(file.stat().st_mode & 0o777)
+    fresh.chmod(mode)
     fresh.replace(file)
 
 

@@ -75,6 +75,7 @@ KINDS = {
     "snapshot.made": _("下发策略快照"),
     "names.read": _("读取名称字典"),
     "catalogue.confirmed": _("确认表的含义"),
+    "catalogue.table-added": _("向目录加入一张表"),
     "catalogue.undone": _("撤销对表的确认"),
     "catalogue.compared": _("核对数据库结构"),
 }

@@ -22,6 +22,7 @@ urlpatterns = [
     path("office/catalogues/", meaning.databases, name="catalogues"),
     path("office/catalogues/<slug:name>", meaning.tables, name="catalogue"),
     path("office/catalogues/<slug:name>/table", meaning.confirm, name="catalogue-confirm"),
+    path("office/catalogues/<slug:name>/add", meaning.add, name="catalogue-add"),
     path("office/catalogues/<slug:name>/undo", meaning.undo, name="catalogue-undo"),
     path("coverage/", views.coverage_page, name="coverage"),
 ]

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from django.test import Client
 
+from qingfang.events import Meaning
 from qingfang.people.models import Act
+from qingfang.review import queue
+from qingfang.review.models import OpaqueTemplate
 from qingfang.understand.catalogue import load
 from qingfang.understand.discovery import ddl, review
 from qingfang.understand.discovery.propose import propose
+from tests.judge.test_judge import Scene
 from tests.support.console import FOLDER
 from tests.support.people import person
 from tests.understand.discovery.test_confirming import DDL
@@ -33,6 +41,23 @@ def catalogue() -> Iterator[Path]:
     yield CATALOGUE
     for file in (CATALOGUE, REVIEW, *(FOLDER / "state" / "catalogue-steps").glob("*")):
         file.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def analyser(catalogue: Path) -> Iterator[None]:
+    """The real process, on the test's configuration."""
+    command = [sys.executable, "-m", "qingfang.engine", "analyser"]
+    process = subprocess.Popen(
+        [*command, "--config", os.environ["QINGFANG_CONFIG"], "--parent", str(os.getpid())],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    yield
+    process.terminate()
+    process.wait(20)
+    process.stdout.close()
 
 
 @pytest.fixture
@@ -145,6 +170,65 @@ def test_the_auditor_sees_and_cannot_decide(catalogue: Path) -> None:
     assert "确认这张表" not in text
     assert client.post(f"{PAGE}/table", {}).status_code == 403
     assert client.get("/office/catalogues/none").status_code == 404
+
+
+def test_a_table_is_added_by_hand_and_taken_back(catalogue: Path, manager: Client) -> None:
+    before = json.loads(catalogue.read_text(encoding="utf-8"))
+    form = {"table": "his.mz_cfmx", "columns": "cfh，ypdm\r\nsl", "digest": digest(manager)}
+    page = manager.post(f"{PAGE}/add", form, follow=True)
+    assert page.context["sheet"].name == "his.mz_cfmx"
+    assert [cell.column for cell in page.context["sheet"].cells] == ["cfh", "ypdm", "sl"]
+    act = Act.objects.get(kind="catalogue.table-added")
+    assert (act.target, act.facts["fields"]) == ("his his.mz_cfmx", ["cfh", "ypdm", "sl"])
+    twice = manager.post(f"{PAGE}/add", form | {"digest": digest(manager)}, follow=True)
+    assert "目录里已经有它" in twice.content.decode()
+    manager.post(f"{PAGE}/undo")
+    assert json.loads(catalogue.read_text(encoding="utf-8")) == before
+
+
+def digest(client: Client) -> str:
+    return client.get(PAGE).context["digest"]
+
+
+def test_reasons_are_english_on_the_english_page(catalogue: Path, manager: Client) -> None:
+    manager.cookies["django_language"] = "en"
+    page = manager.get(PAGE).content.decode()
+    assert "The comment says “诊室”" in page
+    assert "注释为" not in page
+
+
+def test_what_a_person_decides_changes_the_verdict_of_the_next_statement(
+    catalogue: Path, manager: Client, analyser: None
+) -> None:
+    """From the page through the file and the analyser's process to the judge; then the catalogue is
+    replaced by a new reading that applies the review, and the verdict stays."""
+    sql = "SELECT zsh, ypdm, sum(sl) FROM his.mz_cf JOIN his.mz_cfmx USING (cfh) GROUP BY zsh, ypdm"
+    asked = OpaqueTemplate(database="his", sample=sql)
+
+    def meant(until: Callable[[Meaning], bool]) -> Meaning:
+        deadline = time.monotonic() + 20
+        while not until(meaning := queue.tried(asked)):
+            assert time.monotonic() < deadline, "the analyser has not taken the catalogue up"
+        return meaning
+
+    assert meant(lambda m: True).disclosure == "opaque", "nobody knows the table of lines"
+    form = {"table": "his.mz_cfmx", "columns": "cfh,ypdm,sl", "digest": digest(manager)}
+    manager.post(f"{PAGE}/add", form)
+    roles = {"c:cfh": "prescription_id", "c:ypdm": "item_id", "c:sl": "quantity"}
+    manager.post(f"{PAGE}/table", answered(manager, "his.mz_cfmx", **roles, kind="usage"))
+    manager.post(f"{PAGE}/table", answered(manager, "his.mz_cf", **{"c:zsh": "unit_id"}))
+    unit = meant(lambda m: m.disclosure != "opaque" and m.grain != "prescriber")
+    manager.post(f"{PAGE}/table", answered(manager, "his.mz_cf", **{"c:zsh": "prescriber_id"}))
+    doctor = meant(lambda m: m.grain == "prescriber")
+    assert (doctor.disclosure, doctor.subtype) == ("usage", "item")
+    decided = [Scene()(meaning, route="strict").decision for meaning in (unit, doctor)]
+    assert decided[1] == "deny"
+    assert decided[0] != "deny"
+
+    again = propose(ddl.read(DDL, "postgres", "his"))
+    review.apply(again, review.read(REVIEW.read_text(encoding="utf-8"), "r"), "r")
+    catalogue.write_text(json.dumps(again.catalogue() | {"name": "anew"}), encoding="utf-8")
+    assert meant(lambda m: True).grain == "prescriber"
 
 
 def test_the_kinds_of_items_are_shown_changed_and_taken_back(

@@ -100,20 +100,59 @@ def test_undoing_gives_back_what_was():
 
 def test_new_and_changed_objects_are_told_by_name():
     tree, _text = given()
-    assert confirming.changes(tree, ddl.read(DDL, "postgres")) == []
+    assert confirming.changes(tree, "", ddl.read(DDL, "postgres")) == []
     # As another export writes it: in capitals, the tables without their schema.
     bare = DDL.upper().replace("TABLE HIS.", "TABLE ").replace("VIEW HIS.", "VIEW ")
-    assert confirming.changes(tree, ddl.read(bare, "postgres")) == []
+    assert confirming.changes(tree, "", ddl.read(bare, "postgres")) == []
     now = (
         DDL.replace("ysdm varchar(10)", "ysdm varchar(10), tm varchar(9)")
         .replace("CREATE TABLE his.yk_ypzd", "CREATE TABLE his.yk_ypzd_bak")
         .replace("SELECT cfh FROM", "SELECT cfh, ysdm FROM")
     )
     now += "CREATE FUNCTION his.f() RETURNS int LANGUAGE sql AS 'SELECT 1';"
-    assert confirming.changes(tree, ddl.read(now, "postgres")) == [
+    assert confirming.changes(tree, "", ddl.read(now, "postgres")) == [
         Change("column-new", "his.mz_cf.tm"),
         Change("table-new", "his.yk_ypzd_bak"),
         Change("table-gone", "his.yk_ypzd"),
         Change("view-changed", "his.v_cf"),
         Change("routine-new", "his.f"),
     ]
+
+
+def test_a_table_that_was_not_found_is_added_asked_about_and_kept_by_the_next_reading():
+    tree, text = given()
+    added, said, step = confirming.add(tree, text, "his.mz_cfmx_old", ["cfh", "ypdm", "sl"])
+    sheet = next(s for s in confirming.sheets(added, said) if s.name == "his.mz_cfmx_old")
+    assert (sheet.kind, sheet.open, [c.role for c in sheet.cells]) == ("other", 1, [None] * 3)
+    roles = {"cfh": "prescription_id", "ypdm": "item_id", "sl": "quantity"}
+    made, settled, _step = confirming.confirm(added, said, "his.mz_cfmx_old", "usage", roles, {})
+    assert load(made).tables["his.mz_cfmx_old"].columns["sl"] == "quantity"
+
+    schema = ddl.read(DDL, "postgres", "his")
+    assert confirming.changes(made, settled, schema) == []
+    assert [c.what for c in confirming.changes(made, "", schema)] == ["table-gone"]
+    again = propose(schema)
+    review.apply(again, review.read(settled, "核对单"), "核对单")
+    assert again.catalogue()["tables"]["his.mz_cfmx_old"] == {
+        **again.catalogue()["tables"]["his.mz_cfmx_old"],
+        "kind": "usage",
+        "columns": roles,
+    }
+    # Nothing but the blank lines is otherwise when it is taken back.
+    assert confirming.undo(added, said, step) == (tree, "\n".join(text.splitlines()) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "why"),
+    [
+        ("HIS.MZ_CF", ["a"], "已经有它"),
+        ("v_cf", [], "要写出它的列"),
+        ("his.v_cf", ["a"], "已经有它"),
+        ("his.neu", ["a,b"], "逗号"),
+        ("# neu", ["a"], "逗号"),
+        ("", ["a"], "逗号"),
+    ],
+)
+def test_what_cannot_be_added(table, columns, why):
+    with pytest.raises(CatalogueError, match=why):
+        confirming.add(*given(), table, columns)

@@ -50,6 +50,32 @@ def confirm(
         files.keep_steps(config, database, [step, *files.steps(config, database)])
 
 
+def add(
+    config: Config,
+    database: Database,
+    table: str,
+    columns: list[str],
+    digest: str,
+    *,
+    request: HttpRequest,
+) -> None:
+    """Put a table into the catalogue that the reading did not find. Raises `NotAllowed`."""
+    with transaction.atomic():
+        standing = _mine(database, digest)
+        try:
+            tree, text, step = confirming.add(standing.tree, standing.text, table, columns)
+        except CatalogueError as error:
+            raise NotAllowed(_("没有采用：%(why)s") % {"why": error}) from None
+        acts.record(
+            "catalogue.table-added",
+            request=request,
+            target=f"{database.name} {table}"[:130],
+            fields=columns,
+        )
+        _write(database, tree, text)
+        files.keep_steps(config, database, [step, *files.steps(config, database)])
+
+
 def undo(config: Config, database: Database, *, request: HttpRequest) -> str:
     """Take the last decision back; the table it was about. Raises `NotAllowed`."""
     with transaction.atomic():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -79,6 +80,24 @@ def confirm(request: HttpRequest, name: str) -> HttpResponse:
 
 @may(policy.CONFIRM_CATALOGUES)
 @require_POST
+def add(request: HttpRequest, name: str) -> HttpResponse:
+    """A table that the reading did not find."""
+    database = _database(name)
+    table = request.POST.get("table", "").strip()
+    written = re.split(r"[,，、;；\r\n]+", request.POST.get("columns", ""))
+    columns = list(dict.fromkeys(one.strip() for one in written if one.strip()))
+    digest = request.POST.get("digest", "")
+    try:
+        services.add(settings.QINGFANG, database, table, columns, digest, request=request)
+    except NotAllowed as no:
+        messages.error(request, str(no), extra_tags="danger")
+        return redirect(_to(database))
+    messages.success(request, _("已加入 %(table)s，请确认它的含义。") % {"table": table})
+    return redirect(_to(database, table))
+
+
+@may(policy.CONFIRM_CATALOGUES)
+@require_POST
 def undo(request: HttpRequest, name: str) -> HttpResponse:
     database = _database(name)
     try:
@@ -117,6 +136,8 @@ def _page(request: HttpRequest, database: Database, wanted: str) -> HttpResponse
             "hidden": max(0, len(sheets) - LISTED),
             "waiting": sum(bool(s.open) for s in sheets),
             "sheet": shown,
+            "cells": [(cell, words.reason(cell.reason)) for cell in shown.cells] if shown else [],
+            "kind_reason": words.reason(shown.kind_reason) if shown else "",
             "roles": [(code, label, key) for code, (label, key) in words.ROLES.items()],
             "none": words.NONE,
             "kinds": [(code, label, key) for code, (label, key) in words.KINDS.items()],
@@ -138,7 +159,7 @@ def _asked(sheet: confirming.Sheet) -> list[dict[str, Any]]:
             "what": point.column,
             "label": words.ASKED.get(point.column, point.column),
             "text": "" if point.role.startswith("<") else point.role,
-            "reason": point.reason,
+            "reason": words.reason(point.reason),
         }
         for point in sheet.asked
     ]

@@ -69,7 +69,7 @@ def _look(
         schema = address.read(dsn, samples=False)
     except (Unreadable, Unreachable):
         return
-    found = confirming.changes(standing.tree, schema)
+    found = confirming.changes(standing.tree, standing.text, schema)
     said = [f"{change.what} {change.name}" for change in found]
     before = last.facts.get("changes", []) if last is not None else []
     if said and said[:KEPT] != before:

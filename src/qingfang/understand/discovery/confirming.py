@@ -10,13 +10,15 @@ Rules this module keeps:
    confidence 1.00, and what narrows (`#?`) and was not taken is gone.
 3. The catalogue that comes out has passed `catalogue.load`, or nothing comes out.
 4. Undoing gives back exactly what `confirm` found: catalogue entry and review lines.
-5. Objects that the database has and the catalogue has not, or has otherwise, are told by name and
+5. A table that the reading did not find can be added, and is asked about like any other.
+6. Objects that the database has and the catalogue has not, or has otherwise, are told by name and
    kind, never judged here.
 """
 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -62,7 +64,8 @@ class Sheet(Struct, frozen=True):
 
 
 class Undo(Struct, frozen=True):
-    """What `confirm` changed of one table: its entry, the operators, its lines of the review."""
+    """What changed of one table: its entry as it was (empty: there was none), the operators, its
+    lines of the review."""
 
     table: str
     entry: dict[str, Any]
@@ -171,6 +174,37 @@ def confirm(
     return made, "\n".join([*kept, *earlier, *said_now]) + "\n", before
 
 
+def add(
+    tree: dict[str, Any], text: str, table: str, columns: list[str]
+) -> tuple[dict[str, Any], str, Undo]:
+    """A table that the reading did not find, with columns of no role yet; its kind is open. The next
+    reading keeps it. Raises `catalogue.CatalogueError` for what cannot be."""
+    known = {catalogue.split_name(n) for part in ("tables", "views") for n in tree.get(part, {})}
+    path = f"tables.{table}"
+    if catalogue.split_name(table) in known:
+        raise CatalogueError(path, _("目录里已经有它"))
+    if not columns:
+        raise CatalogueError(path, _("要写出它的列"))
+    if any(_UNWRITABLE.search(name) for name in (table, *columns)):
+        raise CatalogueError(path, _("名字里不能有逗号、制表符或 # * 开头"))
+    made = copy.deepcopy(tree)
+    made.setdefault("tables", {})[table] = {"kind": "other", "columns": dict.fromkeys(columns)}
+    catalogue.load(made)
+    why = _("人工添加")
+    lines = [f"{table}\t*columns\t{','.join(columns)}\t1.00\t{why}"]
+    lines += [f"{table}\t*\tother\t0.50\t{why}"]
+    step = Undo(table, {}, list(tree.get("operators", [])), _lines(text, table))
+    return made, "\n".join([*text.splitlines(), *lines]) + "\n", step
+
+
+_UNWRITABLE: Final = re.compile(r"^$|^[#*]|[,\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+
+def added(text: str) -> frozenset[str]:
+    """The tables of a review that a person added."""
+    return frozenset(d.table for d in review.decided(text) if d.column == "*columns")
+
+
 def _of_kinds(entry: dict[str, Any], said: str) -> None:
     """The kinds of a table's items, instead of what stands at the table and at its columns."""
     for column, role in entry["columns"].items():
@@ -195,7 +229,10 @@ def _reads_own(tree: dict[str, Any], table: str, key: str, given: Iterable[objec
 def undo(tree: dict[str, Any], text: str, step: Undo) -> tuple[dict[str, Any], str]:
     """Catalogue and review as they were before `confirm`, for that one table."""
     made = copy.deepcopy(tree)
-    made["tables"][step.table] = step.entry
+    if step.entry:
+        made["tables"][step.table] = step.entry
+    else:
+        del made["tables"][step.table]
     made.pop("operators", None)
     if step.operators:
         made["operators"] = step.operators
@@ -226,8 +263,9 @@ class Change(Struct, frozen=True):
     name: str
 
 
-def changes(tree: dict[str, Any], schema: Schema) -> list[Change]:
-    """What the database has otherwise than the catalogue. Names are compared as the analyser does:
+def changes(tree: dict[str, Any], text: str, schema: Schema) -> list[Change]:
+    """What the database has otherwise than the catalogue and its review. A table that a person added
+    is not missed: whoever reads the structure did not see it then either. Names are compared as the analyser does:
     without case, and a schema that one side leaves out is the same."""
     found: list[Change] = []
     known = tree.get("tables", {})
@@ -247,7 +285,8 @@ def changes(tree: dict[str, Any], schema: Schema) -> list[Change]:
             for c in known[ours].get("columns", {})
             if c.lower() not in theirs
         ]
-    found += [Change("table-gone", n) for n in known if n not in set(here.values())]
+    there = {*here.values(), *added(text)}
+    found += [Change("table-gone", n) for n in known if n not in there]
     for what, ours_all, theirs_all in (
         ("view", tree.get("views", {}), schema.views),
         ("routine", tree.get("procedures", {}), schema.routines),

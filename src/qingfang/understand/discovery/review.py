@@ -8,7 +8,8 @@ Rules this module keeps:
    `*usage_when` and `*open_when` take a predicate, `*item_kind` the line of `item_kinds` or `-` for
    none, `*operator` takes `column on scope`, `*keys`
    the columns of a key with commas between them, several keys parted by semicolons, `-` for none.
-   Table `*` with a column means that column in every table that has it.
+   Table `*` with a column means that column in every table that has it. `*columns` adds a table
+   that the reading did not find, with these columns, commas between them.
 3. A line read back is a person's word: it overrules whatever was proposed.
 4. What narrows stands behind `#?` and counts only when the person takes these two signs away.
 5. An error names file and line, and nothing of the file is applied.
@@ -23,7 +24,7 @@ from msgspec import Struct
 
 from qingfang.understand.catalogue import KINDS, ROLES, CatalogueError, columns_of, predicate
 from qingfang.understand.discovery import item_kinds
-from qingfang.understand.discovery.facts import Schema, Table
+from qingfang.understand.discovery.facts import Column, Schema, Table
 from qingfang.understand.discovery.lexicon import Reading
 from qingfang.understand.discovery.propose import TAKEN, Kind, Proposal
 
@@ -205,6 +206,7 @@ def read(text: str, file: str) -> list[Decision]:
 
 def apply(proposal: Proposal, decisions: list[Decision], file: str) -> None:
     """Put a person's decisions over the proposal. Raises ReviewError before anything changes."""
+    decisions = _with_added(proposal, decisions, file)
     decisions = [one for decision in decisions for one in _each(proposal.schema, decision, file)]
     kinds = {name: kind.kind for name, kind in proposal.kinds.items()}
     for decision in decisions:
@@ -246,6 +248,27 @@ def apply(proposal: Proposal, decisions: list[Decision], file: str) -> None:
                 proposal.roles[name].pop(column, None)
             else:
                 proposal.roles[name][column] = Reading(decision.role, 1.0, "人工确认")
+
+
+def _with_added(proposal: Proposal, decisions: list[Decision], file: str) -> list[Decision]:
+    """The decisions that are left when the tables that a person added are in the schema. What the
+    reading found by now it knows better."""
+    for decision in decisions:
+        if decision.column == "*columns" and proposal.schema.table(decision.table) is None:
+            names = columns_added(decision.role)
+            if not names:
+                raise ReviewError(file, decision.line, f"{decision.table} 要写出列名，用逗号分隔")
+            columns = {name: Column(name) for name in names}
+            proposal.schema.tables[decision.table] = Table(decision.table, columns=columns)
+            proposal.roles[decision.table] = {}
+            proposal.rivals[decision.table] = {}
+            proposal.kinds[decision.table] = Kind("other", 1.0, "人工确认")
+    return [decision for decision in decisions if decision.column != "*columns"]
+
+
+def columns_added(text: str) -> list[str]:
+    """The columns of a table that a person adds, each once."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 _PREDICATES: Final = frozenset({"*usage_when", "*open_when"})

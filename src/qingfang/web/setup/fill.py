@@ -35,13 +35,50 @@ class Calendar(Struct, frozen=True):
     days: str = ""
 
 
+class Table(Struct, frozen=True):
+    """A file of persons or terminals (`kind` of `Proposed`), handed in by the person of number `by`
+    (empty: by the only one who may)."""
+
+    kind: str
+    name: str
+    data: bytes
+    whole: bool
+    by: str
+
+
+class Imported(Struct, frozen=True, kw_only=True):
+    """An import: what it would change, later what it has changed; `told` are sentences for a person.
+    `wrong` lines are left out, `refused` could not be written, `proposed` wait for the discipline
+    office."""
+
+    id: int
+    file: str
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    leaving: int = 0
+    wrong: int = 0
+    writes: int = 0
+    finished: bool = False
+    total: int = 0
+    done: int = 0
+    written: int = 0
+    proposed: int = 0
+    refused: int = 0
+    told: list[str] = []
+
+
 class Request(Struct, frozen=True):
     """`accounts` are `accounts.Asked` as JSON objects; `rescue` is the number of a security
-    administrator who needs a new password."""
+    administrator who needs a new password. `table` is looked at, `write` begins to write the import
+    of that number, `follow` asks how far it is."""
 
     calendar: Calendar | None = None
     accounts: list[dict[str, str]] = []
     rescue: str = ""
+    table: Table | None = None
+    write: int | None = None
+    follow: int | None = None
 
 
 class Answer(Struct, frozen=True):
@@ -50,6 +87,7 @@ class Answer(Struct, frozen=True):
     problem: str = ""
     made: list[dict[str, str]] = []
     password: str = ""
+    imported: Imported | None = None
 
 
 class State(Struct, frozen=True):
@@ -83,14 +121,16 @@ def _serve(config: Config) -> None:
     from qingfang.access import calendar
     from qingfang.access.days import Unreadable, read_days
     from qingfang.people import rescue, services
+    from qingfang.people.importing.sheet import Unreadable as UnreadableTable
     from qingfang.people.services import NotAllowed
-    from qingfang.web.setup import accounts, code
+    from qingfang.web.setup import accounts, code, listing
 
     translation.activate("en" if wanted() == "en" else "zh-hans")
     _say(State(services.any_account(), calendar.standing().decided))
     for line in sys.stdin.buffer:
         request = msgspec.json.decode(line, type=Request)
         try:
+            imported = listing.answer(request.table, request.write, request.follow)
             with transaction.atomic():
                 made, password = [], ""
                 if request.calendar is not None:
@@ -102,12 +142,13 @@ def _serve(config: Config) -> None:
                     made = accounts.create(asked_for, config)
                 if request.rescue:
                     password = rescue.rescue(request.rescue)
-        except (NotAllowed, Unreadable) as no:
+        except (NotAllowed, Unreadable, UnreadableTable) as no:
             _say(Answer(problem=calendar.sentence(no) if isinstance(no, Unreadable) else str(no)))
             continue
         if made:
             code.forget(config)
-        _say(Answer(made=[msgspec.to_builtins(one) for one in made], password=password))
+        told = [msgspec.to_builtins(one) for one in made]
+        _say(Answer(made=told, password=password, imported=imported))
 
 
 def main() -> None:
