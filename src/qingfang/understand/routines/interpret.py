@@ -89,8 +89,8 @@ from qingfang.understand.routines.values import (
     nothing,
 )
 from qingfang.understand.scope import OverBudget
-from qingfang.understand.supplied import sets_quotes_in
 from qingfang.understand.state import ANY_PORTAL, UNNAMED_PORTAL
+from qingfang.understand.supplied import sets_quotes_in
 
 if TYPE_CHECKING:
     from qingfang.understand.walker import Walker
