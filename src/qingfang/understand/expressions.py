@@ -188,6 +188,10 @@ def _dot(node: exp.Dot, scope: Scope) -> Flow:
     value = node.this
     if not isinstance(value, exp.Expr):
         return flow(inner, scope)  # `.f(x)`: the parser takes it
+    if any(dot.this is None or dot.expression is None for dot in value.find_all(exp.Dot)):
+        # `a...f(x)`: a part of the name is not there.
+        scope.walker.problem("unparsed", "", node, scope)
+        return NOTHING
     if isinstance(inner, exp.Func) and (inner.name or inner.sql_name()).lower() in METHODS:
         names = list(value.flatten()) if isinstance(value, exp.Dot) else [value]
         if not all(isinstance(name, exp.Identifier) for name in names):
