@@ -7,6 +7,7 @@ from qingfang.understand.holding import (
     Condition,
     array_items,
     day_before,
+    equal,
     holds,
     is_midnight,
     within_day,
@@ -37,6 +38,29 @@ def test_conditions_on_bound_values() -> None:
     few = Condition("few", (Value("{1,2}", (), (0,)),), True)
     assert holds(few, ["{1,2,3}"]) and not holds(few, ["{1,2,3,4,5,6,7,8,9,10,11}"])
     assert not holds(few, [None]) and not holds(few, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "answer"),
+    [
+        ("a", "a", True),
+        ("a", "b", False),
+        ("a", "A ", None),
+        ("ＹＰ", "yp", None),
+        ("1", "2", False),
+        ("1", "1.0", None),
+        ("a", "0", None),
+        ("12a", "12", None),
+        ("ALL", "123", False),
+        ("yes", "1", None),
+        ("2026-01-01", "2026-1-1", None),
+        ("2026-01-01", "2026-01-02", False),
+    ],
+)
+def test_equal_only_where_every_server_agrees(left: str, right: str, answer: bool | None) -> None:
+    assert equal(left, right) is answer and equal(right, left) is answer
+    apart = Condition("apart", (Value(left, (1,)), Value(right, (9,))), answer is False)
+    assert holds(apart, [left, right]) and holds(apart, [left, None]) is not (answer is False)
 
 
 def test_lists_as_they_are_bound() -> None:

@@ -97,6 +97,11 @@ SELECT CASE WHEN item = 'C1' THEN 'x' ELSE doctor END, qty FROM rx JOIN rx_line 
 SELECT -5, qty - 1 FROM rx_line WHERE rx_no = -5
 SELECT * FROM rx WHERE at = date '2026-11-01' + 1
 SELECT * FROM rx_line WHERE rx_no = 'R' || '1'
+SELECT * FROM rx_line WHERE COALESCE(rx_no, '') = 'R1'
+SELECT * FROM rx_line WHERE rx_no = COALESCE('R1', rx_no)
+SELECT * FROM rx_line WHERE rx_no = 'R1' OR 'R1' = 'R2'
+SELECT item, sum(qty) FROM rx JOIN rx_line USING (rx_no) WHERE dept = 'N1' AND at >= CAST('2026-11-01' AS date) AND at < CAST('2026-11-02' AS varchar(10)) GROUP BY item
+SELECT item, sum(qty) FROM rx JOIN rx_line USING (rx_no) WHERE dept = 'N1' AND at >= TO_DATE('2026-11-01', 'yyyy-dd-mm') AND at < '2026-11-02' GROUP BY item
 UPDATE drug SET name = 'N1' WHERE item = 'Y1' AND class > 3
 UPDATE rx SET state = '1' WHERE rx_no = 'R1'
 DELETE FROM drug WHERE item = 'Y1'
@@ -181,6 +186,28 @@ def test_what_hits():
         "SELECT * FROM rx_line WHERE rx_no = $1",
         "SELECT * FROM rx_line WHERE rx_no > 'R1'",
     ) == [True, True, False, False]
+
+
+def test_a_bound_value_that_is_there_or_not_is_judged_again():
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    text = "SELECT * FROM rx_line WHERE rx_no = NVL(:1, rx_no)"
+    said = []
+    for bound in (["R1"], ["R2"], [""], [None], ["R3"]):
+        found = templates.judge(
+            text, "oracle", lambda b=bound: analyser.analyse(text, "oracle", binds=b), bound
+        )
+        said.append(found.disclosure)
+    assert said == ["clinical", "clinical", "usage", "usage", "clinical"]
+
+
+def test_the_number_0_is_judged_again_in_mysql():
+    analyser, templates = Analyser(CATALOGUE), Templates()
+    said = []
+    for number in ("5", "7", "0", "8"):
+        text = f"SELECT * FROM rx_line WHERE rx_no = {number}"
+        found = templates.judge(text, "mysql", lambda s=text: analyser.analyse(s, "mysql"))
+        said.append(found.disclosure)
+    assert said == ["clinical", "clinical", "usage", "clinical"]
 
 
 def test_a_bind_and_a_number_are_never_taken_for_each_other():

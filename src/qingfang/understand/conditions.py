@@ -13,7 +13,6 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -22,9 +21,16 @@ from qingfang.understand.catalogue import MEASURE_ROLES
 from qingfang.understand.computing import number
 from qingfang.understand.days import DAY_UNITS, day_of
 from qingfang.understand.expressions import flow, presence
-from qingfang.understand.flows import NOTHING, Block, Edge, Flow, Instance, Source
-from qingfang.understand.folding import Const, Reading, fold, is_known_bind, offset
-from qingfang.understand.holding import MAX_PINS, array_items, is_midnight, moment, passes
+from qingfang.understand.flows import NOTHING, SOFT, Block, Edge, Flow, Instance, Source
+from qingfang.understand.folding import Const, Reading, fold, is_known_bind, offset, varies
+from qingfang.understand.holding import (
+    MAX_PINS,
+    array_items,
+    equal,
+    is_midnight,
+    moment,
+    passes,
+)
 from qingfang.understand.periods import (
     MONTH,
     YEAR,
@@ -223,37 +229,14 @@ def always(node: exp.Expr, scope: Scope) -> bool | None:
             return None
         reading.bind(left)
         reading.bind(right)
-        same = _same(node.left, node.right, left.text, right.text)
+        same = equal(left.text, right.text)
         return None if same is None else same is isinstance(node, exp.EQ)
     if isinstance(node, exp.Literal):
         reading.fixed.update(offset(node, own))
-        return str(node.this) not in {"0", ""}
+        # The truth of a text that is no number depends on the server.
+        value = number(str(node.this))
+        return bool(value) if value is not None else None
     return None
-
-
-def _same(one: exp.Expr, other: exp.Expr, left: str, right: str) -> bool | None:
-    """Whether two constants are equal in every database, or in none: None where it depends on case,
-    blanks, accents, or on how texts become numbers, times and truths."""
-    plain = all(isinstance(node, exp.Literal) and not node.is_string for node in (one, other))
-    a, b = number(left), number(right)
-    if plain and a is not None and b is not None:
-        return a == b
-    if left == right:
-        return True
-    if isinstance(one, exp.Boolean) or isinstance(other, exp.Boolean):
-        return None
-    if a is not None and b is not None:
-        return None if a == b else False
-    if a is not None or b is not None or _bare(left) == _bare(right):
-        return None
-    times = moment(left), moment(right)
-    return None if times[0] is not None and times[1] is not None else False
-
-
-def _bare(text: str) -> str:
-    """A text without what some collation passes over."""
-    wide = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(char for char in wide if not unicodedata.combining(char)).strip()
 
 
 def _oracle(scope: Scope) -> bool:
@@ -516,7 +499,7 @@ def _branch(node: exp.Expr, value: Const, given: exp.Expr, sink: Sink) -> exp.Ex
             return None
         sink.scope.walker.reading.bind(const)
         sink.scope.walker.reading.bind(value)
-        same = _same(result.unnest(), given.unnest(), const.text, value.text)
+        same = equal(const.text, value.text)
         if same is None or (same and part is None):
             return None
         if same and part is not None:
@@ -550,6 +533,9 @@ def _against(
 ) -> None:
     """`subject op constant`."""
     scope = sink.scope
+    given = node.this if subject is node.args["expression"] else node.args["expression"]
+    if kind is exp.EQ:
+        subject = _without_default(subject, value, scope)
     apart = isinstance(subject, (exp.DateDiff, exp.Sub)) and kind is exp.EQ
     if apart and _days_apart(subject, value, sink):
         return
@@ -562,7 +548,7 @@ def _against(
         return
     source = shown.exact
     if kind in {exp.EQ, exp.NullSafeEQ}:
-        if _is_any_text(source, [value], [node.this, node.args["expression"]], sink):
+        if _is_any_text(source, [value], [given], sink):
             sink.mention(node, shown)
             return
         sink.fact(source, "eq" if inner is None else "day", (value,), node=node)
@@ -573,6 +559,21 @@ def _against(
     else:
         before = kind is exp.LT and (inner is None or _starts_day(value, scope))
         sink.fact(source, "range", high=value, high_open=before, node=node)
+
+
+def _without_default(subject: exp.Expr, value: Const, scope: Scope) -> exp.Expr:
+    """The column of `ISNULL(column, '') = 'x'`, which no row without a value passes."""
+    if not isinstance(subject, exp.Coalesce) or len(subject.expressions) != 1:
+        return subject
+    reading = scope.walker.reading
+    default = fold(subject.expressions[0], reading, scope.own)
+    if default is None or default.null:
+        return subject
+    if value.text is not None and default.text is not None:
+        answer = passes("apart", (value.text, default.text))
+        return subject.this if reading.condition("apart", (value, default), answer) else subject
+    # A bound value that is not known is a key's, as in `key = ?`.
+    return subject.this if value.binds and default.text is not None else subject
 
 
 _LOWS = frozenset({exp.EQ, exp.NullSafeEQ, exp.GTE, exp.In, exp.Between})
@@ -700,9 +701,13 @@ def _columns(
                 # Rows that the sender brought along: VALUES, JSON, a SELECT of constants.
                 sink.fact(a if b.instance.table is None else b, "given", node=node)
         return
-    for given, source in ((other, one.exact), (one, other.exact)):
-        if kind is exp.EQ and source is not None and not given.sources():
-            sink.fact(source, "given", node=node)
+    for given, source, side in ((other, one.exact, right), (one, other.exact, left)):
+        if kind is exp.EQ and source is not None and not given.sources() and not given.measured:
+            if varies(side):
+                sink.fact(source, "given", node=node)
+            else:
+                # A call that reads nothing: one value, that is not known.
+                sink.fact(source, "eq", (Const(),), node=node)
             return
     both = one | other
     if both.measured or both.packed:
@@ -721,8 +726,9 @@ def _in(node: exp.In, sink: Sink, negated: bool) -> None:
         else:
             _chosen(node.this, query, sink, node)
         return
-    if node.args.get("unnest") is not None:
-        sink.mention(node, flow(node.this, scope))
+    unnested = node.args.get("unnest")
+    if unnested is not None:
+        sink.mention(node, flow(node.this, scope) | flow(unnested, scope))
         return
     if isinstance(node.this, exp.Tuple) and not negated:
         _tuples(node, sink)
@@ -749,14 +755,26 @@ def _in(node: exp.In, sink: Sink, negated: bool) -> None:
     sink.fact(shown.exact, "eq", constants, negated=negated, node=node)
 
 
+_NUMERIC = (
+    *(exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.BitwiseAnd),
+    *(exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseLeftShift),
+)
+
+
 def _is_any_text(source: Source, values: list[Const], nodes: list[exp.Expr], sink: Sink) -> bool:
-    """MySQL's `key = 0`: to the number 0 every text that begins with no digit is equal."""
+    """MySQL's `key = 0`: to the number 0 every text that begins with no digit is equal. No key is a
+    truth either, which many servers take for a number."""
+    written = [node.unnest() for node in nodes]
+    if source.role not in _FLAGS and any(isinstance(node, exp.Boolean) for node in written):
+        return True
     if sink.scope.walker.dialect != "mysql" or source.role not in _KEYS:
         return False
-    written = [node.unnest() for node in nodes if not isinstance(node.unnest(), exp.Column)]
     found = False
-    for value, node in zip(values, written, strict=False):
-        if value.text is None or (isinstance(node, exp.Literal) and node.is_string):
+    for value, node in zip(values, written, strict=True):
+        if isinstance(node, exp.Literal) and node.is_string:
+            continue
+        if value.text is None:
+            found = found or (isinstance(node, _NUMERIC) and not value.binds)
             continue
         zero = passes("zero", (value.text,))
         found = sink.scope.walker.reading.condition("zero", (value,), zero) or found
@@ -777,6 +795,7 @@ def _tuples(node: exp.In, sink: Sink) -> None:
             )
             value = fold(cell, reading, own) if cell is not None else None
             if value is None:
+                shown = shown | (flow(cell, scope) if cell is not None else NOTHING)
                 break
             values.append(value)
         else:
@@ -909,7 +928,7 @@ def _exists(node: exp.Exists, sink: Sink) -> None:
         _join(blocks[0], sink)
     else:
         for block in blocks:
-            scope.draft.absorb(block, -1)
+            scope.draft.absorb(block, SOFT)
             sink.show(Flow(counted=frozenset(block.instances)))
 
 
@@ -929,14 +948,23 @@ def _chosen(subject: exp.Expr, query: exp.Expr, sink: Sink, node: exp.Expr) -> N
     if not sink.joins or len(blocks) != 1:
         pinned = [scope.walker.pinned_member(block) for block in blocks]
         for block in blocks:
-            scope.draft.absorb(block, -1)
+            scope.draft.absorb(block, SOFT)
             sink.show(block.shown.measures_only())
         if sink.joins and blocks and all(pinned) and shown[0].exact is not None:
             sink.fact(shown[0].exact, "eq", (Const(),), node=node)
         return
     block = blocks[0]
+    pairs = list(zip(shown, block.columns, strict=False))
+    if block.always and any(
+        part.exact is not None
+        and column.member is not None
+        and column.member.instance in block.instances
+        for part, (_name, column) in pairs
+    ):
+        # MIN or MAX of no rows is NULL, which equals nothing: so its predicates decide after all.
+        block.always = False
     _join(block, sink)
-    for part, (_name, column) in zip(shown, block.columns, strict=False):
+    for part, (_name, column) in pairs:
         measures = frozenset(s for s in column.raw if s.role in MEASURE_ROLES)
         if column.measured or measures:
             # Being equal to a figure tells it.
@@ -944,7 +972,7 @@ def _chosen(subject: exp.Expr, query: exp.Expr, sink: Sink, node: exp.Expr) -> N
         if part.exact is None or column.member is None:
             continue
         whole = column.exact is not None and not block.added and block.windowed is None
-        groups: frozenset[int] = frozenset() if whole else frozenset({-1})
+        groups: frozenset[int] = frozenset() if whole else frozenset({SOFT})
         sink.edges.append(Edge(column.member, part.exact, groups))
 
 

@@ -3,6 +3,8 @@
 Rules this module keeps:
 
 1. Folding never guesses: a constant whose value is not known has `text` None and stays a constant.
+   What differs from row to row, reads, runs a text or a body, or is not known to be the server's
+   own function is no constant.
 2. A literal whose value decided anything is *bound* to the answer (`Reading.bind`), unless it is
    named in a `Condition`: so a cached answer is reused only where it holds.
 3. No clock: `CURRENT_DATE` is a constant of clock 0, in days; only differences are judged.
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
@@ -29,7 +31,7 @@ from qingfang.understand.computing import (
 )
 from qingfang.understand.days import counted_from, day_of
 from qingfang.understand.dialects import BIND
-from qingfang.understand.holding import Condition, Test, moment
+from qingfang.understand.holding import Condition, Test, is_midnight, moment
 from qingfang.understand.periods import interval, month_end, moved, read
 
 # Stands for a variable that goes through many values, one after the other: no constant.
@@ -68,10 +70,14 @@ class Reading:
     `free` collects the literals whose value is only handed on, `fixed` (and `fixed_binds`, by
     index) the literals and bound values that decided something. `requoted`: from here on quotes may
     mean something else. `settled`: the bound values stand in the statement itself (EXECUTE p('1')),
-    no execution brings others.
+    no execution brings others. `oracle`: an empty text is NULL. `runs` tells of a call whether it
+    does more than work out a value.
     """
 
-    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free", "requoted", "settled")
+    __slots__ = (
+        *("binds", "conditions", "fixed", "fixed_binds", "free", "oracle", "requoted", "runs"),
+        "settled",
+    )
 
     def __init__(self, binds: Sequence[str | None] | None, *, settled: bool = False) -> None:
         self.binds, self.settled = binds, settled
@@ -81,6 +87,8 @@ class Reading:
         self.conditions: list[Condition] = []
         # A statement of this text changed what quotes mean.
         self.requoted = False
+        self.oracle = False
+        self.runs: Callable[[exp.Func], bool] | None = None
 
     def bind(self, const: Const) -> None:
         """The constant's very value decided something."""
@@ -162,11 +170,16 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if isinstance(node, (exp.StrToDate, exp.StrToTime)):
         return _parsed(node, reading, own, depth)
     if isinstance(node, _PASS_FIRST):
-        return _cut(node, fold(node.this, reading, own, depth + 1), reading)
+        return _cut(node.args.get("to"), fold(node.this, reading, own, depth + 1), reading)
     if isinstance(node, exp.Convert):
-        return _styled(node, fold(node.expression, reading, own, depth + 1), reading)
+        const = _cut(node.this, fold(node.expression, reading, own, depth + 1), reading)
+        return _styled(node, const, reading)
+    if isinstance(node, exp.Coalesce):
+        first = _first(node, reading, own, depth)
+        if first is not None:
+            return first
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
-        if _reads(node):
+        if _reads(node, reading):
             return None
         if node.this.name.lower() not in OWN_SCHEMAS:
             return Const()
@@ -177,7 +190,7 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
         isinstance(node, exp.Anonymous) and node.name.lower() in _NOW_NAMES
     ):
         return Const(clock=0.0)
-    if _reads(node):
+    if _reads(node, reading):
         return None
     shifted = _shifted(node, reading, own, depth)
     if shifted is not None:
@@ -188,13 +201,32 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     return _applied(node, reading, own, depth)
 
 
-def _cut(node: exp.Expr, const: Const | None, reading: Reading) -> Const | None:
-    """A text cast to a shorter one."""
-    kind = node.args.get("to")
-    sizes = kind.expressions if isinstance(kind, exp.DataType) else []
-    if const is None or const.text is None or len(sizes) != 1 or not sizes[0].name.isdigit():
+def _first(node: exp.Coalesce, reading: Reading, own: bool, depth: int) -> Const | None:
+    """The first operand of COALESCE, NVL, ISNULL that is known not to be NULL, when those before it
+    are; None when that is not known."""
+    for operand in (node.this, *node.expressions):
+        const = fold(operand, reading, own, depth + 1)
+        if const is None or (const.text is None and not const.null):
+            return None
+        if reading.known(const, reading.oracle):
+            return const
+    return Const(null=True)
+
+
+def _cut(kind: exp.Expr | None, const: Const | None, reading: Reading) -> Const | None:
+    """A text cast to a shorter one, a time to its day."""
+    if const is None or const.text is None or not isinstance(kind, exp.DataType):
         return const
-    if not isinstance(kind, exp.DataType) or kind.this not in exp.DataType.TEXT_TYPES:
+    if kind.this is exp.DType.DATE and moment(const.text) is not None:
+        if reading.condition("midnight", (const,), is_midnight(const.text)):
+            return const
+        # Oracle's DATE keeps the time of day, the others' does not.
+        reading.bind(const)
+        return Const(None, const.literals, const.binds)
+    sizes = kind.expressions
+    if len(sizes) != 1 or not sizes[0].name.isdigit():
+        return const
+    if kind.this not in exp.DataType.TEXT_TYPES:
         return const
     size = int(sizes[0].name)
     if len(const.text) <= size and size >= _DAY_LONG:
@@ -224,20 +256,31 @@ def _styled(node: exp.Convert, const: Const | None, reading: Reading) -> Const |
 def _parsed(
     node: exp.StrToDate | exp.StrToTime, reading: Reading, own: bool, depth: int
 ) -> Const | None:
-    """`TO_DATE('01-02-2026', 'DD-MM-YYYY')`: a text that is no date as it stands is read in its
-    format."""
+    """`TO_DATE('01-02-2026', 'DD-MM-YYYY')`: a text is read in its format, whatever it looks like;
+    what day it is stays open when the format is worked out."""
     const = fold(node.this, reading, own, depth + 1)
     form = node.args.get("format")
-    if const is None or const.text is None or not isinstance(form, exp.Literal):
+    if const is None or const.text is None or form is None:
         return const
-    if moment(const.text) is not None and _FROM_YEAR.match(str(form.this)):
+    pattern = _format(str(form.this)) if isinstance(form, exp.Literal) else ""
+    if moment(const.text) is not None and _FROM_YEAR.match(pattern):
         return const
     reading.bind(const)
-    return Const(read(const.text, str(form.this)))
+    return Const(read(const.text, pattern))
 
 
 # Formats that write a date from the year on, as it is read anyway.
-_FROM_YEAR = re.compile(r"%Y[^%]*%m[^%]*%d")
+_FROM_YEAR = re.compile(r"%Y[^%\w]*%m[^%\w]*%d")
+# The parser takes Oracle's elements of a format for elements only when they are capitals.
+_ELEMENT = re.compile(r"%\w|YYYY|RRRR|HH24|HH12|MM|DD|HH|MI|SS", re.IGNORECASE)
+_ELEMENTS = {
+    **{"YYYY": "%Y", "RRRR": "%Y", "MM": "%m", "DD": "%d", "HH24": "%H", "HH12": "%I"},
+    **{"HH": "%I", "MI": "%M", "SS": "%S"},
+}
+
+
+def _format(form: str) -> str:
+    return _ELEMENT.sub(lambda found: _ELEMENTS.get(found[0].upper(), found[0]), form)
 
 
 # What gives a date, so that a number added to it is days.
@@ -388,39 +431,54 @@ def _is_pure(node: exp.Expr) -> bool:
     )
 
 
-# What is another value each time, so that it is none of a row's.
-_EACH_TIME = (exp.Rand, exp.Randn, exp.Uuid, exp.NextValueFor)
-_EACH_TIME_NAMES = frozenset(
-    {"nextval", "newid", "newsequentialid", "gen_random_uuid", "uuid_generate_v4", "sys_guid"}
+def _reads(node: exp.Expr, reading: Reading) -> bool:
+    """Whether an expression is no constant (rule 1)."""
+    if varies(node):
+        return True
+    if reading.runs is None:
+        return any(not _is_pure(call) for call in node.find_all(exp.Anonymous, exp.Dot))
+    return any(reading.runs(call) for call in node.find_all(exp.Func))
+
+
+# Neither the same in every row, nor once known the same again.
+_VARYING = (exp.Rand, exp.Randn, exp.Uuid, exp.NextValueFor, exp.PropertyEQ)
+_VARYING_NAMES = frozenset(
+    {
+        *("random", "rand", "normal", "nextval", "newid", "newsequentialid", "sys_guid"),
+        *("gen_random_uuid", "uuid_generate_v4"),
+    }
 )
 
 
-def _reads(node: exp.Expr) -> bool:
-    """Whether a column, rows or an aggregate is in it, a variable is set, or somebody's function is
-    called; `(SELECT 'x')` reads nothing."""
-    if any(not _is_pure(call) for call in node.find_all(exp.Anonymous, exp.Dot)):
-        return True
-    if any(str(place.this) == MANY for place in node.find_all(exp.Placeholder)):
-        return True
-    if node.find(*_EACH_TIME) or any(
-        call.name.lower() in _EACH_TIME_NAMES for call in node.find_all(exp.Anonymous)
+def varies(node: exp.Expr) -> bool:
+    """Whether a column, rows, an aggregate, or what differs from row to row is in it;
+    `(SELECT 'x')` reads nothing."""
+    for part in node.find_all(
+        *(exp.Column, exp.Query, exp.AggFunc, exp.Star, exp.Anonymous, exp.Placeholder),
+        *_VARYING,
     ):
-        return True
-    for part in node.find_all(exp.Column, exp.Query, exp.AggFunc, exp.Star, exp.PropertyEQ):
-        bare = isinstance(part, exp.Select) and not any(
-            value for key, value in part.args.items() if key not in {"expressions", "kind"}
-        )
-        if not bare and not isinstance(part, exp.Subquery):
+        if isinstance(part, exp.Anonymous):
+            if part.name.lower() in _VARYING_NAMES:
+                return True
+        elif isinstance(part, exp.Placeholder):
+            if str(part.this) == MANY:
+                return True
+        elif not isinstance(part, exp.Subquery) and not _is_bare(part):
             return True
     return False
+
+
+def _is_bare(node: exp.Expr) -> bool:
+    """A SELECT of expressions alone."""
+    return isinstance(node, exp.Select) and not any(
+        value for key, value in node.args.items() if key not in {"expressions", "kind"}
+    )
 
 
 def _selected(node: exp.Subquery, reading: Reading, own: bool, depth: int) -> Const | None:
     """`(SELECT 'x')`, which reads nothing."""
     select = node.this
-    if not isinstance(select, exp.Select) or len(select.expressions) != 1:
-        return None
-    if any(value for key, value in select.args.items() if key not in {"expressions", "kind"}):
+    if not _is_bare(select) or len(select.expressions) != 1:
         return None
     return fold(select.expressions[0].unalias(), reading, own, depth + 1)
 

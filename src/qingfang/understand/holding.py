@@ -10,6 +10,7 @@ Rules this module keeps:
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
@@ -21,7 +22,16 @@ from qingfang.events import Value
 MAX_PINS = 10
 _DAY = timedelta(days=1)
 
-Test = Literal["within_day", "within_day_inclusive", "known", "filled", "few", "midnight", "zero"]
+Test = Literal[
+    "within_day",
+    "within_day_inclusive",
+    "known",
+    "filled",
+    "few",
+    "midnight",
+    "zero",
+    "apart",
+]
 
 
 class Condition(Struct, frozen=True, array_like=True):
@@ -31,6 +41,7 @@ class Condition(Struct, frozen=True, array_like=True):
     the end excluded / included as written. `known`: the value is not NULL; `filled`: nor an empty
     text. `zero`: the number 0. `few`: an array value
     of at most 10 elements. `midnight`: a date alone, or the first moment of one.
+    `apart`: two values that are surely not equal (`equal`).
     """
 
     test: Test
@@ -56,9 +67,55 @@ def passes(test: Test, values: Sequence[str | None]) -> bool:
     if test == "midnight":
         return is_midnight(values[0])
     low, high = values[0], values[1]
+    if test == "apart":
+        return low is not None and high is not None and equal(low, high) is False
     if low is None or high is None:
         return False
     return within_day(low, high, inclusive=test == "within_day_inclusive")
+
+
+_TRUTHS = frozenset(["true", "t", "yes", "y", "on", "false", "f", "no", "n", "off"])
+_NUMBER = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+
+
+def equal(left: str, right: str) -> bool | None:
+    """Whether two values are equal whatever the server, its collation and the types that it
+    compares them as; None when it depends on these: `'a' = 'A'`, `'1' = '1.0'`, `'a' = 0`."""
+    if left == right:
+        return True
+    one, other = plain(left), plain(right)
+    if one == other or one in _TRUTHS or other in _TRUTHS:
+        return None
+    a, b = _number(one), _number(other)
+    if a is None and b is None:
+        first, second = moment(one), moment(other)
+        return None if first is not None and second is not None and first[0] == second[0] else False
+    if a is None:
+        a = _leading(one)
+    elif b is None:
+        b = _leading(other)
+    return None if a == b else False
+
+
+def _number(text: str) -> float | None:
+    found = _NUMBER.match(text)
+    return float(found[0]) if found is not None and found.end() == len(text) else None
+
+
+def _leading(text: str) -> float:
+    """The number that MySQL takes a text for."""
+    found = _NUMBER.match(text)
+    return float(found[0]) if found is not None else 0.0
+
+
+def plain(text: str) -> str:
+    """A text without what some collation does not tell apart: case, width, accents, characters
+    that are not seen, blanks at the ends."""
+    if text.isascii():
+        return text.strip().lower()
+    parts = unicodedata.normalize("NFKD", text)
+    seen = "".join(char for char in parts if unicodedata.category(char) not in {"Mn", "Cf"})
+    return seen.strip().casefold()
 
 
 def array_items(text: str | None) -> list[str] | None:

@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from qingfang.understand.computing import number
 from qingfang.understand.folding import Const, Reading, fold
-from qingfang.understand.holding import Test, passes
+from qingfang.understand.holding import Test, passes, plain
 
 if TYPE_CHECKING:
     from qingfang.understand.flows import Source
@@ -224,8 +224,8 @@ def _compare(left: str, right: str) -> int:
 
 def same_value(left: str, right: str) -> bool:
     """Equality of two values as some database sees it: numbers by number, truth by truth, and
-    texts without case and trailing blanks (many collations do)."""
-    if left.rstrip().casefold() == right.rstrip().casefold():
+    texts without case, width and blanks at the ends (many collations do)."""
+    if plain(left) == plain(right):
         return True
     a, b = number(left), number(right)
     if a is not None and b is not None:
@@ -235,8 +235,10 @@ def same_value(left: str, right: str) -> bool:
 
 
 def like(text: str, pattern: str) -> bool:
-    parts = [".*" if char == "%" else "." if char == "_" else re.escape(char) for char in pattern]
-    return re.fullmatch("".join(parts), text, re.DOTALL | re.IGNORECASE) is not None
+    parts = [
+        ".*" if char == "%" else "." if char == "_" else re.escape(char) for char in plain(pattern)
+    ]
+    return re.fullmatch("".join(parts), plain(text), re.DOTALL) is not None
 
 
 def _narrower(pattern: str, wider: str) -> bool:
@@ -249,9 +251,9 @@ def _narrower(pattern: str, wider: str) -> bool:
 
 def _apart(one: str, other: str) -> bool:
     """`JC%` and `YP%` have nothing in common: they differ before the first wildcard."""
-    heads = [re.split(r"[%_\\\[]", pattern, maxsplit=1)[0] for pattern in (one, other)]
+    heads = [plain(re.split(r"[%_\\\[]", pattern, maxsplit=1)[0]) for pattern in (one, other)]
     size = min(len(head) for head in heads)
-    return heads[0][:size].casefold() != heads[1][:size].casefold()
+    return heads[0][:size] != heads[1][:size]
 
 
 def day_test(low: Const | None, high: Const | None, high_open: bool, reading: Reading) -> bool:

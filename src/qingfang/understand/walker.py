@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from qingfang.understand import bodies, changes, conditions, sources
-from qingfang.understand.builtin import AGGREGATES, FUNCTIONS, OWN_FUNCTIONS, PACKERS
+from qingfang.understand.builtin import (
+    AGGREGATES,
+    FUNCTIONS,
+    METHODS,
+    OWN_FUNCTIONS,
+    PACKERS,
+    REMOTE,
+)
 from qingfang.understand.catalogue import Catalogue, Table
 from qingfang.understand.expressions import flow
 from qingfang.understand.flows import NOTHING, SOFT, Block, Edge, Flow, Instance, Source, union
@@ -63,6 +70,7 @@ class Walker:
         self.odd: set[str] = set()
         # Calls whose text, run later, was read already (by identity of their nodes).
         self.scheduled: set[int] = set()
+        reading.oracle, reading.runs = dialect == "oracle", self.runs
 
     def spend(self, steps: int = 1) -> None:
         self._steps += steps
@@ -77,6 +85,18 @@ class Walker:
         known = FUNCTIONS.get(self.dialect, frozenset())
         schema, _dot, last = name.rpartition(".")
         return name in known or (last in known and schema in ("", *OWN_FUNCTIONS))
+
+    def runs(self, call: exp.Func) -> bool:
+        """Whether a call runs a text or a body, or is of a function that is not known."""
+        owner = call.parent
+        if not isinstance(call, exp.Anonymous):
+            return self.catalogue.procedure(call.sql_name()) is not None
+        name = call.name.lower()
+        if isinstance(owner, exp.Dot) and owner.expression is call:
+            if name in METHODS and not _is_name(owner.this):
+                return False
+            name = f"{owner.this.name}.{name}".lower()
+        return name.rpartition(".")[2] in REMOTE or not self.is_builtin(name) or self.has_body(name)
 
     def pinned_member(self, block: Block) -> bool:
         return bool(block.columns) and pinned_member(block, block.columns[0][1])
@@ -580,6 +600,12 @@ _PSEUDO = frozenset(
 )
 
 
+def _is_name(node: exp.Expr) -> bool:
+    """Whether an expression is a name, maybe dotted: `dbo`, not a value that has methods."""
+    names = node.flatten() if isinstance(node, exp.Dot) else (node,)
+    return all(isinstance(name, exp.Identifier) for name in names)
+
+
 def _asks_alone(node: exp.Select) -> bool:
     """Whether no other query, which the server may work out first, and no call is in it."""
     parts = node.find_all(exp.Query, exp.Subquery, exp.Anonymous, exp.Lateral)
@@ -608,8 +634,12 @@ def _is_bare(select: exp.Select) -> bool:
 
 def _sums_all(group: exp.Group) -> bool:
     """Whether there is a sum over all the rows, also over none: `GROUP BY ()`, ROLLUP, CUBE."""
+    if any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals")):
+        return True
     return not group.expressions or any(
-        group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals")
+        isinstance(part, (exp.Rollup, exp.Cube, exp.GroupingSets))
+        or (isinstance(part, exp.Tuple) and not part.expressions)
+        for part in group.expressions
     )
 
 
