@@ -151,7 +151,8 @@ class Yield(Struct, frozen=True, gc=False):
     (`table.column`), by which two results can be joined afterwards; `fixed` what predicates fix;
     `measured` whether an amount or count of use is revealed; `aggregated` whether rows are sums;
     `pinned` whether each row belongs to a pin in `Meaning.pins`; `paged` whether LIMIT/OFFSET or a
-    key range moves over the rows.
+    key range moves over the rows. `fees` is set for sums over a table that mixes use with other
+    fees: `all` of them together, or the `rest` that use is left out of.
     """
 
     tables: tuple[str, ...]
@@ -162,6 +163,7 @@ class Yield(Struct, frozen=True, gc=False):
     aggregated: bool = False
     pinned: bool = False
     paged: bool = False
+    fees: Literal["", "all", "rest"] = ""
 
 
 class Gathered(Struct, frozen=True, gc=False):

@@ -52,7 +52,7 @@ def test_in_chinese() -> None:
     assert notices.text(notices.of(EVENT, "http://console/")) == (
         "清方告警（已拒绝） 4711（紧急）\n"
         "编号：4711\n"
-        "时间：2026-11-23T21:20:00.000007+08:00\n"
+        "时间：2026-11-23 21:20:00\n"
         "级别：紧急\n"
         "地点：药房三号机\n"
         "查看：http://console/alerts/notice/4711"
@@ -66,7 +66,7 @@ def test_in_english_with_others() -> None:
     assert notices.text(notice, "en") == (
         "Qingfang alert 4711 (normal)\n"
         "Number: 4711\n"
-        "Time: 2026-11-23T21:20:00.000007+08:00\n"
+        "Time: 2026-11-23 21:20:00\n"
         "Severity: normal\n"
         "Place: a terminal that is not registered\n"
         "23 more: " + ", ".join(str(n) for n in range(1, 21)) + " …"

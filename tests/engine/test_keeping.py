@@ -12,6 +12,9 @@ import pytest
 from qingfang.engine.judging import Judging, Learned
 from qingfang.engine.keeping import Keeper
 from qingfang.events import Connection, Fixed, Meaning, Pin, Value, Yield
+from qingfang.image import Entry
+from qingfang.judge.attribution import SEEN, SIGN_INS
+from qingfang.understand.accumulate import TABLES
 
 AT_US = 1_795_000_000_000_000
 SECOND_US = 1_000_000
@@ -50,14 +53,17 @@ def step(judging: Judging, n: int) -> None:
 
 def state(judging: Judging) -> bytes:
     """All that is known; of the sign-ins without who was idle longest."""
-    rest, image = judging.image()
-    attribution = msgspec.msgpack.decode(rest.attribution)
-    attribution["signed_in"].sort()
-    entries = []
-    while part := image.part(100):
-        entries += part
-    entries.sort(key=lambda e: (e.table, e.turn))
-    return msgspec.msgpack.encode((rest.head, rest.history, attribution, entries))
+    rest, images = judging.image()
+    parts: list[Entry] = []
+    for image in images:
+        while (part := image.part(1)) is not None:
+            parts += part
+    signed_in = sorted((e.name, bytes(e.known)) for e in parts if e.table == SIGN_INS)
+    seen = [e for e in sorted(parts, key=lambda e: e.turn) if e.table == SEEN]
+    rest_of_it = [e for e in parts if e.table in TABLES]
+    rest_of_it.sort(key=lambda e: (e.table, e.turn))
+    at = [(e.name, e.known) for e in seen]
+    return msgspec.msgpack.encode((rest, signed_in, at, rest_of_it))
 
 
 def after(steps: int) -> bytes:
@@ -216,6 +222,127 @@ def test_killed_in_the_middle(tmp_path: Path, seen: int) -> None:
     assert refused is None
     # What was written and not yet told to be kept may be there too.
     assert held in {after(n) for n in range(kept, kept + 11)}
+
+
+KILLED_AT = textwrap.dedent(
+    """
+    import asyncio, os, sys
+    from pathlib import Path
+    from qingfang.engine.judging import Judging
+    from qingfang.engine.keeping import Keeper
+    from tests.engine.test_keeping import step
+
+    async def main(folder, acknowledged):
+        judging = Judging("h")
+        keeper = Keeper(folder, judging)
+        assert keeper.load() is None
+
+        async def learn(first, last):
+            for n in range(first, last):
+                step(judging, n)
+            await keeper.sync()
+            os.write(acknowledged, b"%d " % last)
+
+        await learn(0, 20)
+        for first in (20, 60):
+            await learn(first, first + 20)
+            saving = asyncio.create_task(keeper.save())
+            await asyncio.sleep(0)
+            await learn(first + 20, first + 40)
+            await saving
+        await learn(100, 120)
+        await keeper.close()
+
+    def child(folder, die_at):
+        acknowledged = os.open(f"{folder}.said", os.O_WRONLY | os.O_CREAT)
+        seen = 0
+
+        def watch(event, arguments):
+            nonlocal seen
+            if event in ("open", "os.rename", "os.remove", "os.truncate", "os.mkdir"):
+                if str(arguments[0]).startswith(f"{folder}"):
+                    if seen == die_at:
+                        os._exit(9)
+                    seen += 1
+
+        sys.addaudithook(watch)
+        asyncio.run(main(Path(folder), acknowledged))
+        os._exit(0)
+
+    for die_at in range(1000):
+        pid = os.fork()
+        if not pid:
+            child(f"{sys.argv[1]}/{die_at}", die_at)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if code == 0:
+            break
+        assert code == 9, code
+    """
+)
+
+
+def test_killed_before_each_step_on_the_disk(tmp_path: Path) -> None:
+    """Before every opening, renaming and removing of a file, of two images and the end: what was
+    said to be kept is there."""
+    subprocess.run(
+        [sys.executable, "-c", KILLED_AT, str(tmp_path)], cwd=Path(__file__).parents[2], check=True
+    )
+    died = sorted(tmp_path.glob("*.said"), key=lambda p: int(p.stem))
+    assert len(died) > 20
+    states = [after(n) for n in range(0, 121, 20)]
+    for said in died:
+        kept = max([0, *(int(n) for n in said.read_text().split())])
+        held, refused = loaded(said.with_suffix(""))
+        assert refused is None, said
+        assert held in states[kept // 20 : kept // 20 + 2], said
+    assert states.index(held) == 6
+
+
+def test_a_kill_while_an_image_is_written_costs_nothing(tmp_path: Path) -> None:
+    """However much of the new image came to the disk: it is not the image yet."""
+    learn(tmp_path, 0, 200, save_at=150)
+    whole = (tmp_path / "memory").read_bytes()
+    learn(tmp_path, 200, 260)
+    for size in range(0, len(whole), max(1, len(whole) // 40)):
+        (tmp_path / "memory.new").write_bytes(whole[:size])
+        assert loaded(tmp_path) == (after(260), None)
+
+
+def test_an_image_cut_anywhere_is_known_to_be_cut(tmp_path: Path) -> None:
+    learn(tmp_path, 0, 60, save_at=59)
+    memory = tmp_path / "memory"
+    whole = memory.read_bytes()
+    for size in range(0, len(whole), max(1, len(whole) // 60)):
+        memory.write_bytes(whole[:size])
+        _held, refused = loaded(tmp_path)
+        assert refused is not None, size
+
+
+def test_who_was_forgotten_for_want_of_room_is_so_after_a_restart(tmp_path: Path) -> None:
+    """Whoever learns after a full memory: the same are forgotten again, none else."""
+
+    def fill(judging: Judging, first: int, last: int) -> None:
+        for n in range(first, last):
+            client = f"10.{n >> 8}.{n & 255}.1:5000"
+            line = Connection(f"c{n}", "h", "n", "gateway", "pg", "s:1", client, opened_us=AT_US)
+            pin = Pin("patient_id", "rx", (Value(f"P{n}"),))
+            judging.judge(line, Meaning("clinical", subtype="pinned", pins=(pin,)), AT_US + n, b"r")
+
+    async def main() -> tuple[bytes, int]:
+        judging = Judging("h", room=20_000)
+        keeper = Keeper(tmp_path, judging)
+        assert keeper.load() is None
+        fill(judging, 0, 2_500)
+        await keeper.save()
+        fill(judging, 2_500, 3_500)
+        await keeper.sync()
+        return state(judging), judging.forgotten
+
+    kept, forgotten = asyncio.run(main())
+    assert forgotten > 0
+    judging = Judging("h", room=20_000)
+    assert Keeper(tmp_path, judging).load() is None
+    assert state(judging) == kept
 
 
 def test_a_disk_that_takes_nothing_stops_no_judging(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from qingfang.events import (
     Who,
     Yield,
 )
+from qingfang.image import Entry
 from qingfang.judge import policy, snapshot
 from qingfang.judge.attribution import Attribution, address
 from qingfang.judge.forecast import Forecaster
@@ -582,7 +583,7 @@ def test_a_connection_on_which_people_take_turns_names_nobody_surely() -> None:
     assert who(NINE + 302 * minute, "YS03") == ("YS03", False)
     assert who(NINE + 303 * minute) == ("YS03", False)
     again = Attribution()
-    again.load(attribution.dump())
+    again.restore(everything(attribution))
     attribution = again
     assert who(NINE + 304 * minute) == ("YS03", False), "a restart does not make it surer"
     assert who(NINE + 363 * minute) == ("YS03", True)
@@ -621,6 +622,14 @@ def test_the_address_of_a_client(client: str, expected: str) -> None:
 # ------------------------------------------------------------------ state, forecast
 
 
+def everything(attribution: Attribution) -> list[Entry]:
+    entries: list[Entry] = []
+    for image in attribution.image():
+        while (part := image.part(1000)) is not None:
+            entries += part
+    return sorted(entries, key=lambda e: e.turn)
+
+
 def test_history_and_attribution_survive_a_restart() -> None:
     scene = Scene()
     scene(usage("department"), **STATISTICIAN, route="strict")
@@ -628,9 +637,9 @@ def test_history_and_attribution_survive_a_restart() -> None:
     scene(Meaning("opaque"))
     after = Scene()
     after.history.load(scene.history.dump())
-    after.attribution.load(scene.attribution.dump())
+    after.attribution.restore(everything(scene.attribution))
     assert after.history.dump() == scene.history.dump()
-    assert after.attribution.dump() == scene.attribution.dump()
+    assert everything(after.attribution) == everything(scene.attribution)
     for again in (scene, after):
         assert "grant-runs" in again(usage("department"), **STATISTICIAN, route="strict").codes
         assert "retry-after-denial" in again(usage(), route="strict").codes
@@ -639,11 +648,11 @@ def test_history_and_attribution_survive_a_restart() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\x94\x63\x80\x90\x90", b"\x93\x63\x90\x90"])
 def test_a_state_that_is_none_is_refused(data: bytes) -> None:
-    for holder in (History(), Attribution()):
-        before = holder.dump()
-        with pytest.raises(ValueError, match="state"):
-            holder.load(data)
-        assert holder.dump() == before
+    holder = History()
+    before = holder.dump()
+    with pytest.raises(ValueError, match="state"):
+        holder.load(data)
+    assert holder.dump() == before
 
 
 def test_runs_of_grants_that_are_gone_are_forgotten() -> None:

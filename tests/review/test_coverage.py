@@ -91,11 +91,22 @@ def test_silent(tmp_path: Path) -> None:
         ({"lost_packets": 7, "lost_bytes": 900}, "丢失 7 个报文、900 字节"),
         ({"undecodable": 2}, "2 处无法解码"),
         ({"unjudged": 5}, "5 条语句未经判断"),
-        ({"statements": 0}, "还没有见到"),
+        ({"statements": 0, "last_us": None}, "还没有见到任何语句"),
     ],
 )
 def test_faults_are_named(tmp_path: Path, fault: dict[str, object], said: str) -> None:
     assert said in problems(report(tmp_path, WELL[0], row("tap", "switch", **fault)), 1)
+
+
+def test_a_restart_does_not_forget_the_last_statement(tmp_path: Path) -> None:
+    report(tmp_path, *WELL)
+    again = row("route", "clinical", statements=0, last_us=None)
+    for _twice in range(2):
+        found = report(tmp_path, again)
+        assert found.databases[0].ways[0].last == NOW
+        assert "本次启动以来还没有见到语句" in problems(found, 0)
+    found = report(tmp_path, row("route", "clinical", last_us=NOW_US + 5_000_000))
+    assert found.databases[0].ways[0].last == NOW + dt.timedelta(seconds=5)
 
 
 def test_one_of_two_nodes_that_is_lost_is_blindness(tmp_path: Path) -> None:

@@ -501,6 +501,48 @@ def test_the_share_of_unknown_operators_is_on_the_list_before_enforcing(office: 
     assert Act.objects.get(kind="route.switched").facts["unknown_share"] == 40.0
 
 
+def test_what_is_only_for_review_is_one_alert_that_counts() -> None:
+    events = [sent(n, verdict="review", operator=f"10{n:02}") for n in range(1, 7)]
+    fed(*events[:2])
+    fed(*events)
+    (row,) = Alert.objects.all()
+    assert (row.seq, row.repeats) == (1, 5)
+    assert row.repeated_at == START + dt.timedelta(seconds=6)
+    # What differs in weight or in kind is told by itself; so is the next after a ruling.
+    fed(
+        sent(7, verdict="alert"),
+        sent(8, "SELEC x", verdict="review"),
+        sent(9, verdict="review", severity=3),
+        sent(10, verdict="review", twin_of="A-4"),
+    )
+    assert list(Alert.objects.order_by("seq").values_list("seq", flat=True)) == [1, 7, 8, 9]
+    row.refresh_from_db()
+    assert row.repeats == 5, "what two ways saw is one statement"
+    Alert.objects.filter(pk=row.pk).update(disposition="lawful")
+    fed(sent(11, verdict="review"), sent(12, verdict="review"))
+    assert Alert.objects.get(seq=11).repeats == 1
+
+
+def test_a_row_counts_only_what_its_readers_may_see(office: Client) -> None:
+    person("2001", "it")
+    fed(sent(1, verdict="review"), sent(2, verdict="review", operator="2001"))
+    assert list(Alert.objects.values_list("repeats", flat=True)) == [0, 0]
+    fed(sent(3, verdict="review"), sent(4, verdict="review"))
+    row = Alert.objects.get(seq=1)
+    assert "此后又 2 次" in office.get(f"/alerts/{row.pk}").content.decode()
+    assert "此后又 2 次" in office.get("/alerts/").content.decode()
+
+
+def test_a_change_of_the_server_itself_has_its_own_risk_and_comes_first(office: Client) -> None:
+    fed(
+        sent(1, meaning=opaque(CALL, "opaque.unknown_procedure", FIGURES)),
+        sent(2, "NOAUDIT ALL", opaque("NOAUDIT ALL", "opaque.server")),
+    )
+    page = office.get("/opaque/").content.decode()
+    assert page.index("改变数据库本身</span>") < page.index("凑得出用量</span>")
+    assert office.get("/opaque/", {"risk": "4"}).context["table"].total == 1
+
+
 def test_alerts_go_on_as_before() -> None:
     fed(sent(1, verdict="alert"), sent(2, verdict="review"), sent(3))
     assert Alert.objects.count() == 2

@@ -2,6 +2,8 @@
 
 import datetime
 import random
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import pytest
@@ -13,6 +15,8 @@ from msgspec.structs import replace
 from qingfang.events import Fixed, Meaning, Period, Pin, Scope, Selection, Value, Yield
 from qingfang.understand.accumulate import DAY, HOUR, Learner, Limits, Memory
 from qingfang.understand.analysis import Analyser
+from qingfang.understand.state import SessionState
+from qingfang.understand.templates import Templates
 from tests.understand.scenes import catalogue
 
 # 2026-01-20 09:00 in Shanghai.
@@ -402,6 +406,7 @@ def test_lists_of_many_units_on_one_day() -> None:
     memory = Memory()
     for ahead in (0, 1):
         today = [worklist(f"2026-01-{20 + ahead}", unit=f"W{n}") for n in range(40)]
+        memory.take(order("ZY1", role="visit_id"), CLERK, NINE)
         assert not any(whole(m) for m in take_all(memory, CLERK, NINE, MINUTE, today))
     waiting = [queue(f"W{n}") for n in range(30)]
     assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, waiting))
@@ -444,10 +449,276 @@ def test_a_departments_sums_day_by_day() -> None:
         ("unit_id", 1, {"sums-by-day"}),
     ):
         memory = Memory()
-        for n in range(11):
-            last = memory.take(sums(role, 20 + n - back), CLERK, NINE + n * DAY)
+        found = [
+            whole(memory.take(sums(role, 20 + n - back), CLERK, NINE + n * DAY)) for n in range(11)
+        ]
+        assert not any(found[:9])
+        assert found[-1] == expected, role
+
+
+def test_todays_lists_of_every_unit_by_who_writes_nothing() -> None:
+    """Q: whoever dispenses may read as many; what waits at wards is looked at by who supplies them,
+    an outpatient department's by nobody."""
+    today = [worklist("2026-01-20", unit=f"W{n}") for n in range(34)]
+    out = take_all(Memory(), CLERK, NINE, MINUTE, today)
+    assert [whole(m) for m in out] == [set()] * 29 + [{"lists-everywhere"}] * 5
+    ks = [replace(m, yields=(replace(m.yields[0], fixed=(_department(n),)),)) for n, m in WAITING]
+    out = take_all(Memory(), CLERK, NINE, MINUTE, ks)
+    assert [whole(m) for m in out] == [set()] * 29 + [{"lists-everywhere"}] * 5
+    waiting = [meaning for _n, meaning in WAITING]
+    assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, waiting))
+
+
+def _department(n: int) -> Fixed:
+    return Fixed("department_id", "zy_yz", "ks", (value(f"K{n}"),))
+
+
+WAITING = [(n, worklist(unit=f"W{n}")) for n in range(34)]
+
+
+def test_one_item_of_unit_after_unit_today() -> None:
+    """Twins: who looks an item up everywhere, and the central pharmacy, which dispenses."""
+    for dispenses, expected in ((False, {"item-by-unit"}), (True, set())):
+        memory = Memory()
+        lists = [worklist("2026-01-20", unit=f"W{n}", item="YP007") for n in range(12)]
+        for n, meaning in enumerate(lists):
+            last = memory.take(meaning, CLERK, NINE + n * MINUTE)
             assert n >= 9 or not whole(last)
-        assert whole(last) == expected, role
+            if dispenses:
+                memory.take(order(f"ZY{n}", role="visit_id"), CLERK, NINE + n * MINUTE + 1)
+        assert whole(last) == expected
+
+
+def test_an_open_list_of_a_department_day_after_day() -> None:
+    """Q: what waits now is a new day's list each day."""
+    fixed = (_department(1),)
+    roles = ("patient_id", "item_id", "quantity", "prescriber_id")
+    row = Yield(("mz_cf",), roles, fixed=fixed, measured=True)
+    waiting = Meaning("clinical", subtype="worklist", scope=Scope(), yields=(row,))
+    for works, expected in ((False, {"looked-on"}), (True, set())):
+        memory = Memory()
+        for n in range(12):
+            last = memory.take(waiting, CLERK, NINE + n * DAY)
+            assert n >= 9 or not whole(last)
+            if works:
+                memory.take(order(f"BR{n}"), CLERK, NINE + n * DAY + 1)
+        assert whole(last) == expected
+
+
+# ------------------------------------------------------------------ beds, ranges, drips
+
+
+def bed(unit: str, number: str) -> Meaning:
+    """SELECT ypdm, sl … WHERE bq = 'W3' AND cw = '12'"""
+    fixed = (Fixed("unit_id", "zy_yz", "bq", (value(unit),)),)
+    row = Yield(("zy_yz",), ("item_id", "quantity"), fixed=fixed, measured=True, pinned=True)
+    pins = (Pin("patient_id", "zy_yz", (value(number),)),)
+    return Meaning("clinical", subtype="pinned", pins=pins, yields=(row,))
+
+
+def executed(unit: str, number: str) -> Meaning:
+    """UPDATE zy_yz SET zx = 1 WHERE bq = 'W3' AND cw = '12'"""
+    places = (("unit_id", unit), ("patient_id", number))
+    return Meaning("none", works=tuple(Pin(role, "zy_yz", (value(v),)) for role, v in places))
+
+
+def test_beds_of_one_ward_after_another() -> None:
+    """A round stays in its ward, or writes where it goes on."""
+    beds = [(f"W{ward}", f"{number:02}") for ward in range(1, 4) for number in range(1, 31)]
+    memory = Memory()
+    out = take_all(memory, CLERK, NINE, MINUTE // 4, [bed(*b) for b in beds])
+    assert not any(whole(m) for m in out[:59])
+    assert all("scan-elsewhere" in whole(m) for m in out[59:])
+    nurse = Memory()
+    for n, where in enumerate(beds):
+        at = NINE + n * MINUTE
+        assert not whole(nurse.take(bed(*where), CLERK, at)), where
+        nurse.take(executed(*where), CLERK, at + 1)
+
+
+def test_a_bed_is_a_patient_only_with_its_ward() -> None:
+    """Sixty beds of one number in sixty wards are sixty patients."""
+    out = take_all(Memory(), CLERK, NINE, 1000, [bed(f"W{n}", "1") for n in range(60)])
+    assert whole(out[-1]) == {"scan-elsewhere"}
+    same = take_all(Memory(), CLERK, NINE, 1000, [bed("W1", "1")] * 60)
+    assert not any(whole(m) for m in same)
+    ids = take_all(Memory(), CLERK, NINE, 1000, [bed(f"W{n}", "BR00001") for n in range(60)])
+    assert not any(whole(m) for m in ids), "one patient's number, wherever the patient lies"
+
+
+def test_halves_of_a_range_of_numbers_are_the_range() -> None:
+    odd_then_even = [*range(1, 35, 2), *range(0, 34, 2)]
+    keys = [rx(1000 + n) for n in odd_then_even]
+    out = take_all(Memory(), CLERK, NINE, MINUTE * 3, keys)
+    found = [whole(m) for m in out]
+    assert not any(found[:19])
+    assert found[-1] == {"scan-range"}
+    apart = [rx(1000 + 7 * n) for n in odd_then_even]
+    assert not any("scan-range" in whole(m) for m in take_all(Memory(), CLERK, NINE, 1, apart))
+
+
+def test_a_range_that_was_worked_on_is_no_scan() -> None:
+    memory = Memory()
+    for n in random.Random(5).sample(range(60), 60):
+        assert not whole(memory.take(rx(n), CLERK, NINE + n * MINUTE))
+        memory.take(order(f"CF{n:06}", role="prescription_id"), CLERK, NINE + n * MINUTE + 1)
+
+
+def _dripped(lists: list[Callable[[int], Meaning]], *, writes: bool = False) -> list[bool]:
+    """Each day one of the lists, and four numbers from it."""
+    chance = random.Random(6)
+    memory, found = Memory(), []
+    for day in range(26):
+        at = NINE + day * DAY
+        memory.take(lists[day % len(lists)](day), CLERK, at, rows=40)
+        for n in range(4):
+            key = rx(chance.randrange(10**6))
+            found.append(bool(whole(memory.take(key, CLERK, at + (n + 1) * MINUTE))))
+        if writes and day % 7 == 0:
+            memory.take(order("BR1"), CLERK, at + 9 * MINUTE)
+    return found
+
+
+def test_a_few_numbers_a_day_from_lists_of_others() -> None:
+    """Who never writes has no work that explains it; one doctor's queue is a place to work at."""
+
+    def of(day: int, doctor: str) -> Meaning:
+        date = value(str(datetime.date(2026, 1, 20) + datetime.timedelta(day)))
+        fixed = (Fixed("prescriber_id", "mz_cf", "ysdm", (value(doctor),)),)
+        row = Yield(("mz_cf",), ("prescription_id",), keys=("mz_cf.cf_id",), fixed=fixed)
+        return Meaning("none", scope=Scope(period=Period(date, None)), yields=(row,))
+
+    others = [partial(of, doctor=f"YS{n:02}") for n in range(20, 29)]
+    assert _dripped(others) == [False] * 49 + [True] * 55
+    assert not any(_dripped(others, writes=True))
+    assert not any(_dripped([partial(of, doctor="YS20")]))
+    everybody = header("prescription_id", "prescriber_id")
+    assert _dripped([lambda _day: everybody])[49:] == [True] * 55
+
+
+def test_who_reads_doctors_lists_line_by_line_has_the_lines() -> None:
+    lists = [worklist("2026-01-20", prescriber=f"YS{n:02}") for n in range(10, 18)]
+    assert take_all(Memory(), CLERK, NINE, MINUTE, lists)[-1].session_grain == "detail"
+    days = [sums("department_id", day) for day in range(1, 9)]
+    out = take_all(Memory(), CLERK, NINE, MINUTE, days)
+    assert [m.session_grain for m in out] == [None] * 4 + ["department"] * 4
+
+
+# ------------------------------------------------------------------ as the analyser reads them
+
+HIS = Analyser(catalogue("his"), strict=True)
+FEES = "SELECT kdys, SUM(je) FROM his.fy_mx WHERE jfsj >= '2026-01-01' AND jfsj < '2026-02-01'"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "fylb NOT IN ('01', '02', '09')",
+        "NOT (fylb IN ('01', '02', '09'))",
+        "fylb <> '01' AND fylb <> '02' AND fylb <> '09'",
+        "fylb IN ('03', '04', '05', '06')",
+    ],
+)
+def test_all_fees_less_those_that_are_no_use(rest: str) -> None:
+    """T26: neither alone tells anything; of two months, or of two departments' own, not either."""
+    total = HIS.analyse(f"{FEES} GROUP BY kdys").meaning
+    part = HIS.analyse(f"{FEES} AND {rest} GROUP BY kdys").meaning
+    assert total.disclosure == part.disclosure == "none"
+    for pair in ([total, part], [part, total]):
+        out = take_all(Memory(), CLERK, NINE, MINUTE, pair)
+        assert [whole(m) for m in out] == [set(), {"difference-fees"}]
+        assert out[-1].session_grain == "prescriber"
+    for alone in (total, part):
+        assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, [alone] * 3))
+    other = HIS.analyse(f"{FEES.replace('2026-01', '2025-12')} AND {rest} GROUP BY kdys").meaning
+    assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, [total, other]))
+    memory = Memory()
+    memory.take(total, replace(CLERK, groups=("unit:CW",)), NINE)
+    colleague = Learner(session="c3", person="IT08", groups=("unit:CW",))
+    assert whole(memory.take(part, colleague, NINE + 1)) == {"difference-fees-group"}
+
+
+def test_one_kind_of_fee_beside_all_of_them_is_a_report() -> None:
+    pair = [HIS.analyse(f"{FEES} {more} GROUP BY kdys").meaning for more in ("", "AND fylb = '05'")]
+    assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, pair))
+
+
+def test_how_high_the_fees_are_at_least() -> None:
+    """The same by asking for a threshold: a binary search on both."""
+    of = FEES.replace("kdys, SUM(je)", "kdys") + " AND kdys = 'D1'"
+    asked = [
+        HIS.analyse(
+            f"SELECT COUNT(*) FROM ({of} {more} GROUP BY kdys HAVING SUM(je) > {bound}) x"
+        ).meaning
+        for more in ("", "AND fylb NOT IN ('01', '02', '09')")
+        for bound in (100, 150)
+    ]
+    out = take_all(Memory(), CLERK, NINE, MINUTE, asked)
+    assert [whole(m) for m in out] == [set()] * 2 + [{"difference-fees"}] * 2
+
+
+EXECUTED = (
+    ("postgres", "PREPARE p(text) AS {}", "EXECUTE p('{}')", "$1"),
+    (
+        "tsql",
+        "CREATE PROCEDURE one @k varchar(20) AS {}",
+        "EXEC one '{}'",
+        "@k",
+    ),
+    ("mysql", "CREATE PROCEDURE one(k varchar(20)) {}", "CALL one('{}')", "k"),
+    ("tsql", "", "EXEC sp_executesql N'{}', N'@k varchar(20)', @k = '{}'", "@k"),
+    ("oracle", "", "BEGIN OPEN :c FOR '{}' USING '{}'; END;", ":1"),
+)
+
+
+@pytest.mark.parametrize(("dialect", "prepare", "run", "mark"), EXECUTED)
+def test_the_argument_of_a_prepared_statement_is_the_key(
+    dialect: str, prepare: str, run: str, mark: str
+) -> None:
+    """Read by the templates, as the gateway does: thirty numbers in order are a scan."""
+    analyser, templates = Analyser(catalogue("small"), strict=True), Templates()
+    state = SessionState()
+    text = f"SELECT ypdm, sl FROM mz_cfmx WHERE cf_id = {mark}"
+    if prepare:
+        analyser.analyse(prepare.format(text), dialect, state=state)
+    memory, found = Memory(), []
+    for n in range(30):
+        one = run.format(f"CF{n:06}") if prepare else run.format(text, f"CF{n:06}")
+        meaning = templates.judge(
+            one, dialect, lambda one=one: analyser.analyse(one, dialect, state=state)
+        ).meaning
+        assert meaning.subtype == "pinned"
+        found.append(whole(memory.take(meaning, CLERK, NINE + n * MINUTE)))
+    assert found == [set()] * 19 + [{"scan-order"}] * 11
+
+
+def test_lists_put_away_day_by_day_add_up() -> None:
+    analyser, state = Analyser(catalogue("small"), strict=True), SessionState()
+    analyser.analyse("CREATE TABLE #m (a int, b int, c int)", "tsql", state=state)
+    kept = [
+        analyser.analyse(
+            "INSERT #m SELECT zyid, ypdm, sl FROM zy_yz WHERE ksdm = 'K1'"
+            f" AND kssj >= '2026-01-{day:02}' AND kssj < '2026-01-{day + 1:02}'",
+            "tsql",
+            state=state,
+        ).meaning
+        for day in range(1, 9)
+    ]
+    out = take_all(Memory(), CLERK, NINE, MINUTE, kept)
+    assert [whole(m) for m in out] == [set()] * 4 + [{"lists-of-days"}] * 4
+
+
+def test_a_window_that_dispenses_by_lists_of_numbers() -> None:
+    """Three prescriptions of a patient at a time, in order, each written as they were read."""
+    analyser = Analyser(catalogue("small"), strict=True)
+    memory = Memory()
+    for n in range(60):
+        listed = ", ".join(f"'CF{n * 5 + k:06}'" for k in range(3))
+        at = NINE + n * MINUTE
+        read = analyser.analyse(f"SELECT ypdm, sl FROM mz_cfmx WHERE cf_id IN ({listed})").meaning
+        assert not whole(memory.take(read, CLERK, at)), n
+        write = analyser.analyse(f"UPDATE mz_cf SET fyzt = 1 WHERE cf_id IN ({listed})").meaning
+        memory.take(write, CLERK, at + 1)
 
 
 # ------------------------------------------------------------------ joining, subtracting
@@ -686,9 +957,11 @@ def test_a_month_of_a_units_lists_without_work_there() -> None:
     belongs to W3; and a list that names no prescriber."""
     own = Learner(session="c2", person="IT07", groups=("unit:W3",))
     work = order("ZY1", role="visit_id")
+    in_the_ward = order("W3", role="unit_id")
     for learner, lists, expected in (
         (CLERK, [_ward_list], {"looked-on"}),
         (CLERK, [_ward_list, lambda _: work], set()),
+        (CLERK, [_ward_list, lambda _: in_the_ward], set()),
         (CLERK, [_ward_list, lambda n: pinned(f"BR{n * n}")], set()),
         (
             CLERK,
@@ -895,7 +1168,8 @@ def test_what_cannot_be_read_of_one_person_is_counted_and_costs_nobody_else() ->
     memory.take(pinned("17"), CLERK, NINE)
     for n in range(30):
         memory.take(pinned(f"{n}"), others, NINE + n)
-    parts = memory.image().part(100)
+    parts = memory.image().part(1 << 20)
+    assert parts is not None
     harmed = [
         replace(e, known=Raw(msgspec.msgpack.encode({"turn": e.turn, "rows": "?"})))
         if e.name == CLERK.person

@@ -48,6 +48,12 @@ def test_what_a_change_works_on() -> None:
     (work,) = SMALL.analyse("UPDATE mz_cf SET fyzt=1 WHERE cf_id=$1", binds=["3"]).meaning.works
     assert work.values[0].text == "3"
     assert SMALL.analyse("DELETE FROM mz_cf WHERE cf_id>3").meaning.works == ()
+    (work,) = SMALL.analyse(
+        "UPDATE mz_cf SET fyzt=1 WHERE cf_id IN ('3', $1)", binds=["4"]
+    ).meaning.works
+    assert [value.text for value in work.values] == ["3", "4"]
+    ward = HIS.analyse("UPDATE his.zy_yzb SET zxzt='1' WHERE bqdm='B6' AND cwh='12'").meaning.works
+    assert {(w.role, w.values[0].text) for w in ward} == {("unit_id", "B6"), ("patient_id", "12")}
 
 
 def test_who_is_at_work() -> None:

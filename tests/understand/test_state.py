@@ -67,8 +67,8 @@ def test_a_database_that_makes_many_empty_tables_keeps_each_once() -> None:
         b"\xff",
         b"[]",
         b'{"version":99,"made":[],"objects":{},"synonyms":{},"functions":{}}',
-        b'{"version":1,"made":[],"objects":{"a":3},"synonyms":{},"functions":{}}',
-        b'{"version":1,"made":[["a",[],[[[{"c":"no.such"}],[]]],{}]],"objects":{"a":0},'
+        b'{"version":2,"made":[],"objects":{"a":3},"synonyms":{},"functions":{}}',
+        b'{"version":2,"made":[["a",[],[[[{"c":"no.such"}],[]]],{}]],"objects":{"a":0},'
         b'"synonyms":{},"functions":{}}',
     ],
 )

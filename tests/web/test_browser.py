@@ -89,10 +89,13 @@ class Visit:
         self.page.wait_for_url("**/")
         return self.page
 
-    def check(self) -> None:
-        assert self.faults == []
+    def fits(self) -> None:
         wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         assert not self.page.evaluate(wider), self.page.url
+
+    def check(self) -> None:
+        assert self.faults == []
+        self.fits()
         self.context.close()
 
 
@@ -128,6 +131,30 @@ def test_from_sign_in_to_ruling(visit: Visit) -> None:
     page.get_by_label("定性").select_option("suspicious")
     page.get_by_role("button", name="作出定性").click()
     expect(page.get_by_text("已定性。")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_a_list_of_persons_is_imported(visit: Visit, tmp_path: Path, language: str) -> None:
+    names = {"zh-hans": ("看会改什么", "写入 40 条", "已完成：写入 40 条", 2), "en": (
+        "See what would change", "Write 40 records", "Done: 40 written", 3)}  # fmt: skip
+    look, write, done, first = names[language]
+    rows = [f"{first}{n:04},某人{n},{'没有的科室' if n < 9 else 'clinical'}" for n in range(49)]
+    file = tmp_path / "合成在职人员名单.csv"
+    file.write_text("工号,姓名,科室\n" + "\n".join(rows), encoding="utf-8")
+    page = visit.sign_in("9004")
+    visit.context.add_cookies(
+        [{"name": "django_language", "value": language, "url": visit.console.url}]
+    )
+    page.goto("/persons/import")
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name=look).click()
+    expect(page.locator("li", has_text="没有的科室")).to_have_count(1)
+    for size in (PHONE, {"width": 1366, "height": 768}):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        visit.fits()
+    page.get_by_role("button", name=write).click()
+    expect(page.locator("#progress")).to_contain_text(done, timeout=20_000)
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
 
 
 def test_a_table_is_confirmed_by_keyboard(visit: Visit) -> None:

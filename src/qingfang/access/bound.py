@@ -15,15 +15,19 @@ from qingfang.people.models import Proposed
 
 def _resting(kind: Proposed.Kind, record: int | None, names: frozenset[str]) -> list[str]:
     now = timezone.now()
+    # On a new record nothing rests but by its name: a designation without a terminal is not one
+    # of every terminal that is yet to be registered.
     filed = Grant.objects.filter(status=Grant.Status.FILED, valid_to__gt=now)
+    filed = filed if record is not None else filed.none()
+    designations = Designation.objects.all() if record is not None else Designation.objects.none()
     if kind == Proposed.Kind.TERMINAL:
         grants = filed.filter(terminals=record)
-        designations = Designation.objects.filter(terminal=record)
+        designations = designations.filter(terminal=record)
         within = "body__terminals__contains"
         named = [Q(**{within: [name]}) for name in names]
     else:
         grants = filed.filter(person=record)
-        designations = Designation.objects.filter(person=record)
+        designations = designations.filter(person=record)
         named = [
             Q(body__posts__contains=[n.removeprefix(changes.POST)])
             if n.startswith(changes.POST)
@@ -44,6 +48,7 @@ def _resting(kind: Proposed.Kind, record: int | None, names: frozenset[str]) -> 
     ]
     if (
         kind == Proposed.Kind.PERSON
+        and record is not None
         and Duty.objects.filter(person=record, valid_to__gt=now).exists()
     ):
         found.append(_("值班"))

@@ -9,6 +9,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -104,13 +105,18 @@ def subject(notice: Notice, language: Language = "zh") -> str:
     )
 
 
+def _moment(at: str) -> str:
+    """`2026-03-01 09:30:00`, the ledger's own wall clock (it is China's); for machines `at` is whole."""
+    return dt.datetime.fromisoformat(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def text(notice: Notice, language: Language = "zh") -> str:
     """A few lines, without a trailing line end."""
     words = _WORDS[language]
     lines = [
         subject(notice, language),
         words["number"].format(notice.number),
-        words["at"].format(notice.at),
+        words["at"].format(_moment(notice.at)),
         words["severity"].format(words[str(notice.severity)]),
         words["place"].format(notice.place or words["nowhere"]),
     ]

@@ -10,14 +10,17 @@ Rules this module keeps:
    ledger, and the one in force stays, over a restart too: it is kept beside the memory, so that
    nobody brings an older one back, or none at all, by a kill.
 2. What was learned is kept by `keeping`: in a journal within a tenth of a second, in an image every
-   ten minutes and at the end.
+   ten minutes and at the end. Whoever is forgotten early, or cannot be read, is told to the ledger:
+   every `DUE_EVERY_S`, one record for all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -55,6 +58,17 @@ class Ask(Struct, frozen=True, array_like=True):
     transaction: int = 0
 
 
+def _room() -> int:
+    """A quarter of this machine's memory, in bytes, is for those who are idle."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+
+
+def spare_the_old() -> None:
+    """From now on the collector looks at what is young only. What is known makes no reference cycles
+    (`keeping`), and to walk over all of it at once would stop judging for a quarter of a second."""
+    gc.set_threshold(700, 10, 1_000_000_000)
+
+
 class Service:
     """`folder` keeps the memory; see rule 1 for the rest."""
 
@@ -67,7 +81,7 @@ class Service:
         self._recorder = recorder
         self._seen: tuple[int, int, int] | None = None
         self._changed = asyncio.Event()
-        self.judging = Judging(self._site, self._verify)
+        self.judging = Judging(self._site, self._verify, room=_room())
         self.keeper = Keeper(state / "judge", self.judging)
         refused = self.keeper.load()
         if refused is not None:
@@ -128,6 +142,11 @@ class Service:
         log.error("what %d learners had learned before cannot be read", count)
         self._say("memory.refused", f"{count} learners: what was kept cannot be read")
 
+    def say_forgotten(self, count: int) -> None:
+        """Tell how many persons, groups and places were forgotten before their time was over."""
+        log.error("%d learners were forgotten early: too little memory for so many", count)
+        self._say("memory.forgotten", f"{count} learners: too little memory for so many")
+
     def _say(self, what: str, about: str) -> None:
         self._recorder.later(Act(at_us=now_us(), what=what, who="judge", about=about))
 
@@ -163,6 +182,7 @@ class Service:
 
 async def run(config: Config, stopping: asyncio.Event) -> None:
     """Serve until `stopping` is set."""
+    spare_the_old()
     folder = Path(config.paths.run)
     recorder = Recorder(folder / "ledger.sock", "judge")
     await recorder.start()
@@ -180,13 +200,16 @@ async def run(config: Config, stopping: asyncio.Event) -> None:
 
     async def keep() -> None:
         last = time.monotonic()
-        told = 0
+        told = forgotten = 0
         while True:
             await asyncio.sleep(DUE_EVERY_S)
             unreadable = service.judging.unreadable
             if unreadable > told:
                 service.say_unreadable(unreadable - told)
                 told = unreadable
+            if service.judging.forgotten > forgotten:
+                service.say_forgotten(service.judging.forgotten - forgotten)
+                forgotten = service.judging.forgotten
             if service.keeper.due or time.monotonic() - last >= SAVE_EVERY_S:
                 last = time.monotonic()
                 try:

@@ -16,17 +16,19 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from qingfang.events import Connection, Meaning, Touch, Verdict, Who
+from qingfang.image import Entry, Image
 from qingfang.judge import policy
 from qingfang.judge.attribution import Attribution, address
 from qingfang.judge.judge import History, Judge
 from qingfang.judge.snapshot import Directory, Head, Holder, Snapshot
-from qingfang.understand.accumulate import Entry, Facts, Image, Learner, Memory
+from qingfang.understand.accumulate import ROOM, TABLES, Facts, Learner, Memory
 
 _CARRIED = frozenset({"by-grant", "by-report", "by-service"})
 _ANYTHING = Touch("*", ("item_id", "prescriber_id", "quantity"))
@@ -57,8 +59,9 @@ def doubted(meaning: Meaning) -> Meaning:
 class Learned(Struct, frozen=True, omit_defaults=True):
     """What one call changed: what was taken into memory (`facts` of `learner`), into the history
     (`news`), the sign-in on a connection (`signed`: connection and name), where an operator was at
-    work (`noted`: operator and place), a connection's end, a snapshot's head. Kept in the journal: a
-    field may be added with a default."""
+    work (`noted`: operator and place), a connection's end, a snapshot's head, who was forgotten for
+    want of room (`displaced`: table and name). Kept in the journal: a field may be added with a
+    default."""
 
     at_us: int = 0
     learner: Learner | None = None
@@ -69,33 +72,36 @@ class Learned(Struct, frozen=True, omit_defaults=True):
     noted: tuple[str, str] | None = None
     closed: str | None = None
     head: Head | None = None
+    displaced: tuple[tuple[str, str], ...] = ()
 
 
 class Rest(Struct, frozen=True):
-    """The part of an image that is not by person."""
+    """The part of an image that is given out at once."""
 
     head: Head | None
     history: bytes
-    attribution: bytes
 
 
 class Judging:
     """`verify` says whether the site's snapshot key signed a message (None: take no snapshot).
     `services` are sessions registered in a catalogue whose duty it is to go through patients:
-    a test over connection and operator. `journal` is told what changes; nobody by default."""
+    a test over connection and operator. `room`: bytes that those idle for long may take in memory.
+    `journal` is told what changes; nobody by default."""
 
     def __init__(
         self,
         site: str,
         verify: Callable[[bytes, bytes], bool] | None = None,
         is_service: Callable[[Connection, Who], bool] | None = None,
+        room: int = ROOM,
     ) -> None:
         self._site = site
+        self._room = room
         self._verify = verify or (lambda message, signature: False)
         self._is_service = is_service or (lambda connection, who: False)
         self.journal: Callable[[Learned], None] = _forget
         self._holder = Holder(site, self._verify)
-        self._memory = Memory()
+        self._memory = Memory(room=room)
         self._history = History()
         self._attribution = Attribution()
         nobody = Snapshot(site=site, version=1, made_at_us=0, expires_at_us=0)
@@ -156,9 +162,11 @@ class Judging:
                     tuple(self._history.news),
                     (connection.id, name.strip()) if name else None,
                     self._noted(connection, who),
+                    displaced=tuple(self._memory.displaced),
                 )
             )
             self._history.news.clear()
+            self._memory.displaced.clear()
         return Told(verdict, whole, who)
 
     def closed(self, connection: str) -> None:
@@ -173,6 +181,8 @@ class Judging:
             self._attribution.note(*learned.noted, learned.at_us)
         if learned.learner is not None and learned.facts is not None:
             self._memory.relearn(learned.facts, learned.learner, carried=learned.carried)
+        for table, name in learned.displaced:
+            self._memory.forget(table, name)
         for news in learned.news:
             self._history.again(*news)
         self._history.news.clear()
@@ -226,22 +236,37 @@ class Judging:
         """Of how many learners what was kept could not be read when they came again."""
         return self._memory.unreadable
 
+    @property
+    def forgotten(self) -> int:
+        """How many persons, groups and places were forgotten before their time was over."""
+        return self._memory.forgotten
+
     # -------------------------------------------------------------- over a restart
 
-    def image(self) -> tuple[Rest, Image]:
-        """The state as it is now; the second part is to be taken while judging goes on."""
-        rest = Rest(self._holder.head, self._history.dump(), self._attribution.dump())
-        return rest, self._memory.image()
+    def image(self) -> tuple[Rest, list[Image[Any]]]:
+        """The state as it is now; the images are to be taken while judging goes on."""
+        rest = Rest(self._holder.head, self._history.dump())
+        return rest, [*self._attribution.image(), self._memory.image()]
 
-    def restore(self, rest: Rest, entries: list[Entry]) -> None:
-        """Take over an image. Raises ValueError, and changes nothing, when it is none."""
-        memory, history, attribution = Memory(), History(), Attribution()
-        memory.restore(entries)
+    def restore(self, rest: Rest, entries: Iterable[Entry]) -> None:
+        """Take over what `image` gave. Raises ValueError, and changes nothing, when it is none; so
+        with what `entries` raises."""
+        memory, history, attribution = Memory(room=self._room), History(), Attribution()
+        others: list[Entry] = []
+        memory.restore(_known_to_memory(entries, others))
         history.load(rest.history)
-        attribution.load(rest.attribution)
+        attribution.restore(others)
         self._memory, self._history, self._attribution = memory, history, attribution
         self._holder = Holder(self._site, self._verify, rest.head)
         self._judge = Judge(self._judge.policy, self._directory, history, attribution)
+
+
+def _known_to_memory(entries: Iterable[Entry], others: list[Entry]) -> Iterator[Entry]:
+    for entry in entries:
+        if entry.table in TABLES:
+            yield entry
+        else:
+            others.append(entry)
 
 
 def _forget(learned: Learned) -> None:

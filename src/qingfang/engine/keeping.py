@@ -1,7 +1,7 @@
 """What judging knows, kept on disk: an image of one moment and a journal of all learned since.
 
     memory            magic, number of the first journal that goes on from it, then frames: what is
-                      not by person, lists of entries, and an empty frame as the end
+                      given out at once, lists of entries, and an empty frame as the end
     journal-NUMBER    magic, number, then a frame for each record
 
 A frame is the length of its content (4 bytes), its CRC-32 (4 bytes), its content.
@@ -10,10 +10,12 @@ Rules this module keeps:
 
 1. What was learned is on disk (fdatasync) within `SYNC_EVERY_S` and one write; kill -9 or a loss of
    power forgets no more than that.
-2. An image is taken while judging goes on, in steps of about `STEP_S`. It replaces the one before
-   when it is whole and on disk; only then the journals it contains are removed.
-3. At the start the image is read (each person's part when that person comes again), then the journals that go on from it, in order. A journal counts
-   up to its first frame that is not whole; a record is taken in whole or not at all.
+2. An image is taken while judging goes on, in steps of about `STEP_S` with as long a pause after
+   each. It replaces the one before when it is whole and on disk; only then the journals it contains
+   are removed.
+3. At the start the image is read (each person's part when that person comes again), then the
+   journals that go on from it, in order. A journal counts up to its first frame that is not whole; a
+   record is taken in whole or not at all.
 4. What is known makes no reference cycles and stays: the collector looks at it once, so that it
    stops no judging (`gc.freeze`).
 5. Disk trouble stops no judging: what could not be written is reported, and the next image has it.
@@ -29,24 +31,24 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
 
 from qingfang.engine.judging import Judging, Learned, Rest
-from qingfang.understand.accumulate import Entry
+from qingfang.image import Entry
 
 log = logging.getLogger(__name__)
 
 SYNC_EVERY_S: Final = 0.05
-STEP_S: Final = 0.005
+STEP_S: Final = 0.002
 JOURNAL_BYTES: Final = 64 * 1024 * 1024
 """A journal that grew longer than this calls for an image."""
 _MOST_WAITING: Final = 64 * 1024 * 1024
-_PART: Final = 32
-_IMAGE: Final = b"QFM2"
+_PART: Final = 64 * 1024
+_IMAGE: Final = b"QFM3"
 _JOURNAL: Final = b"QFJ1"
 _HEAD: Final = struct.Struct(">4sQ")
 _FRAME: Final = struct.Struct(">II")
@@ -117,22 +119,22 @@ class Keeper:
 
     def _load_image(self) -> int:
         try:
-            data = self._image.read_bytes()
+            file = self._image.open("rb")
         except FileNotFoundError:
             return 0
-        if len(data) < _HEAD.size or data[:4] != _IMAGE:
-            raise Broken("not a memory of this version")
-        _magic, first = _HEAD.unpack_from(data)
-        frames = list(_frames(memoryview(data)[_HEAD.size :]))
-        if len(frames) < 2 or len(frames[-1]):
-            raise Broken("the memory is not whole")
-        try:
-            rest = msgspec.msgpack.decode(frames[0], type=Rest)
-            decoder = msgspec.msgpack.Decoder(list[Entry])
-            entries = [e for frame in frames[1:-1] for e in decoder.decode(frame)]
-            self._judging.restore(rest, entries)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-            raise Broken(f"the memory cannot be read: {error}") from None
+        with file:
+            head = file.read(_HEAD.size)
+            if len(head) < _HEAD.size or head[:4] != _IMAGE:
+                raise Broken("not a memory of this version")
+            _magic, first = _HEAD.unpack(head)
+            frames = _whole_frames(file)
+            try:
+                rest = msgspec.msgpack.decode(next(frames, b""), type=Rest)
+                self._judging.restore(rest, _entries(frames))
+            except Broken:
+                raise
+            except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+                raise Broken(f"the memory cannot be read: {error}") from None
         return int(first)
 
     def _replay(self, number: int) -> tuple[int, int]:
@@ -220,7 +222,7 @@ class Keeper:
         async with self._saving:
             async with self._lock:
                 before = self._drain()
-                rest, image = self._judging.image()
+                rest, images = self._judging.image()
                 self.due = False
                 if before:
                     await self._write(before)
@@ -230,18 +232,21 @@ class Keeper:
             try:
                 with fresh.open("wb") as file:
                     file.write(_HEAD.pack(_IMAGE, first))
-                    file.write(_frame(msgspec.msgpack.encode(rest)))
+                    contents = [msgspec.msgpack.encode(rest)]
                     began = time.perf_counter()
-                    while entries := image.part(_PART):
-                        file.write(_frame(msgspec.msgpack.encode(entries)))
-                        if time.perf_counter() - began > STEP_S:
-                            await asyncio.sleep(STEP_S)
-                            began = time.perf_counter()
-                    file.write(_frame(b""))
-                    file.flush()
+                    for image in images:
+                        while (entries := image.part(_PART)) is not None:
+                            if entries:
+                                contents.append(msgspec.msgpack.encode(entries))
+                            if time.perf_counter() - began > STEP_S:
+                                await asyncio.to_thread(_add, file, contents)
+                                await asyncio.sleep(STEP_S)
+                                contents, began = [], time.perf_counter()
+                    await asyncio.to_thread(_add, file, [*contents, b""])
                     await asyncio.to_thread(os.fsync, file.fileno())
             finally:
-                image.drop()
+                for image in images:
+                    image.drop()
                 gc.freeze()
             fresh.replace(self._image)
             await asyncio.to_thread(_sync_folder, self._folder)
@@ -259,6 +264,35 @@ class Keeper:
 
 def _frame(content: bytes) -> bytes:
     return _FRAME.pack(len(content), zlib.crc32(content)) + content
+
+
+def _add(file: BinaryIO, contents: list[bytes]) -> None:
+    """Add a frame for each; the sums and the disk wait for nobody."""
+    for content in contents:
+        file.write(_FRAME.pack(len(content), zlib.crc32(content)))
+        file.write(content)
+    file.flush()
+
+
+def _whole_frames(file: BinaryIO) -> Generator[bytes]:
+    """The contents of an image's frames up to the empty one. Raises Broken when it does not come."""
+    while head := file.read(_FRAME.size):
+        if len(head) < _FRAME.size:
+            break
+        length, crc = _FRAME.unpack(head)
+        content = file.read(length)
+        if len(content) < length or zlib.crc32(content) != crc:
+            break
+        if not length:
+            return
+        yield content
+    raise Broken("the memory is not whole")
+
+
+def _entries(frames: Iterator[bytes]) -> Iterator[Entry]:
+    decoder = msgspec.msgpack.Decoder(list[Entry])
+    for frame in frames:
+        yield from decoder.decode(frame)
 
 
 def _frames(data: memoryview) -> Iterator[memoryview]:

@@ -16,20 +16,24 @@ Rules this module keeps:
 5. So with an address at which several people work in turns, back and forth: it is a server's.
 6. Bounded: the longest idle connections and operators are forgotten first. A forgotten sign-in
    makes the operator unknown, which is never in somebody's favour.
+7. `image` gives sign-ins and where people were seen as they are at one moment, part by part, while
+   statements go on being judged.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from qingfang.events import Attributed, Connection, Meaning, Who
+from qingfang.image import Entry, Image
 from qingfang.judge.snapshot import Directory
 
-VERSION = 1
+SIGN_INS = "sign-ins"
+SEEN = "seen"
 _CONNECTIONS = 100_000
 _OPERATORS = 50_000
 _TERMINALS = 16
@@ -42,20 +46,14 @@ _POOL_US = 3_600_000_000
 _T = TypeVar("_T")
 
 
-class _State(Struct):
-    version: int
-    signed_in: list[tuple[str, str]]
-    seen: list[tuple[str, dict[str, int]]]
-    pools: list[tuple[str, int]] = []
-
-
 class _SignedIn:
     """Who signed in last on a connection, when the others before gave way, when one of them last
     came back, and when people last took turns on it."""
 
-    __slots__ = ("back_us", "before", "name", "pool_us")
+    __slots__ = ("back_us", "before", "name", "pool_us", "turn")
 
     def __init__(self, name: str) -> None:
+        self.turn: int = 0
         self.name: str = name
         self.before: OrderedDict[str, int] = OrderedDict()
         self.back_us: int | None = None
@@ -79,15 +77,27 @@ class _SignedIn:
         return self.pool_us is not None and at_us - self.pool_us <= _POOL_US
 
 
+class _Seen:
+    """Where an operator was at work, and when last."""
+
+    __slots__ = ("places", "turn")
+
+    def __init__(self, places: dict[str, int]) -> None:
+        self.turn: int = 0
+        self.places: dict[str, int] = places
+
+
 class Attribution:
     """Remembers who signed in on which connection, and who was seen at which terminals."""
 
     def __init__(self) -> None:
         self._signed_in: OrderedDict[str, _SignedIn] = OrderedDict()
-        self._seen: OrderedDict[str, dict[str, int]] = OrderedDict()
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
         self._writing: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._at: OrderedDict[str, dict[str, int]] = OrderedDict()
         self._here: OrderedDict[str, _SignedIn] = OrderedDict()
+        self._turn = 0
+        self._images: tuple[Image[_SignedIn], Image[_Seen]] | None = None
 
     def who(
         self,
@@ -114,14 +124,20 @@ class Attribution:
 
     def sign_in(self, connection: str, name: str, at_us: int) -> None:
         """From now on the connection's operator is `name`."""
-        signed = self._signed_in.get(connection) or _SignedIn(name)
+        signed = self._signed_in.get(connection)
+        if signed is None:
+            signed = self._signed_in[connection] = _SignedIn(name)
+            signed.turn = self._turn + 1
+            if len(self._signed_in) > _CONNECTIONS:
+                self._sign_out(next(iter(self._signed_in)))
+        self._stir(connection, signed)
         signed.again(name, at_us)
-        _put(self._signed_in, connection, signed)
 
     def at_once(self, operator: str, at_us: int, within_us: int) -> int:
         """At how many terminals (or undeclared addresses) the operator was seen lately (T74)."""
-        seen = self._seen.get(operator, {})
-        return sum(1 for last in seen.values() if abs(at_us - last) <= within_us)
+        seen = self._seen.get(operator)
+        places = seen.places if seen is not None else {}
+        return sum(1 for last in places.values() if abs(at_us - last) <= within_us)
 
     def persons_at(self, where: str, at_us: int, within_us: int) -> int:
         """How many operators were at work at a terminal (or undeclared address) lately: whoever
@@ -137,8 +153,23 @@ class Attribution:
 
     def closed(self, connection: str) -> None:
         """The connection ended; its sign-in with it."""
-        self._signed_in.pop(connection, None)
+        self._sign_out(connection)
         self._writing.pop(connection, None)
+
+    def _sign_out(self, connection: str) -> None:
+        signed = self._signed_in.get(connection)
+        if signed is not None:
+            if self._images is not None:
+                self._images[0].keep(SIGN_INS, connection, signed)
+            del self._signed_in[connection]
+
+    def _stir(self, connection: str, signed: _SignedIn) -> None:
+        """The sign-in is used, and maybe about to be changed."""
+        if self._images is not None:
+            self._images[0].keep(SIGN_INS, connection, signed)
+        self._turn += 1
+        signed.turn = self._turn
+        self._signed_in.move_to_end(connection)
 
     def _operator(
         self, connection: Connection, directory: Directory, at_us: int, transaction: int
@@ -150,7 +181,7 @@ class Attribution:
             del self._writing[connection.id]
         signed = self._signed_in.get(connection.id)
         if signed is not None:
-            self._signed_in.move_to_end(connection.id)
+            self._stir(connection.id, signed)
             found = _named(signed.name, "本连接上的登录语句写明了工号", directory)
             if signed.pooled(at_us):
                 why = "几个人轮流在本连接上登录（程序的连接池），按最近一次推定"
@@ -169,14 +200,21 @@ class Attribution:
         """The operator was at work at a terminal (or undeclared address)."""
         seen = self._seen.get(operator)
         if seen is None:
-            seen = self._seen[operator] = {}
+            seen = self._seen[operator] = _Seen({})
             if len(self._seen) > _OPERATORS:
-                self._seen.popitem(last=False)
+                idle, gone = self._seen.popitem(last=False)
+                if self._images is not None:
+                    self._images[1].keep(SEEN, idle, gone)
         else:
+            if self._images is not None:
+                self._images[1].keep(SEEN, operator, seen)
             self._seen.move_to_end(operator)
-        if where not in seen and len(seen) >= _TERMINALS:
-            del seen[min(seen, key=seen.__getitem__)]
-        seen[where] = max(at_us, seen.get(where, 0))
+        self._turn += 1
+        seen.turn = self._turn
+        places = seen.places
+        if where not in places and len(places) >= _TERMINALS:
+            del places[min(places, key=places.__getitem__)]
+        places[where] = max(at_us, places.get(where, 0))
         here = self._at.get(where, {})
         if operator not in here and len(here) >= _TERMINALS:
             del here[min(here, key=here.__getitem__)]
@@ -186,34 +224,47 @@ class Attribution:
         turns.again(operator, at_us)
         _put(self._here, where, turns)
 
-    def dump(self) -> bytes:
-        """The whole state, to be read back by `load` of the same version."""
-        return msgspec.msgpack.encode(
-            _State(
-                VERSION,
-                [(connection, signed.name) for connection, signed in self._signed_in.items()],
-                list(self._seen.items()),
-                [
-                    (connection, signed.pool_us)
-                    for connection, signed in self._signed_in.items()
-                    if signed.pool_us is not None
-                ],
-            )
+    def image(self) -> tuple[Image[_SignedIn], Image[_Seen]]:
+        """Who is signed in and where people were seen, as it is now: both to be taken part by part."""
+        self._images = (
+            Image({SIGN_INS: self._signed_in}, self._turn, _sign_in_packed),
+            Image({SEEN: self._seen}, self._turn, _seen_packed),
         )
+        return self._images
 
-    def load(self, data: bytes) -> None:
-        """Take over a dumped state. Raises ValueError, and changes nothing, when it is none."""
-        try:
-            state = msgspec.msgpack.decode(data, type=_State)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ValueError(f"not a state of attribution: {error}") from None
-        if state.version != VERSION:
-            raise ValueError(f"state of version {state.version}, this program reads {VERSION}")
-        self._signed_in = OrderedDict((c, _SignedIn(name)) for c, name in state.signed_in)
-        for connection, pool_us in state.pools:
-            if connection in self._signed_in:
-                self._signed_in[connection].pool_us = pool_us
-        self._seen = OrderedDict(state.seen)
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Take over the parts of an image, in whatever order, in place of all that is held. Raises
+        ValueError, and changes nothing, when one is none."""
+        signed_in: OrderedDict[str, _SignedIn] = OrderedDict()
+        seen: OrderedDict[str, _Seen] = OrderedDict()
+        turn = 0
+        for entry in sorted(entries, key=lambda e: e.turn):
+            turn = entry.turn
+            try:
+                if entry.table == SIGN_INS:
+                    name, pool_us = _sign_in_decoder.decode(entry.known)
+                    signed = signed_in[entry.name] = _SignedIn(name)
+                    signed.turn, signed.pool_us = turn, pool_us
+                elif entry.table == SEEN:
+                    here = seen[entry.name] = _Seen(_seen_decoder.decode(entry.known))
+                    here.turn = turn
+                else:
+                    raise ValueError(f"attribution has no table {entry.table}")
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise ValueError(f"not a state of attribution: {error}") from None
+        self._signed_in, self._seen, self._turn, self._images = signed_in, seen, turn, None
+
+
+_sign_in_decoder = msgspec.msgpack.Decoder(tuple[str, int | None])
+_seen_decoder = msgspec.msgpack.Decoder(dict[str, int])
+
+
+def _sign_in_packed(signed: _SignedIn) -> bytes:
+    return msgspec.msgpack.encode((signed.name, signed.pool_us))
+
+
+def _seen_packed(seen: _Seen) -> bytes:
+    return msgspec.msgpack.encode(seen.places)
 
 
 def _put(table: OrderedDict[str, _T], name: str, value: _T) -> None:

@@ -113,7 +113,9 @@ def put(record: Record, *, by: Person, request: HttpRequest | None = None) -> Pr
     proposed to the discipline office when a right rests on it."""
     model, kind = type(record), _KINDS[type(record)]
     with transaction.atomic():
-        known = model.objects.select_for_update(of=("self",)).filter(pk=record.pk).first()
+        known = None
+        if record.pk is not None:
+            known = model.objects.select_for_update(of=("self",)).filter(pk=record.pk).first()
         before: Record = known if known is not None else model()
         changes = _difference(before, record)
         name = _NAME[model]

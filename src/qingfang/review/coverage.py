@@ -33,8 +33,8 @@ HOURS = 48
 def receive(rows: Iterable[Coverage]) -> None:
     """Keep the newest word of each way of seeing, and how many statements it saw since the last."""
     with transaction.atomic():
-        for row in rows:
-            _count(row)
+        for said in rows:
+            row = _count(said)
             CoverageRow.objects.update_or_create(
                 kind=row.kind,
                 name=row.name,
@@ -81,7 +81,9 @@ def _moment(at_us: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(at_us / 1e6, dt.UTC)
 
 
-def _count(row: Coverage) -> None:
+def _count(row: Coverage) -> Coverage:
+    """Count what came since the last word. A start of the engine has not seen when the last statement
+    came; what was seen before it is kept in the word given back."""
     before = CoverageRow.objects.filter(kind=row.kind, name=row.name, node=row.node).first()
     known = 0
     if before is not None:
@@ -89,6 +91,8 @@ def _count(row: Coverage) -> None:
         # The count begins anew when the engine does.
         if said.since_us == row.since_us and said.statements <= row.statements:
             known = said.statements
+        if row.last_us is None:
+            row = msgspec.structs.replace(row, last_us=said.last_us)
     hour = dt.datetime.fromtimestamp(row.at_us // HOUR_US * HOUR_US / 1e6, dt.UTC)
     made, _new = Volume.objects.get_or_create(
         kind=row.kind, name=row.name, node=row.node, hour=hour, defaults={"database": row.database}
@@ -97,6 +101,7 @@ def _count(row: Coverage) -> None:
         Volume.objects.filter(pk=made.pk).update(
             statements=F("statements") + row.statements - known
         )
+    return row
 
 
 def volume(now: dt.datetime, hours: int, database: str = "") -> list[tuple[dt.datetime, int]]:
@@ -214,7 +219,11 @@ def _problems(way: Way, now: dt.datetime) -> list[str]:
                 % {"n": said.unjudged}
             )
         if not said.statements:
-            found.append(_("还没有见到任何语句。"))
+            found.append(
+                _("还没有见到任何语句。")
+                if said.last_us is None
+                else _("本次启动以来还没有见到语句。")
+            )
     return found
 
 

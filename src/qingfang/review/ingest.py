@@ -11,6 +11,9 @@ Rules this module keeps:
 5. The NOTIFY goes out with the commit: whoever is told can see the row.
 6. What the queue of unread templates and the share of known operators count is stored in the same
    transaction (`queue.Tally`), so nothing is counted twice.
+7. A template that cannot be read and is only for review is one row until somebody has ruled on it,
+   however often it is sent: the row counts (`Repeats`). Who sent it how often is in the queue, each
+   statement in the ledger. What one person may see of the row, they may see of all it counts.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from typing import Any
 
 import msgspec
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Greatest
 
 from qingfang.events import Event
 from qingfang.people import policy
@@ -127,10 +131,13 @@ class Ingest:
                 )
             )
             fresh = [a for a in alerts if a.seq not in there]
+            repeats = Repeats()
+            fresh = [a for a in fresh if not repeats.counted(a)]
             grouping = groups.Grouping()
             for alert in fresh:
                 grouping.put(alert)
             Alert.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=500)
+            repeats.store()
             for end in self._ends:
                 Statement.objects.filter(log=self.log, seq=end.seq).update(
                     rows=end.rows, error=_clean(end.error or "")
@@ -152,13 +159,56 @@ class Ingest:
             Position.objects.update_or_create(
                 log=self.log, defaults={"seq": self.position, "at": dt.datetime.now(dt.UTC)}
             )
-            if fresh or ended:
+            changed = len(fresh) + ended + len(repeats)
+            if changed:
                 with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(len(fresh) + ended)])
+                    cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(changed)])
         self._alerts.clear()
         self._statements.clear()
         self._ends.clear()
         return len(fresh)
+
+
+class Repeats:
+    """Counts what is one row already, for one commit: the same template on the same server, decided
+    alike, for review only, by persons whose alerts the same people may see."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[object, ...], Alert | None] = {}
+        self._counted: dict[tuple[str, int], tuple[int, dt.datetime]] = {}
+
+    def __len__(self) -> int:
+        return len(self._counted)
+
+    def counted(self, alert: Alert) -> bool:
+        """Whether the alert is one more of a row that is there, and not to be stored itself. Call
+        in the ledger's order."""
+        if not alert.template:
+            return False
+        same = {
+            name: getattr(alert, name)
+            for name in ("template", "server", "would", "answered_as", "severity", "subject_kinds")
+        }
+        key = tuple(map(str, same.values()))
+        if key not in self._first:
+            there = Alert.objects.filter(disposition=Alert.Disposition.OPEN, **same)
+            self._first[key] = there.order_by("pk").only("log", "seq", "at").first()
+        first = self._first[key]
+        if first is None:
+            self._first[key] = alert
+            return False
+        if not alert.event.get("twin_of"):
+            place = (first.log, first.seq)
+            n, last = self._counted.get(place, (0, alert.at))
+            self._counted[place] = (n + 1, max(last, alert.at))
+        return True
+
+    def store(self) -> None:
+        """Within the transaction that stores the rows."""
+        for (log, seq), (n, last) in self._counted.items():
+            Alert.objects.filter(log=log, seq=seq).update(
+                repeats=F("repeats") + n, repeated_at=Greatest("repeated_at", Value(last))
+            )
 
 
 def _attributed(event: Event, name: str) -> str:
@@ -263,7 +313,14 @@ def _alert(log: str, event: Event, known: _Known) -> Alert | None:
         items=sorted({code[:200] for code in codes_of(told, "item")}),
         prescribers=sorted({code[:200] for code in codes_of(told, "prescriber")}),
         subject_kinds=sorted(kinds),
+        template=_template(event),
     )
+
+
+def _template(event: Event) -> str:
+    """The digest by which repetitions are known; empty when each is to have its row."""
+    opaque = event.meaning is not None and event.meaning.disclosure == "opaque"
+    return (event.fingerprint or "")[:64] if opaque and event.verdict == "review" else ""
 
 
 def _statement(log: str, event: Event) -> Statement:

@@ -69,6 +69,11 @@ class Alert(models.Model):
     # Codes this alert's statement selects, for counting over a group.
     items = ArrayField(models.CharField(max_length=200), default=list)
     prescribers = ArrayField(models.CharField(max_length=200), default=list)
+    # Of a review of what could not be read: the template's digest, how often it was sent again since,
+    # and when last (`ingest.Repeats`).
+    template = models.CharField(max_length=64, blank=True)
+    repeats = models.PositiveIntegerField(default=0)
+    repeated_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -90,6 +95,11 @@ class Alert(models.Model):
             models.Index(fields=["connection"], name="alert_connection"),
             models.Index(fields=["group", "id"], name="alert_group"),
             models.Index(fields=["likeness", "id"], name="alert_likeness"),
+            models.Index(
+                fields=["template", "server"],
+                name="alert_template",
+                condition=models.Q(disposition="open") & ~models.Q(template=""),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -290,6 +300,7 @@ class OpaqueTemplate(models.Model):
         OTHER = 1, _("不像用药数据")
         USAGE = 2, _("碰到用药数据")
         FIGURES = 3, _("凑得出用量")
+        SERVER = 4, _("改变数据库本身")
 
     server = models.CharField(max_length=128)
     digest = models.CharField(max_length=64)

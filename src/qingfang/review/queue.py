@@ -44,7 +44,7 @@ TRY_TIMEOUT_S: Final = 5.0
 RISKS: Final = {
     "figures": OpaqueTemplate.Risk.FIGURES,
     "usage": OpaqueTemplate.Risk.USAGE,
-    "server": OpaqueTemplate.Risk.OTHER,
+    "server": OpaqueTemplate.Risk.SERVER,
     "other": OpaqueTemplate.Risk.OTHER,
 }
 SOURCES: Final = frozenset({"opaque.unknown_procedure", "opaque.unknown_function"})

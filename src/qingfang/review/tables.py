@@ -81,7 +81,10 @@ def _who(alert: Alert) -> str:
 def _learned(alert: Any) -> str:
     """What was learned; of a group also how many there are, to be opened."""
     if alert.summary is None:
-        return format_html("{}", alert.learned)
+        if not alert.repeats:
+            return format_html("{}", alert.learned)
+        again = ngettext("此后又 %(n)d 次", "此后又 %(n)d 次", alert.repeats) % {"n": alert.repeats}
+        return format_html('{}<div class="text-secondary">{}</div>', alert.learned, again)
     return format_html(
         '{}<details class="group" id="{}" data-keep hx-get="{}" hx-trigger="toggle once"'
         ' hx-target="find .members"><summary data-live-text>{}</summary>'
@@ -270,7 +273,7 @@ TOUCHED = (
     (_("科室"), frozenset({"department_id", "department_name"})),
     (_("病人"), frozenset({"patient_id", "visit_id", "prescription_id"})),
 )
-RISK_COLOURS = {1: "secondary", 2: "orange", 3: "red"}
+RISK_COLOURS = {1: "secondary", 2: "orange", 3: "red", 4: "red"}
 CHARS = 160
 
 

@@ -484,7 +484,65 @@ def _compared(node: exp.Expr, sink: Sink) -> None:
     if value is None:
         _columns(left, right, kind, sink, node)
         return
+    if kind is exp.EQ:
+        branch = _branch(subject, value, right if subject is left else left, sink)
+        if branch is not None:
+            _all(branch, sink)
+            return
+    looked_up = _looked_up(subject, kind, right if subject is left else left, sink)
+    if looked_up is not None:
+        _exists(looked_up, sink)
+        return
     _against(subject, kind, value, sink, node)
+
+
+def _branch(node: exp.Expr, value: Const, given: exp.Expr, sink: Sink) -> exp.Expr | None:
+    """`CASE WHEN a THEN 1 ELSE 0 END = 1` as a: what rows pass when the constant comes from WHEN. None
+    when it does not, or may come from ELSE too, where a that is NULL passes as well."""
+    bare = node.unnest()
+    if isinstance(bare, exp.If):
+        ifs, subject, default = [bare], None, bare.args.get("false")
+    elif isinstance(bare, exp.Case):
+        ifs, subject, default = bare.args["ifs"], bare.this, bare.args.get("default")
+    else:
+        return None
+    passing: list[exp.Expr] = []
+    for part in (*ifs, None):
+        result = part.args["true"] if part is not None else default
+        if result is None or isinstance(result.unnest(), exp.Null):
+            continue
+        const = fold(result, sink.scope.walker.reading, sink.scope.own)
+        if const is None or const.text is None or value.text is None:
+            return None
+        sink.scope.walker.reading.bind(const)
+        sink.scope.walker.reading.bind(value)
+        same = _same(result.unnest(), given.unnest(), const.text, value.text)
+        if same is None or (same and part is None):
+            return None
+        if same and part is not None:
+            asked = part.this
+            passing.append(asked if subject is None else exp.EQ(this=subject, expression=asked))
+    return exp.or_(*passing, copy=False) if passing else None
+
+
+_OF_ONE_ROW = ("group", "having", "distinct", "limit", "offset", "windows", "qualify", "connect")
+
+
+def _looked_up(
+    subject: exp.Expr, kind: type[exp.Expr], given: exp.Expr, sink: Sink
+) -> exp.Exists | None:
+    """`(SELECT flag FROM d WHERE d.code = s.code) = 'x'` as EXISTS (… AND flag = 'x'): no row, and a
+    flag that is NULL, pass neither. None for a sub-select that gives more than a row's column."""
+    query = subject.unnest()
+    if kind is exp.NullSafeEQ or not sink.joins or not isinstance(query, exp.Select):
+        return None
+    shown = query.selects[0].unalias() if len(query.selects) == 1 else None
+    if not isinstance(shown, exp.Column) or isinstance(shown.this, exp.Star):
+        return None
+    if any(query.args.get(key) is not None for key in _OF_ONE_ROW):
+        return None
+    asked = kind(this=shown.copy(), expression=given.copy())
+    return exp.Exists(this=query.where(asked))
 
 
 def _against(

@@ -8,10 +8,10 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.understand import dialects, estimate, running
+from qingfang.understand.moving import indexes_expression, moves
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
 from qingfang.understand.scope import Scope
 from qingfang.understand.state import Made
-from qingfang.understand.supplied import indexes_expression
 from qingfang.understand.triggers import head_of
 
 if TYPE_CHECKING:
@@ -96,9 +96,11 @@ _WITHOUT_ROWS = frozenset({"TABLE", "INDEX", "SEQUENCE", "SCHEMA", "TYPE", "STAT
 
 
 def altered(statement: Statement, words: list[str]) -> None:
-    """ALTER VIEW … AS SELECT: as if it were created so."""
-    if _query_start(statement.piece.tokens) is not None:
-        _created(statement, ["CREATE", *words[1:]])
+    """ALTER VIEW … AS SELECT: as if it were created so; … RENAME TO: followed."""
+    if "RENAME" in words and moves(statement):
+        statement.problem("unparsed")
+    elif _query_start(statement.piece.tokens) is not None:
+        _created(statement, ["CREATE", "OR", "REPLACE", *words[1:]])
 
 
 def _created(statement: Statement, words: list[str]) -> None:
@@ -116,7 +118,7 @@ def _created(statement: Statement, words: list[str]) -> None:
     query = node.expression if isinstance(node, exp.Create) else None
     if isinstance(node, exp.Create) and isinstance(query, (exp.Query, exp.Values)):
         temporary = bool({"TEMP", "TEMPORARY"} & set(words))
-        _made_from(statement, node, query, temporary, statement.scope())
+        _made_from(statement, node, query, temporary, statement.scope(), _fails(words))
     elif isinstance(node, exp.Create) and node.kind in {"TABLE", "VIEW"} and query is None:
         _made_empty(statement, node, words)
     elif _query_start(tokens) is not None:
@@ -179,6 +181,7 @@ def _made_from(
     query: exp.Query | exp.Values,
     temporary: bool,
     scope: Scope,
+    fails: bool = False,
 ) -> None:
     """CREATE TABLE AS, CREATE [MATERIALIZED] VIEW: what its query would reveal, stored."""
     target = node.this.this if isinstance(node.this, exp.Schema) else node.this
@@ -197,7 +200,7 @@ def _made_from(
         made = Made(
             target.name, columns, [(statement.frozen(query), columns)], statement.state.world()
         )
-        statement.state.keep(made, temporary)
+        statement.state.keep(made, temporary, fails)
 
 
 def _made_empty(statement: Statement, node: exp.Create, words: list[str]) -> None:
@@ -214,7 +217,7 @@ def _made_empty(statement: Statement, node: exp.Create, words: list[str]) -> Non
         temporary = bool({"TEMP", "TEMPORARY"} & set(words)) or target.name.startswith("#")
         # No source, so no world to read it in: a thousand empty tables each keeping all others
         # would make every further one slower.
-        statement.state.keep(Made(target.name, columns, [], {}), temporary)
+        statement.state.keep(Made(target.name, columns, [], {}), temporary, _fails(words))
 
 
 def _created_by_words(statement: Statement, words: list[str]) -> None:
@@ -232,7 +235,15 @@ def _created_by_words(statement: Statement, words: list[str]) -> None:
     if statement.state is not None and name:
         temporary = bool({"TEMP", "TEMPORARY"} & set(words)) or name.startswith("#")
         made = Made(name, columns, [(statement.frozen(node), columns)], statement.state.world())
-        statement.state.keep(made, temporary)
+        statement.state.keep(made, temporary, _fails(words))
+
+
+def _fails(words: list[str]) -> bool:
+    """Whether a CREATE builds nothing where there is one of that name already. A temporary table is
+    taken for gone: pools of connections clear theirs away."""
+    if "REPLACE" in words or "ALTER" in words:
+        return False
+    return "EXISTS" in words or not {"TEMP", "TEMPORARY"} & set(words)
 
 
 def _named(tokens: list[Token]) -> tuple[str, list[str]]:

@@ -11,6 +11,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -187,6 +188,10 @@ def _dot(node: exp.Dot, scope: Scope) -> Flow:
     value = node.this
     if not isinstance(value, exp.Expr):
         return flow(inner, scope)  # `.f(x)`: the parser takes it
+    if any(dot.this is None or dot.expression is None for dot in value.find_all(exp.Dot)):
+        # `a...f(x)`: a part of the name is not there.
+        scope.walker.problem("unparsed", "", node, scope)
+        return NOTHING
     if isinstance(inner, exp.Func) and (inner.name or inner.sql_name()).lower() in METHODS:
         names = list(value.flatten()) if isinstance(value, exp.Dot) else [value]
         if not all(isinstance(name, exp.Identifier) for name in names):
@@ -224,6 +229,16 @@ def presence(node: exp.Expr, scope: Scope) -> Flow:
     return total
 
 
+# Functions that are given an XQuery, and its ways to tables and stored documents.
+_XQUERIES = frozenset({"xmlexists", "xmlquery", "existsnode", "extract", "extractvalue"})
+_READS_STORED = re.compile(r"\b(?:collection|doc|view)\s*\(|oradb:|ora:", re.IGNORECASE)
+
+
+def reads_stored(query: str) -> bool:
+    """Whether an XQuery reads a table or a stored document."""
+    return _READS_STORED.search(query) is not None
+
+
 def function(node: exp.Expr, name: str, scope: Scope) -> Flow:
     """A call of a function the parser does not know."""
     walker = scope.walker
@@ -231,6 +246,8 @@ def function(node: exp.Expr, name: str, scope: Scope) -> Flow:
     if walker.has_body(name):
         return arguments.derived() | walker.body_flow(name, node, scope)
     last = name.rsplit(".", maxsplit=1)[-1]
+    if last in _XQUERIES and any(reads_stored(t.name) for t in node.find_all(exp.Literal)):
+        walker.problem("remote_sql", name, node, scope)
     if last in REMOTE:
         return arguments.derived() | walker.remote_flow(node, scope)
     if not walker.is_builtin(name) and id(node) not in walker.scheduled:

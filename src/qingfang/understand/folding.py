@@ -67,13 +67,14 @@ class Reading:
 
     `free` collects the literals whose value is only handed on, `fixed` (and `fixed_binds`, by
     index) the literals and bound values that decided something. `requoted`: from here on quotes may
-    mean something else.
+    mean something else. `settled`: the bound values stand in the statement itself (EXECUTE p('1')),
+    no execution brings others.
     """
 
-    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free", "requoted")
+    __slots__ = ("binds", "conditions", "fixed", "fixed_binds", "free", "requoted", "settled")
 
-    def __init__(self, binds: Sequence[str | None] | None) -> None:
-        self.binds = binds
+    def __init__(self, binds: Sequence[str | None] | None, *, settled: bool = False) -> None:
+        self.binds, self.settled = binds, settled
         self.free: set[int] = set()
         self.fixed: set[int] = set()
         self.fixed_binds: set[int] = set()
@@ -469,15 +470,17 @@ def bound(node: exp.Placeholder, reading: Reading) -> Const:
     if reading.binds is None or index >= len(reading.binds):
         return Const(binds=(index,))
     text = reading.binds[index]
-    return Const(text, binds=(index,), null=text is None)
+    return Const(text, binds=() if reading.settled else (index,), null=text is None)
 
 
 def is_known_bind(node: exp.Expr, reading: Reading) -> bool:
     """Whether the execution's value of a bind is there to look at."""
-    const = bound(node, reading) if isinstance(node, exp.Placeholder) else None
-    return bool(
-        const and const.binds and reading.binds is not None and const.binds[0] < len(reading.binds)
-    )
+    if not isinstance(node, exp.Placeholder) or reading.binds is None:
+        return False
+    const = bound(node, reading)
+    if const.binds:
+        return const.binds[0] < len(reading.binds)
+    return const.null or const.text is not None
 
 
 def _fixed(const: Const, reading: Reading) -> Const:

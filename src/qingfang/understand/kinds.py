@@ -4,10 +4,11 @@ Rules this module keeps:
 
 1. Every kind is possible until the catalogue and the statement together rule it out. What a table
    says of its rows (`Table.item_kind`) is held against what the statement asks of every one of them.
-2. Only facts that every row passes count, never those of an outer join's ON or of a sub-select that
-   decides nothing.
+2. Only facts that every row of use passes count. What an outer join's ON or a sub-select asks of its
+   own rows holds for those that come, and never for rows of the side that is kept.
 3. A dictionary tells the kind of a row of use only through an equality of their item codes that
-   every row passes.
+   every such row passes: a row that is matched, looked up or left out by the equality has its
+   partner, a row that is kept anyway may have none.
 4. Kinds that rule each other out altogether mean that the catalogue is wrong there: then every kind
    is possible.
 """
@@ -47,20 +48,24 @@ def _of(block: Block, holder: Instance, reading: Reading) -> frozenset[str]:
 
 
 def _tells(fact: Fact) -> bool:
-    """Rule 2. A column that is NULL may be the grand total of a ROLLUP, which is about all rows."""
-    return fact.of_row and (fact.op != "null" or fact.negated)
+    """A column that is NULL may be the grand total of a ROLLUP, which is about all rows."""
+    return fact.op != "null" or fact.negated
 
 
 def _linked(block: Block, holder: Instance) -> set[Instance]:
-    """The instance itself, and those whose row is about the same item."""
+    """The instance itself, and those of which each of its rows has one about the same item
+    (rule 3)."""
     reached = {holder}
     waiting = [holder]
     while waiting:
         here = waiting.pop()
         for edge in block.edges:
-            if not edge.groups <= block.firm or edge.a.role != _CODE or edge.b.role != _CODE:
+            if edge.a.role != _CODE or edge.b.role != _CODE:
                 continue
-            for one, other in ((edge.a, edge.b), (edge.b, edge.a)):
+            ways = [(edge.b, edge.a)]
+            if edge.groups <= block.firm:
+                ways.append((edge.a, edge.b))
+            for one, other in ways:
                 if one.instance is here and other.instance not in reached:
                     reached.add(other.instance)
                     waiting.append(other.instance)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from qingfang.understand.catalogue import Catalogue
+
 ACCOUNTS = frozenset({"USER", "ROLE", "LOGIN", "GROUP", "PROFILE"})
 SERVER_OBJECTS = frozenset(
     {
@@ -16,3 +18,9 @@ SERVER_OBJECTS = frozenset(
 
 def dotted(table: exp.Table) -> str:
     return ".".join(part.name for part in table.parts if part.name).lower()
+
+
+def is_use(catalogue: Catalogue, name: str) -> bool:
+    """Whether a table is guarded: of use, or of stock."""
+    table = catalogue.table(name)
+    return table is not None and table.kind in {"usage", "stock"}

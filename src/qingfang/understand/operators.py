@@ -46,13 +46,16 @@ def note_operator(statement: Statement, node: exp.Expr) -> None:
 
 
 def _works(statement: Statement, node: exp.Expr, table: Table) -> None:
-    """The keys whose rows a change writes: they explain reading about the same patient."""
+    """The keys whose rows a change writes, and the units it writes in: they explain reading about
+    the same patient, and tell where somebody works."""
     for column, role in table.columns.items():
-        if role in KEY_ROLES:
-            const = _column_value(statement, node, column, table)
-            if const is not None and not const.null:
+        if role in KEY_ROLES or role == "unit_id":
+            consts = _column_values(statement, node, column, table)
+            for const in consts:
                 statement.reading.free.update(const.literals)
-                statement.result.works.append(Pin(str(role), table.name, (const.value(),)))
+            if consts:
+                values = tuple(const.value() for const in consts)
+                statement.result.works.append(Pin(str(role), table.name, values))
 
     for key in table.keys:
         column = min(key)
@@ -83,6 +86,24 @@ def _named(statement: Statement, node: exp.Expr, table: Table, on: str) -> None:
             statement.result.operator_scope = scope
             statement.reading.free.update(const.literals)
             return
+
+
+def _column_values(statement: Statement, node: exp.Expr, column: str, table: Table) -> list[Const]:
+    """The constant that a statement gives to, or asks of, one column; or those of an IN list."""
+    const = _column_value(statement, node, column, table)
+    if const is not None:
+        return [] if const.null else [const]
+    where = node.args.get("where")
+    if where is None:
+        return []
+    for place in where.this.flatten() if isinstance(where.this, exp.And) else [where.this]:
+        bare = place.unnest() if isinstance(place, exp.Paren) else place
+        if not isinstance(bare, exp.In) or not isinstance(bare.this, exp.Column):
+            continue
+        if bare.this.name.lower() == column and bare.expressions:
+            folded = [fold(member, statement.reading, True) for member in bare.expressions]
+            return [const for const in folded if const is not None and not const.null]
+    return []
 
 
 def _column_value(statement: Statement, node: exp.Expr, column: str, table: Table) -> Const | None:

@@ -159,11 +159,14 @@ def _atom(node: exp.Expr, facts: list[Fact], reading: Reading) -> bool | None:
                 reading.bind(const)
             if wanted[0] in same:
                 return True
-        if fact.op == "eq" and fact.negated and isinstance(node, (exp.EQ, exp.In)):
-            for const in fact.values:
-                reading.bind(const)
-            if set(wanted) <= set(same):
-                return False
+    # What several `<>` or NOT IN leave out, they leave out together.
+    without = [f for f in about if f.op == "eq" and f.negated]
+    if without and isinstance(node, (exp.EQ, exp.In)):
+        consts = [const for fact in without for const in fact.values]
+        for const in consts:
+            reading.bind(const)
+        if set(wanted) <= {const.text for const in consts}:
+            return False
     return None
 
 

@@ -11,6 +11,8 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+from typing import Literal
+
 from qingfang.events import (
     Disclosure,
     Fixed,
@@ -673,4 +675,28 @@ def _yield(evidence: _Evidence, reveals: bool, is_pinned: bool) -> Yield | None:
         block.added or bool(evidence.sums and not (block.rows or evidence.measures)),
         is_pinned or bool(use_reached and use_reached <= pinned(block)),
         block.paged,
+        _fees(evidence),
     )
+
+
+_LISTED_FEES = 3
+"""From how many fee kinds on a list of others is taken for all the others."""
+
+
+def _fees(evidence: _Evidence) -> Literal["", "all", "rest"]:
+    """Of sums over a table that mixes use with other fees (rule 6): whether they are of all of them,
+    or of what is left without the use. The one less the other is the use."""
+    for source in evidence.shown.summed:
+        table, instance = source.instance.table, source.instance
+        if source.role not in MEASURE_ROLES or table is None or table.usage_when is None:
+            continue
+        if table.kind != "usage" or instance in evidence.use:
+            continue
+        facts = [f for f in evidence.block.facts if f.source.instance is instance]
+        telling = [f for f in facts if f.source.column in table.telling and f.op != "null"]
+        if not telling:
+            return "all"
+        listed = max((len(f.values) for f in telling if f.fixes), default=_LISTED_FEES)
+        if truth(table.usage_when, facts, evidence.reading) is False and listed >= _LISTED_FEES:
+            return "rest"
+    return ""

@@ -3,7 +3,8 @@
 Rules this module keeps:
 
 1. A name is looked up here first, then further out; what is found nowhere shows nothing, and a
-   qualifier that is found nowhere is reported (`unknown_name`).
+   qualifier that is found nowhere is reported (`unknown_name`), as is a name with signs that no
+   name has: what the server reads there is not known.
 2. Everything from a view or a stored body is said to stand where the statement mentions it.
 """
 
@@ -148,10 +149,7 @@ class Scope:
         if isinstance(node.this, exp.Star):
             named = self.named(node.table.lower())
             return named.row().at(span) if named is not None else NOTHING
-        name, table = node.name.lower(), node.table.lower()
-        if self.walker.dialect == "tsql" and not (name.isascii() and name.isidentifier()):
-            # The usual collations compare without the width of characters and blanks at the end.
-            name = unicodedata.normalize("NFKC", name).lower().rstrip()
+        name, table = self._spelt(node.name), node.table.lower()
         if table:
             return self._qualified(table, name, node).at(span)
         scope: Scope | None = self
@@ -162,7 +160,23 @@ class Scope:
             if name in scope.params:
                 return scope.params[name].at(span)
             scope = scope.outer
+        if _is_misread(node):
+            self.walker.problem("unknown_name", name, node, self)
         return self.walker.bare_call(node, self)
+
+    def _spelt(self, name: str) -> str:
+        """A column's name in lower case. SQL Server compares names by the database's collation: those
+        of Chinese installations tell neither full-width letters nor blanks at the end apart. What is
+        in sight as it stands goes first."""
+        lower = name.lower()
+        if self.walker.dialect != "tsql" or (lower.isascii() and not lower.endswith(" ")):
+            return lower
+        scope: Scope | None = self
+        while scope is not None:
+            if lower in scope.aliases or any(lower in n.columns for n in scope.names):
+                return lower
+            scope = scope.outer
+        return unicodedata.normalize("NFKC", lower).casefold().rstrip()
 
     def sees(self, node: exp.Column) -> bool:
         """Whether a column of this name, or the table it is said to be of, is in sight."""
@@ -208,6 +222,9 @@ class Scope:
             # A column joined by USING, or an ambiguity the database would refuse.
             merged = union(hits)
             first = hits[0]
+            if column in self.walker.odd:
+                # Told apart by quotes.
+                return merged.derived()
             return Flow(
                 merged.raw,
                 merged.summed,
@@ -226,3 +243,15 @@ class Scope:
         if others:
             return union(others)
         return None
+
+
+# Separators that the parser takes for letters.
+_SIGNS = frozenset("，。、；：＊（）‘’“”")
+
+
+def _is_misread(node: exp.Column) -> bool:
+    """Whether a name without quotes holds what no name does: the server may read it otherwise."""
+    name = node.this
+    if node.name.isascii() or (isinstance(name, exp.Identifier) and name.quoted):
+        return False
+    return any(c in _SIGNS or unicodedata.category(c)[0] in "CZ" for c in node.name)

@@ -11,7 +11,6 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -29,7 +28,7 @@ from qingfang.understand.builtin import (
 )
 from qingfang.understand.catalogue import Table
 from qingfang.understand.estimate import touches_of
-from qingfang.understand.expressions import flow
+from qingfang.understand.expressions import flow, reads_stored
 from qingfang.understand.flows import NOTHING, SOFT, Block, Flow, Instance, Source, Span, union
 from qingfang.understand.folding import fold
 from qingfang.understand.predicates import Fact
@@ -54,7 +53,7 @@ def source(walker: Walker, item: exp.Expr, scope: Scope) -> Found:
     walker.spend()
     alias = item.args.get("alias")
     label = alias.name.lower() if alias is not None else ""
-    columns = [c.name.lower() for c in alias.args.get("columns") or []] if alias is not None else []
+    columns = walker.labels(alias.args.get("columns") or []) if alias is not None else []
     if isinstance(item, exp.Lateral):
         inner = item.this
         if isinstance(inner, (exp.Subquery, exp.Query)):
@@ -231,7 +230,7 @@ def _rows_of(
     for part in calls:
         if part is None:
             continue
-        if isinstance(part, exp.XMLTable) and _READS_STORED.search(part.this.name):
+        if isinstance(part, exp.XMLTable) and reads_stored(part.this.name):
             walker.problem("remote_sql", "xmltable", part, scope)
         body = body_of(walker, part)
         if body is not None:
@@ -251,10 +250,6 @@ def _rows_of(
     return [([Name(name, flows, shown.derived())], block)]
 
 
-# XQuery's ways to tables and stored documents.
-_READS_STORED = re.compile(r"\b(?:collection|doc|view)\s*\(|oradb:|ora:", re.IGNORECASE)
-
-
 def _method(walker: Walker, item: exp.Table) -> exp.Expr:
     """`x.nodes('…')` in FROM is a method of a value, unless it is a known function."""
     parts = [part for key in ("catalog", "db") if (part := item.args.get(key)) is not None]
@@ -271,16 +266,26 @@ def _table(walker: Walker, item: exp.Table, label: str, columns: list[str], scop
     name, linked, _link = ".".join(parts).lower().partition("@")
     alias = label or name.rsplit(".", maxsplit=1)[-1]
     named: Found = []
-    if len(parts) == 1 and name in scope.ctes and not linked:
+    # `..t` is a table of the user's own schema; `"T"@l`, an alias to the parser, one of elsewhere.
+    qualified = len(item.parts) > 1 or item.args.get("db") is not None or bool(linked)
+    given = item.args.get("alias")
+    linked_alias = given is not None and isinstance(given.this, exp.Parameter)
+    if name in scope.ctes and not qualified and not linked_alias:
         named = [_derived(block, alias, columns) for block in _cte(walker, name, scope)]
         if scope.ctes[name].spelling == walker.spelling(item.this):
             return named
     anchor = scope.anchor or dialects.span(item)
+    found: Found = named
+    lost = ""
     seen: set[str] = set()
-    while name not in seen:
+    waiting = [name]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
         seen.add(name)
+        known = len(found) if len(seen) > 1 else 0
         made = _object(walker, name)
-        found: Found = []
         if made is not None:
             walker.volatile = True
             blocks = _made(walker, made, anchor)
@@ -294,20 +299,25 @@ def _table(walker: Walker, item: exp.Table, label: str, columns: list[str], scop
         if view is not None and table is None:
             blocks = _view(walker, name, view, anchor)
             found.extend(_derived(block, alias, columns) for block in blocks)
-        if found or named:
-            return [*named, *found]
-        target = walker.catalogue.synonym(name) or (
-            walker.state.synonym(name) if walker.state is not None else None
-        )
-        if target is None:
-            break
-        name = ".".join(target.lower().split("."))
+        # So does a synonym of a user's own.
+        targets = list(walker.state.synonym(name)) if walker.state is not None else []
+        target = walker.catalogue.synonym(name) if len(found) == known else None
+        if target is not None:
+            targets.append(target.lower())
+        waiting.extend(targets)
+        if len(found) == known and not targets:
+            lost = name
+    if found:
+        if lost:
+            walker.problem("unknown_object", lost, item, scope)
+        return found
     if is_system(name, walker.dialect):
         _system(walker, name, item, scope)
-    elif name not in _NO_ROWS and not _is_sequence(item, name):
+    elif name in _NO_ROWS:
+        return [([Name(alias, {})], Block())]
+    elif not _is_sequence(item, name):
         walker.problem("unknown_object", name, item, scope)
-    block = Block()
-    return [([Name(alias, {}, None, True)], block)]
+    return [([Name(alias, {}, None, True)], Block())]
 
 
 def _is_sequence(item: exp.Table, name: str) -> bool:
@@ -418,7 +428,7 @@ def _cte(walker: Walker, name: str, scope: Scope) -> list[Block]:
             _rename(block, cte.columns)
         if arms:
             twin = Cte(cte.node, cte.columns, cte.ctes, cte.recursive)
-            twin.under_way, twin.arms = True, arms
+            twin.under_way, twin.arms, twin.spelling = True, arms, cte.spelling
             ctes[name] = twin
     outer = Scope(walker, scope.outer, ctes, scope.anchor, scope.params)
     blocks = walker.query(body, _fresh(walker, outer))

@@ -24,6 +24,7 @@ from qingfang.understand.catalogue import split_name
 
 MAX_OBJECTS = 1_000
 MAX_SOURCES = 24
+MAX_LAYERS = 3
 
 # PostgreSQL's cursors without a name of their own, and those whose name is not known.
 UNNAMED_PORTAL = "<unnamed portal>"
@@ -58,11 +59,11 @@ class _Shared(Struct):
     version: int
     made: list[_Kept]
     objects: dict[str, int]
-    synonyms: dict[str, str]
+    synonyms: dict[str, list[str]]
     functions: dict[str, str]
 
 
-VERSION = 1
+VERSION = 2
 _OURS = "sqlglot.expressions."
 
 
@@ -74,14 +75,14 @@ class Shared:
 
     def __init__(self) -> None:
         self.objects: dict[str, Made] = {}
-        self.synonyms: dict[str, str] = {}
+        self.synonyms: dict[str, list[str]] = {}
         self.functions: dict[str, str] = {}
 
     def mark(self) -> tuple[object, ...]:
         """Differs once something here has changed."""
         return (
             tuple([(name, id(made)) for name, made in self.objects.items()]),
-            tuple(self.synonyms.items()),
+            tuple([(name, tuple(targets)) for name, targets in self.synonyms.items()]),
             tuple(self.functions.items()),
         )
 
@@ -277,8 +278,8 @@ class SessionState:
         key = _key(name)
         return self.objects.get(key) or self.shared.objects.get(key)
 
-    def synonym(self, name: str) -> str | None:
-        return self.shared.synonyms.get(_key(name))
+    def synonym(self, name: str) -> list[str]:
+        return self.shared.synonyms.get(_key(name), [])
 
     def function(self, name: str) -> str | None:
         return self.shared.functions.get(_key(name))
@@ -289,17 +290,36 @@ class SessionState:
         self.shared.functions[_key(name)] = text
 
     def alias(self, name: str, target: str) -> None:
-        """A synonym."""
+        """One more table that a synonym may lead to: whether the server took the CREATE is not
+        known. Of too many the last are kept."""
         self.changed = True
-        self.shared.synonyms[_key(name)] = target
+        targets = self.shared.synonyms.setdefault(_key(name), [])
+        if target not in targets:
+            targets.append(target)
+            del targets[:-MAX_SOURCES]
 
     def world(self) -> dict[str, Made]:
         """The objects as they are now."""
         return {**self.shared.objects, **self.objects}
 
-    def keep(self, made: Made, temporary: bool) -> None:
+    def keep(self, made: Made, temporary: bool, fails: bool = False) -> None:
+        """What is built. `fails`: not if there is one of its name already, so that it may hold what
+        that one holds; after too many of these it is forgotten."""
         self.changed = True
         into = self.objects if temporary else self.shared.objects
+        old = into.get(_key(made.name))
+        if fails and old is not None and old.sources:
+            if not made.sources:
+                return
+            layers, under = 0, old
+            while (below := under.world.get(_key(made.name))) is not None:
+                layers, under = layers + 1, below
+            if layers > MAX_LAYERS:
+                into.pop(_key(made.name))
+                return
+            rows = exp.select("*").from_(exp.table_(_key(made.name)))
+            world = {**made.world, _key(made.name): old}
+            made = Made(made.name, made.columns, [*made.sources, (rows, [])], world)
         if len(into) < MAX_OBJECTS or _key(made.name) in into:
             into[_key(made.name)] = made
 
@@ -320,6 +340,23 @@ class SessionState:
             into.pop(_key(name), None)
             return
         into[_key(name)] = Made(name, known.columns, sources, world)
+
+    def move(self, source: str, target: str, rows: exp.Expr, columns: list[str]) -> None:
+        """Rows that come to stand under another name, which may have held others before; those of a
+        temporary table are the session's."""
+        self.changed = True
+        key = _key(target)
+        known = self.made(target)
+        sources = list(known.sources) if known is not None else []
+        if any(old.sql() == rows.sql() for old, _columns in sources):
+            return
+        sources.append((rows, columns))
+        temporary = _key(source) in self.objects
+        names = known.columns if known is not None else columns
+        if len(sources) > MAX_SOURCES:
+            (self.objects if temporary else self.shared.objects).pop(key, None)
+            return
+        self.keep(Made(target, names, sources, self.world()), temporary)
 
     def drop(self, name: str) -> None:
         self.changed = True

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -25,12 +26,13 @@ from qingfang.understand.definition import Definition
 from qingfang.understand.dialects import BIND, Piece
 from qingfang.understand.flows import Block
 from qingfang.understand.folding import Reading, fold, is_pure
-from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted
+from qingfang.understand.moving import moves
+from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted, is_use
 from qingfang.understand.operators import note_operator
 from qingfang.understand.scope import OverBudget, Problem, Scope
 from qingfang.understand.state import Made, SessionState
 from qingfang.understand.state import frozen as frozen_tree
-from qingfang.understand.supplied import rewrites, sets_quotes, supplied, with_functions
+from qingfang.understand.supplied import sets_quotes, supplied, with_functions
 from qingfang.understand.walker import Walker
 
 if TYPE_CHECKING:
@@ -199,7 +201,7 @@ class Statement:
     def mentions_use(self) -> bool:
         """Whether a table of use is named, by its catalogued name."""
         about = estimate.touches(self.catalogue, self.text())
-        return any(_is_use(self.catalogue, touch.table) for touch in about)
+        return any(is_use(self.catalogue, touch.table) for touch in about)
 
     @contextmanager
     def part(self, span: tuple[int, int]) -> Iterator[Outcome]:
@@ -221,6 +223,8 @@ class Statement:
         verb, words = self.piece.verb, self.piece.words(8)
         if self._sets_server(verb):
             self.problem("server")
+        if any(token.text.upper() == "SP_RENAME" for token in self.piece.tokens):
+            moves(self)
         if verb == "VACUUM" and "INTO" in (token.text.upper() for token in self.piece.tokens):
             # SQLite writes the whole database to another file.
             self.problem("server")
@@ -321,15 +325,18 @@ class Statement:
         if verb == "START" and self.dialect == "oracle":
             # SQL*Plus runs a file.
             self.problem("unparsed")
-        elif verb in {"ALTER", "RENAME"} and rewrites(self):
+        elif verb in {"ALTER", "RENAME"} and moves(self):
             # What is known of the table would no longer be true, or an expression tells of its rows.
             self.problem("unparsed")
         elif any(token.text.upper() in _READING for token in self.piece.tokens):
             # SET x = (SELECT …), ALTER VIEW … AS SELECT, SET … EXEC p: not read here.
             self.problem("unparsed")
         elif verb == "DROP" and self.state is not None:
-            for token in self.piece.tokens[2:]:
-                if token.token_type in {TokenType.VAR, TokenType.IDENTIFIER}:
+            for before, token in pairwise(self.piece.tokens[1:]):
+                if token.token_type not in {TokenType.VAR, TokenType.IDENTIFIER}:
+                    continue
+                # What was put into a table of the catalogue stays known: the DROP may be rolled back.
+                if before.text == "#" or self.catalogue.table(token.text) is None:
                     self.state.drop(token.text)
 
     def _tree(self) -> None:
@@ -689,7 +696,7 @@ class Statement:
 
     def again(self, text: str, binds: list[str | None] | None) -> None:
         """Run a remembered text: its findings stand where the EXECUTE or FETCH stands."""
-        inner = Reading(binds)
+        inner = Reading(binds, settled=True)
         for piece in dialects.pieces(text, self.dialect):
             statement = Statement(self.analyser, text, self.dialect, inner, self.state, piece)
             for found in statement.outcomes():
@@ -716,16 +723,11 @@ def keep_unread(
     """Remember where a text that was not read may have put rows. `words` are those of the statement,
     when they are known; `unbounded`: it may have run anything."""
     about = estimate.touches(catalogue, text)
-    telling = unbounded or any(_is_use(catalogue, touch.table) for touch in about)
+    telling = unbounded or any(is_use(catalogue, touch.table) for touch in about)
     for name in estimate.targets(words or _WORD.findall(text), dialect):
         known = catalogue.table(name)
-        if known is None or (telling and not _is_use(catalogue, known.name)):
+        if known is None or (telling and not is_use(catalogue, known.name)):
             state.add(name, estimate.unread(catalogue, text), [])
-
-
-def _is_use(catalogue: Catalogue, name: str) -> bool:
-    table = catalogue.table(name)
-    return table is not None and table.kind in {"usage", "stock"}
 
 
 def _only_of(outputs: list[exp.Expr], table: exp.Table) -> bool:

@@ -54,37 +54,6 @@ def sets_quotes(tokens: list[Token], dialect: str) -> bool:
     return bool(_OFF & set(words))
 
 
-_MOVES = frozenset(
-    {"RENAME", "INHERIT", "ATTACH", "DETACH", "SWITCH", "EXCHANGE", "USING", "GENERATED", "CHECK"}
-)
-
-
-def rewrites(statement: Statement) -> bool:
-    """Whether ALTER or RENAME gives rows of a table of use another name, moves them, or works
-    something out from them: the error of a CHECK or a USING tells of them, a generated column shows
-    them."""
-    words = {token.text.upper() for token in statement.piece.tokens}
-    made = "AS" in words and "ADD" in words
-    return bool(_MOVES & words or made) and statement.mentions_use()
-
-
-_SIGNS = frozenset({"+", "-", "*", "/", "||", "<", ">", "=", "<=", ">=", "<>", "CASE"})
-
-
-def indexes_expression(statement: Statement) -> bool:
-    """Whether CREATE INDEX works something out from columns of a table of use: `(1/(sl-100))` fails
-    on the row that tells."""
-    depth = 0
-    for token in statement.piece.tokens:
-        kind = token.token_type
-        depth += (kind is TokenType.L_PAREN) - (kind is TokenType.R_PAREN)
-        if token.text.upper() == "WHERE" and not depth:
-            return False
-        if depth and token.text.upper() in _SIGNS and kind is not TokenType.STRING:
-            return statement.mentions_use()
-    return False
-
-
 # ------------------------------------------------------------------ Oracle
 
 

@@ -489,6 +489,7 @@ class _Substitution:
             given.aggregated,
             given.pinned,
             given.paged,
+            given.fees,
         )
 
     def scope(self, scope: Scope | None) -> Scope | None:

@@ -9,7 +9,7 @@ Rules this module keeps:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -59,6 +59,8 @@ class Walker:
         self.world: Mapping[str, Made] | None = None
         # Functions that the statement itself brings along.
         self.local: dict[str, str] = {}
+        # Names of columns (in lower case) that some alias has in quotes and in another spelling.
+        self.odd: set[str] = set()
         # Calls whose text, run later, was read already (by identity of their nodes).
         self.scheduled: set[int] = set()
 
@@ -126,7 +128,7 @@ class Walker:
         ctes = dict(scope.ctes)
         for cte in clause.expressions:
             alias = cte.args.get("alias")
-            columns = [c.name.lower() for c in (alias.args.get("columns") or [])] if alias else []
+            columns = self.labels(alias.args.get("columns") or []) if alias else []
             name = cte.alias.lower()
             recursive = bool(clause.args.get("recursive")) or self.dialect in _RECURSIVE
             ctes[name] = Cte(cte.this, columns, dict(ctes), recursive)
@@ -134,11 +136,32 @@ class Walker:
         scope.ctes = ctes
 
     def spelling(self, name: exp.Expr) -> str:
-        """A name as the server keeps it: without quotes in the case that it prefers."""
+        """A name as the server keeps it: without quotes in the case that it prefers. MySQL on Linux
+        keeps tables' names as they are written."""
         text = name.name
+        if self.dialect == "mysql":
+            return text
         if isinstance(name, exp.Identifier) and name.quoted:
             return text if self.dialect in {"postgres", "oracle"} else text.lower()
         return text.upper() if self.dialect == "oracle" else text.lower()
+
+    def label(self, part: exp.Expr) -> str:
+        """What a part of an output is called, in lower case; empty when it has no name."""
+        alias = part.args.get("alias") if isinstance(part, exp.Alias) else None
+        if isinstance(alias, exp.Identifier):
+            return self.labels([alias])[0]
+        return part.alias_or_name.lower()
+
+    def labels(self, names: Sequence[exp.Expr]) -> list[str]:
+        """Columns' names in lower case, minding those that quotes tell from what is spelt so."""
+        found: list[str] = []
+        for name in names:
+            text = name.name.lower()
+            plain = text.upper() if self.dialect == "oracle" else text
+            if self.dialect in {"postgres", "oracle"} and self.spelling(name) != plain:
+                self.odd.add(text)
+            found.append(text)
+        return found
 
     def _arms(self, node: exp.SetOperation, scope: Scope) -> list[Block]:
         """UNION, INTERSECT and EXCEPT: what any arm shows, under the first arm's names."""
@@ -200,7 +223,7 @@ class Walker:
             if not isinstance(arm, exp.Select) or not _is_bare(arm):
                 return None
             rows.append([cell.unalias() for cell in arm.expressions])
-            names = [cell.alias_or_name.lower() for cell in arm.expressions]
+            names = [self.label(cell) for cell in arm.expressions]
             part = following
         if len({len(row) for row in rows}) != 1:
             return None
@@ -368,19 +391,22 @@ class Walker:
         packed = self._output(node, scope)
         if group is not None:
             draft.shown = draft.shown | union(
-                self._group_key(part, node, scope) for part in _group_parts(group)
+                self._group_key(part, scope) for part in _group_parts(group)
             )
         having = node.args.get("having")
         if having is not None:
             scope.aliases_first = self.dialect == "mysql"
+            before = len(draft.facts), len(draft.edges)
             conditions.apply(having.this, scope)
             scope.aliases_first = False
+            if group is not None:
+                self._of_groups(group, before, scope)
         qualify = node.args.get("qualify")
         if qualify is not None:
             conditions.apply(qualify.this, scope)
         order = node.args.get("order")
         for part in order.expressions if order is not None else []:
-            draft.shown = draft.shown | self._order_key(part, node, scope)
+            draft.shown = draft.shown | self._order_key(part, scope)
         distinct = node.args.get("distinct")
         if distinct is not None and distinct.args.get("on") is not None:
             draft.shown = draft.shown | flow(distinct.args["on"], scope).comparison()
@@ -400,6 +426,18 @@ class Walker:
             empty.columns = [(name, NOTHING) for name, _shown in draft.columns]
             return empty
         return draft
+
+    def _of_groups(self, group: exp.Group, before: tuple[int, int], scope: Scope) -> None:
+        """What HAVING says of a column that is not grouped by it says of one row of each group (MySQL
+        and SQLite take any), so it fixes nothing of the others."""
+        draft = scope.draft
+        keys = {self._group_key(part, scope).exact for part in _group_parts(group)}
+        for at in range(before[0], len(draft.facts)):
+            if draft.facts[at].source not in keys:
+                draft.facts[at] = draft.facts[at].mentioned()
+        draft.edges[before[1] :] = [
+            edge for edge in draft.edges[before[1] :] if edge.a in keys or edge.b in keys
+        ]
 
     def _matched(self, match: exp.Expr, scope: Scope) -> None:
         """MATCH_RECOGNIZE: of each match what it is partitioned by and its measures, or all rows."""
@@ -469,16 +507,16 @@ class Walker:
             else:
                 shown = flow(bare, scope)
             packed = packed or shown.packed
-            columns.append((part.alias_or_name.lower() or f"column{at + 1}", shown))
+            columns.append((self.label(part) or f"column{at + 1}", shown))
         scope.aliases = dict(columns)
         return packed
 
-    def _group_key(self, node: exp.Expr, select: exp.Select, scope: Scope) -> Flow:
+    def _group_key(self, node: exp.Expr, scope: Scope) -> Flow:
         if isinstance(node, exp.Literal) and not node.is_string:
             return self._ordinal(node, scope)
         return flow(node, scope)
 
-    def _order_key(self, node: exp.Expr, select: exp.Select, scope: Scope) -> Flow:
+    def _order_key(self, node: exp.Expr, scope: Scope) -> Flow:
         """Ordering shows what it is by: a sum by its rank, a prescriber by the sequence."""
         inner = node.this if isinstance(node, exp.Ordered) else node
         if isinstance(inner, exp.Literal) and not inner.is_string:
@@ -510,11 +548,12 @@ class Walker:
             return NOTHING
         if self.has_body(name):
             return self.body_flow(name, exp.Anonymous(this=name, expressions=[]), scope)
-        select = node.find_ancestor(exp.Select)
-        first = select.args.get("from_") if select is not None else None
-        alone = first is not None and not (select is None or select.args.get("joins"))
-        dual = alone and first is not None and first.this.name.lower() == "dual"
-        if dual and not self.is_builtin(name):
+        seen: Scope | None = scope
+        while seen is not None:
+            if any(known.open or known.other is not None for known in seen.names):
+                return NOTHING
+            seen = seen.outer
+        if scope.names and not self.is_builtin(name):
             self.problem("unknown_function", name, node, scope)
         return NOTHING
 

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from qingfang.access.models import Grant
+from qingfang.access.models import Designation, Grant
 from qingfang.people import policy
 from qingfang.people.importing import plan, sheet, work
 from qingfang.people.models import Act, Import, Location, Person, Proposed, Terminal
@@ -153,6 +153,17 @@ def test_wrong_cells_are_named_by_line_and_column(security: Person) -> None:
     assert [line.key for line in work.plan_of(row).new] == ["1006"]
 
 
+def test_the_same_mistake_in_many_lines_is_told_once(security: Person) -> None:
+    lines = "".join(f"{n},某人,{'神经科' if n % 2 else '骨科'}\n" for n in range(1000, 1040))
+    data = f"工号,姓名,科室\n{lines}1999,某人,眼科\n".encode()
+    row = taken("person", data, security)
+    many, one = plan.alike(work.plan_of(row).problems)
+    assert (many.line, len(many.more), one.line, one.more) == (3, 19, 42, [])
+    page = browser(security).get(f"/imports/{row.pk}").content.decode()
+    assert "第 5、7、9、11、13、15、17、19、21、23… 行也是（又 19 行）" in page
+    assert '<dd class="col-6 col-md-2">21</dd>' in page
+
+
 # ------------------------------------------------------------------ comparing and writing
 
 
@@ -222,6 +233,12 @@ def test_what_a_right_rests_on_waits_for_the_discipline_office(it: Person) -> No
     kept.refresh_from_db()
     assert kept.address == "10.1.1.1"
     assert Proposed.objects.get().name == "T1"
+
+
+def test_a_designation_of_a_person_alone_does_not_hold_up_new_terminals(it: Person) -> None:
+    Designation.objects.create(function=next(iter(Designation.Function)), person=it)
+    row = written("terminal", text("编号,IP地址\nT2,10.1.1.2\n"), it)
+    assert (row.written, row.proposed) == (1, 0)
 
 
 def test_terminals(it: Person) -> None:

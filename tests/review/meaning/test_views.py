@@ -145,3 +145,27 @@ def test_the_auditor_sees_and_cannot_decide(catalogue: Path) -> None:
     assert "确认这张表" not in text
     assert client.post(f"{PAGE}/table", {}).status_code == 403
     assert client.get("/office/catalogues/none").status_code == 404
+
+
+def test_the_kinds_of_items_are_shown_changed_and_taken_back(
+    catalogue: Path, manager: Client
+) -> None:
+    table = "his.yk_ypzd"
+    line = f"#? {table}\t*item_kind\thigh_value: ypmc = '1'\t0.60\t合成的理由\n"
+    REVIEW.write_text(REVIEW.read_text(encoding="utf-8") + line, encoding="utf-8")
+
+    def stands(**taken: str) -> object:
+        manager.post(f"{PAGE}/table", answered(manager, table, **taken))
+        return json.loads(catalogue.read_text(encoding="utf-8"))["tables"][table].get("item_kind")
+
+    asked = manager.get(PAGE, {"table": table}).content.decode()
+    assert "哪些行是药品、耗材、高值耗材" in asked and "合成的理由" in asked
+    edited = {"a:*item_kind": "on", "t:*item_kind": "consumable: true; high_value: ypmc LIKE 'G%'"}
+    wanted = {"consumable": True, "high_value": "ypmc LIKE 'G%'"}
+    assert stands(**edited) == wanted
+    shown = manager.get(PAGE, {"table": table}).content.decode()
+    assert "现在按这一句" in shown and "high_value: ypmc LIKE &#x27;G%&#x27;" in shown
+    # What cannot be read, and what is not ticked, changes nothing.
+    assert stands(**{**edited, "t:*item_kind": "high_value: nothing = 1"}) == wanted
+    assert stands(**{"t:*item_kind": "-"}) == wanted
+    assert stands(**{**edited, "t:*item_kind": "-"}) is None

@@ -21,7 +21,8 @@ from qingfang.people.importing.columns import COLUMNS, EMPTY, KEYS, NEEDED, Colu
 from qingfang.people.models import Person, Proposed, Terminal
 
 HEADING_WITHIN: Final = 20
-_RELATIONS: Final = ("department", "post", "location", "custodian")
+MORE: Final = 10
+RELATIONS: Final = frozenset({"department", "post", "location", "custodian"})
 _IN_USE: Final = {Proposed.Kind.PERSON: "is_active", Proposed.Kind.TERMINAL: "active"}
 MODELS: Final = {Proposed.Kind.PERSON: Person, Proposed.Kind.TERMINAL: Terminal}
 
@@ -35,10 +36,17 @@ class Table:
 
 
 class Problem:
-    """One cell that cannot be taken; `column` is a heading, empty for the whole line."""
+    """One cell that cannot be taken; `column` is a heading, empty for the whole line. `more` are
+    further lines of which the same is to be said."""
 
     def __init__(self, line: int, column: str, text: str) -> None:
         self.line, self.column, self.text = line, column, text
+        self.more: list[int] = []
+
+    @property
+    def shown(self) -> str:
+        """The first of `more`."""
+        return "、".join(map(str, self.more[:MORE])) + ("…" if len(self.more) > MORE else "")
 
     def __str__(self) -> str:
         told = {"line": self.line, "column": self.column, "text": self.text}
@@ -128,7 +136,7 @@ def plan(kind: str, rows: list[tuple[int, dict[str, str]]]) -> Plan:
     made = Plan()
     kind = Proposed.Kind(kind)
     model, key = MODELS[kind], KEYS[kind]
-    related = [n for n in _RELATIONS if any(f.name == n for f in model._meta.fields)]
+    related = [n for n in RELATIONS if any(f.name == n for f in model._meta.fields)]
     records = {
         str(getattr(record, key)): record
         for record in model.objects.select_related(*related).order_by("pk")
@@ -176,6 +184,19 @@ def plan(kind: str, rows: list[tuple[int, dict[str, str]]]) -> Plan:
     return made
 
 
+def alike(problems: list[Problem]) -> list[Problem]:
+    """The problems, each with the lines that have the same: a department that nobody registered is
+    one thing to do, however many people it has."""
+    found: dict[tuple[str, str], Problem] = {}
+    for problem in problems:
+        first = found.setdefault(
+            (problem.column, problem.text), Problem(problem.line, problem.column, problem.text)
+        )
+        if first.line != problem.line:
+            first.more.append(problem.line)
+    return list(found.values())
+
+
 def _unusable(
     kind: Proposed.Kind,
     number: int,
@@ -211,7 +232,7 @@ def _value(column: Column, text: str, model: Any, known: Known) -> Any:
     if sheet.suspect(text):
         raise Wrong(_("“%(start)s”开头像是公式，没有采用") % {"start": text[0]})
     value = column.parse(text, known)
-    if column.field in _RELATIONS:
+    if column.field in RELATIONS:
         return value
     try:
         model._meta.get_field(column.field).run_validators(value)

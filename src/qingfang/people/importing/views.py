@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from qingfang.people import policy
 from qingfang.people.gate import may, person_of
+from qingfang.people.importing import plan as planning
 from qingfang.people.importing import sheet, work
 from qingfang.people.importing.columns import COLUMNS
 from qingfang.people.importing.forms import TableForm
@@ -109,13 +110,15 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     if not row.rows:
         raise Http404
     made = work.plan_of(row)
+    alike = planning.alike(made.problems)
     told |= {
         "plan": made,
         "writes": len(made.writes) + len(made.missing),
         "new": made.new[:SHOWN],
         "changed": made.changed[:SHOWN],
         "missing": made.missing[:SHOWN],
-        "problems": made.problems[:SHOWN],
+        "problems": alike[:SHOWN],
+        "kinds": len(alike),
         "most": SHOWN,
     }
     return render(request, "people/import.html", told)

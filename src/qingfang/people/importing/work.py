@@ -163,7 +163,8 @@ def _put(row: Import, line: Line) -> bool:
         values.pop("is_active")
     for field, value in values.items():
         setattr(record, field, value)
-    record.full_clean(exclude=["password"])
+    # What a line points at was found in the database by the plan, and is held by foreign keys.
+    record.full_clean(exclude=["password", *(values.keys() & planning.RELATIONS)])
     proposed = changes.put(record, by=row.by) is not None
     if leaving and isinstance(record, Person) and record.is_active:
         services.set_active(Person.objects.get(pk=record.pk), False, by=row.by)

@@ -120,15 +120,7 @@ def _page(request: HttpRequest, database: Database, wanted: str) -> HttpResponse
             "roles": [(code, label, key) for code, (label, key) in words.ROLES.items()],
             "none": words.NONE,
             "kinds": [(code, label, key) for code, (label, key) in words.KINDS.items()],
-            "asked": [
-                {
-                    "what": point.column,
-                    "label": words.ASKED.get(point.column, point.column),
-                    "text": "" if point.role.startswith("<") else point.role,
-                    "reason": point.reason,
-                }
-                for point in (shown.asked if shown is not None else ())
-            ],
+            "asked": _asked(shown) if shown is not None else [],
             "changes": [
                 (words.CHANGES.get(change.what, change.what), change.name)
                 for change in watch.standing(database)
@@ -137,3 +129,26 @@ def _page(request: HttpRequest, database: Database, wanted: str) -> HttpResponse
             "can_confirm": people.may(request.user, policy.CONFIRM_CATALOGUES),
         },
     )
+
+
+def _asked(sheet: confirming.Sheet) -> list[dict[str, Any]]:
+    """What is put to the person, and what stands of the kinds of items, to be changed."""
+    found: list[dict[str, Any]] = [
+        {
+            "what": point.column,
+            "label": words.ASKED.get(point.column, point.column),
+            "text": "" if point.role.startswith("<") else point.role,
+            "reason": point.reason,
+        }
+        for point in sheet.asked
+    ]
+    if sheet.item_kind and all(one["what"] != "*item_kind" for one in found):
+        found.append(
+            {
+                "what": "*item_kind",
+                "label": words.ASKED["*item_kind"],
+                "text": sheet.item_kind,
+                "reason": _("现在按这一句。要改就改好再勾上；写 - 是去掉。"),
+            }
+        )
+    return found

@@ -39,6 +39,7 @@ KINDS: Final[dict[str, tuple[Promise, str]]] = {
 ASKED: Final[dict[str, Promise]] = {
     "*usage_when": _("只有这些行是药品耗材的使用"),
     "*open_when": _("这些行还等着处理"),
+    "*item_kind": _("哪些行是药品、耗材、高值耗材"),
     "*operator": _("从这里知道谁在使用连接"),
 }
 CHANGES: Final[dict[str, Promise]] = {

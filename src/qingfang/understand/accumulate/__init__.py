@@ -8,15 +8,15 @@ modules holds one way in which parts become a whole.
 from qingfang.understand.accumulate.facts import Facts
 from qingfang.understand.accumulate.findings import FINDINGS
 from qingfang.understand.accumulate.knowledge import DAY, HOUR, Learner, Limits
-from qingfang.understand.accumulate.memory import Entry, Image, Memory
+from qingfang.understand.accumulate.memory import ROOM, TABLES, Memory
 
 __all__ = [
     "DAY",
     "FINDINGS",
     "HOUR",
-    "Entry",
+    "ROOM",
+    "TABLES",
     "Facts",
-    "Image",
     "Learner",
     "Limits",
     "Memory",

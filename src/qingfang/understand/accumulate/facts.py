@@ -5,6 +5,8 @@ Rules this module keeps:
 1. Only roles, keys and values of the meaning are looked at, never the text of the statement.
 2. A person's own figures and lists are told apart here, so that nothing later takes them for an
    enumeration.
+3. A bed number is a patient only together with its unit: a short key (`_BED`) asked of one unit is
+   the pair of both, in reading and in writing.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import re
 
 from msgspec import Struct
 
-from qingfang.events import Disclosure, Fixed, Grain, Meaning, Pin, Value, Yield
+from qingfang.events import Disclosure, Fixed, Grain, Meaning, Period, Pin, Value, Yield
 from qingfang.understand.accumulate.knowledge import DAY, Key, Learner, Limits, Part, digest
 from qingfang.understand.pins import ROW
 
@@ -25,6 +27,9 @@ _KEY_ROLES = frozenset(KEY_ORDER)
 _ITEM = frozenset({"item_id", "item_name", "item_spec", "item_class", "item_kind"})
 _PRESCRIBER = frozenset({"prescriber_id", "prescriber_name"})
 _DEPARTMENT = frozenset({"department_id", "department_name"})
+_WHOSE = _KEY_ROLES | _PRESCRIBER | _DEPARTMENT
+_BED = 4
+"""How long a bed number is at most; numbers of patients, visits and prescriptions are longer."""
 _NUMBER = re.compile(r"^(.*?)(\d{1,18})$", re.DOTALL)
 _DATE = re.compile(r"\s*(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})")
 _EPOCH_ORDINAL = 719_163
@@ -62,6 +67,14 @@ class Facts(Struct, omit_defaults=True):
     month: int = 0
     looked: bool = False
     form: int = 0
+    wrote_at_unit: bool = False
+    beside: int = 0
+    written_in: tuple[int, ...] = ()
+    detailed: bool = False
+    added: bool = False
+    today: bool = False
+    queue_of: int = 0
+    fees: tuple[tuple[int, int, Grain], ...] = ()
 
 
 def facts_of(
@@ -78,18 +91,18 @@ def facts_of(
     facts = Facts(at_us, local_day, meaning.disclosure, meaning.grain)
     if not (meaning.yields or meaning.pins or meaning.works):
         return facts
+    fixed = [f for y in meaning.yields for f in y.fixed]
     pinned = meaning.disclosure == "clinical" and meaning.subtype == "pinned"
     facts.worklist = meaning.disclosure == "clinical" and meaning.subtype == "worklist"
     if pinned:
-        facts.read = _keys(meaning.pins)
+        within = sorted({u for f in fixed if f.role == "unit_id" for u in _units([f])})
+        facts.beside = digest(*within) if within else 0
+        facts.read = _keys(meaning.pins, facts.beside)
         facts.unseen = any(v.text is None for p in meaning.pins for v in p.values)
-    facts.written = _keys(meaning.works)
-    facts.written_unseen = tuple(
-        sorted({p.role for p in meaning.works if any(v.text is None for v in p.values)})
-    )
+    if meaning.works:
+        _written(facts, meaning.works)
     if meaning.pins:
         _finer(facts, meaning, rows, limits)
-    fixed = [f for y in meaning.yields for f in y.fixed]
     prescribers = [
         v.text for f in fixed if f.role in _PRESCRIBER and not f.negated for v in f.values
     ]
@@ -105,7 +118,12 @@ def facts_of(
         facts.unit_rows = facts.called = _length(fixed, rows, limits)
         facts.list_day = None if own else one_day
         roles = {f.role for f in fixed if not f.negated}
+        if not own:
+            facts.today = _is_today(meaning, roles, one_day, local_day)
         facts.form = digest("form", template.hex())
+        single = [y for y in meaning.yields if y.measured and not y.aggregated]
+        facts.detailed = any(_WHOSE & set(y.roles) for y in single)
+        facts.added = not single and any(y.measured for y in meaning.yields)
         facts.looked = not own and _tells_usage(meaning, roles, fixed, learner)
         over = one_day is not None and one_day < local_day
         if any(y.aggregated and y.measured for y in meaning.yields) and (
@@ -126,7 +144,7 @@ def facts_of(
         )
     elif pinned:
         if any(f.role == "unit_id" and not f.negated for f in fixed):
-            # Whoever reads within a unit works there, be its list seen or not.
+            # Whoever reads within a unit works there, be its list seen or not: in one unit.
             facts.unit, facts.unit_rows = digest(*sorted(_units(fixed))), limits.list_rows
     else:
         _loose(facts, meaning, own, one_day, rows, limits)
@@ -136,6 +154,20 @@ def facts_of(
             facts.month = _month(meaning, local_day)
         facts.paged = any(y.paged for y in meaning.yields)
     return facts
+
+
+def _written(facts: Facts, works: tuple[Pin, ...]) -> None:
+    """What a change writes: keys, and the unit it names."""
+    keys = tuple(p for p in works if p.role != "unit_id")
+    units = sorted(
+        {f"unit_id={v.text}" for p in works if p.role == "unit_id" for v in p.values if v.text}
+    )
+    facts.wrote_at_unit = len(keys) < len(works)
+    facts.written_in = tuple(digest(unit) for unit in units)
+    facts.written = _keys(keys, digest(*units) if units else 0)
+    facts.written_unseen = tuple(
+        sorted({p.role for p in keys if any(v.text is None for v in p.values)})
+    )
 
 
 def _loose(
@@ -174,10 +206,15 @@ def _loose(
             if own or _is_work(row, selecting, meaning, one_day):
                 facts.unit = digest(*sorted(_units(row.fixed, others=not own)))
                 facts.unit_rows = facts.called = _length(row.fixed, rows, limits)
+                of = [f for f in row.fixed if f.role in _PRESCRIBER and not f.negated]
+                if of and not own:
+                    facts.queue_of = digest(*sorted(_units(of)))
             elif rows is None or rows >= limits.listed_keys:
                 roles |= held & _KEY_ROLES
         if row.aggregated and row.measured and not own:
             sums.append(_sum(row))
+        if row.fees and not own:
+            facts.fees = (*facts.fees, *_of_fees(row, meaning))
     facts.parts, facts.sums = tuple(parts), tuple(sums)
     facts.list_roles = tuple(sorted(roles))
 
@@ -193,6 +230,14 @@ def _tells_usage(meaning: Meaning, roles: set[str], fixed: list[Fixed], learner:
         and (_PRESCRIBER & (set(y.roles) | roles) or _DEPARTMENT & roles)
         for y in meaning.yields
     )
+
+
+def _is_today(meaning: Meaning, roles: set[str], one_day: int | None, local_day: int) -> bool:
+    """Whether a work list is of the present day. What waits at a ward or a window now is what its
+    supplier looks at, whoever writes; an outpatient department has none."""
+    if meaning.scope is not None and meaning.scope.period is not None:
+        return one_day is not None and one_day >= local_day
+    return "unit_id" not in roles
 
 
 def _codes(fixed: Fixed) -> list[str | None]:
@@ -242,8 +287,8 @@ def _month(meaning: Meaning, local_day: int) -> int:
     return date.year * 12 + date.month if date.day <= 5 else 0
 
 
-def _keys(pins: tuple[Pin, ...]) -> tuple[Key, ...]:
-    """The keys whose values are known, in order."""
+def _keys(pins: tuple[Pin, ...], unit: int = 0) -> tuple[Key, ...]:
+    """The keys whose values are known, in order; `unit` is the one they were asked of."""
     keys: list[Key] = []
     for pin in pins:
         for value in pin.values:
@@ -251,7 +296,10 @@ def _keys(pins: tuple[Pin, ...]) -> tuple[Key, ...]:
                 prefix, number = _split(value.text)
                 # Rows have their numbers within their table.
                 role = f"{ROW}:{pin.table}" if pin.role == ROW else pin.role
-                keys.append(Key(role, digest(role, value.text), prefix, number))
+                named = (role, value.text)
+                if unit and pin.role in _KEY_ROLES and len(value.text) <= _BED:
+                    prefix, named = f"{unit:x} {prefix}", (*named, f"{unit:x}")
+                keys.append(Key(role, digest(*named), prefix, number))
     keys.sort(key=lambda k: (k.role, k.prefix, k.number or 0))
     return tuple(keys)
 
@@ -340,3 +388,25 @@ def _sum(row: Yield) -> tuple[int, int]:
     left_out = {f.role for f in row.fixed if f.negated}
     without = digest("without", *out) & ~1 | bool(left_out & _PRESCRIBER)
     return digest("sum", *identity, *sorted(only)), without
+
+
+def _of_fees(row: Yield, meaning: Meaning) -> list[tuple[int, int, Grain]]:
+    """A sum over all fees, or over those that are no use: what both must have in common to be
+    subtracted (tables, whose they are, the period), which of the two it is (0 all, 1 the rest), and
+    whose figures come of it."""
+    chosen = [f for f in row.fixed if f.role in _PRESCRIBER | _DEPARTMENT and not f.negated]
+    told = set(row.roles) | {f.role for f in chosen}
+    if not told & (_PRESCRIBER | _DEPARTMENT):
+        return []
+    period = meaning.scope.period if meaning.scope else None
+    identity = [",".join(sorted(row.tables)), *sorted(told & (_PRESCRIBER | _DEPARTMENT))]
+    identity += sorted(_units(chosen)) + _period(period)
+    grain: Grain = "prescriber" if told & _PRESCRIBER else "department"
+    return [(digest("fees", *identity), int(row.fees == "rest"), grain)]
+
+
+def _period(period: Period | None) -> list[str]:
+    if period is None:
+        return []
+    ends = [v for v in (period.from_, period.to) if v is not None]
+    return [f"{v.text} {v.clock} {v.cut}" for v in ends]

@@ -41,6 +41,22 @@ def difference(w: Weighing) -> None:
             w.find(code, count, "prescriber" if people else "department")
 
 
+def difference_of_fees(w: Weighing) -> None:
+    """All fees, and the fees without drugs and consumables (T26): the same sums of the same period,
+    or how high they are at least."""
+    known, facts, since, keep = w.known, w.facts, w.since, w.keep
+    for sum_of, part, grain in facts.fees:
+        asked = known.sums.get(sum_of) or {}
+        count = seen(asked, part, facts.at_us, since, 8, keep=keep)
+        if keep:
+            if sum_of not in known.sums and len(known.sums) >= 128:
+                del known.sums[min(known.sums, key=lambda s: max(known.sums[s].values()))]
+            known.sums[sum_of] = asked
+        if count > 1:
+            code = "difference-fees-group" if w.over == "group" else "difference-fees"
+            w.find(code, count, grain)
+
+
 def _component(part: Part, others: list[Part]) -> list[Part]:
     """`part` and all that hangs together with it by shared links."""
     joined, links, rest = [part], set(part.links), others

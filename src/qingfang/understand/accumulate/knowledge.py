@@ -42,7 +42,11 @@ class Limits(Struct, frozen=True):
     days, in one day. `call_keys`: keys that one call of the own queue explains at most, `called_hour` and
     `called_day` all calls together (a window's busy hour and day). `pages`, `repeats`,
     `months`: pages of one list, repeated probes with one shape, and months in a row, from which on
-    an explanation is added to a statement that is usage by itself.
+    an explanation is added to a statement that is usage by itself. `elsewhere_keys`: beds or other
+    keys opened in a day within units other than that of the round, without a write there.
+    `item_units`: units of whose present day one item was read; `many_units`: units or departments
+    whose lists of the present day were read by who writes nothing. `drip_keys`: keys opened in the
+    window after lists of others by who never writes.
     """
 
     window_days: int = 31
@@ -74,6 +78,10 @@ class Limits(Struct, frozen=True):
     pages: int = 3
     repeats: int = 5
     months: int = 3
+    elsewhere_keys: int = 30
+    item_units: int = 10
+    many_units: int = 30
+    drip_keys: int = 50
     cap: int = 1024
     sessions: int = 20_000
     persons: int = 50_000
@@ -94,7 +102,7 @@ class Learner(Struct, frozen=True):
     turns: bool = False
 
 
-class Key(Struct, frozen=True):
+class Key(Struct, frozen=True, gc=False):
     """One pinned or written key."""
 
     role: str
@@ -113,7 +121,7 @@ class Key(Struct, frozen=True):
         return f"{self.role}\x1f{self.prefix}"
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, gc=False):
     """A result somebody holds: what it can be joined by, and what it would contribute."""
 
     links: tuple[int, ...]
@@ -144,6 +152,12 @@ class Knowledge(Struct):
     `looked`: unit → days whose work list was read. `served`: unit → days on which a key was written
     or opened after its list was read, and before another's. `at_unit`: whose list was read last.
     `shared`: (of a group) form of a work list → prescribers or past days it was read for.
+    `round`: the unit within which keys are opened, and when last. `wrote_in`: units in which a key
+    was written. `opened_in`: where one was opened last. `elsewhere`: keys of other units, of the
+    last day. `units_now`: units whose lists of the present day were read. `item_units`: item →
+    such units. `queues`: prescribers whose lists of patients were read. `drip_us`: when such a list,
+    or an unpinned one (`loose_us`), was read last; `drip`: keys opened within a day of one. `numbers`: series →
+    number read → (key, when).
     """
 
     turn: int = 0
@@ -176,9 +190,20 @@ class Knowledge(Struct):
     served: dict[int, dict[int, int]] = {}
     at_unit: int = 0
     shared: dict[int, dict[int, int]] = {}
+    round: tuple[int, int] = (0, 0)
+    wrote_in: dict[int, int] = {}
+    opened_in: int = 0
+    elsewhere: dict[int, int] = {}
+    units_now: dict[int, int] = {}
+    item_units: dict[int, dict[int, int]] = {}
+    queues: dict[int, int] = {}
+    drip_us: int = 0
+    loose_us: int = 0
+    drip: dict[int, int] = {}
+    numbers: dict[str, dict[int, tuple[int, int]]] = {}
 
 
-class _Run(Struct):
+class _Run(Struct, gc=False):
     """What is kept of a `Run`."""
 
     role: str

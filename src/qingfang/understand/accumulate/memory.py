@@ -19,11 +19,12 @@ Rules this module keeps:
    scanning, and from nothing else.
 4. Except for key order and the months of `rhythm`, the outcome does not depend on the order in
    which statements of one moment are learned.
-5. Memory is bounded (`knowledge`). Sessions and persons beyond the allowed number are forgotten,
-   the longest idle first.
-6. `image` gives the state of one moment while learning goes on; `learn` gives what it took in, and
-   `relearn` takes it in again: an image and what was learned since are the state, exactly. Other
-   versions are refused, not guessed.
+5. Memory is bounded (`knowledge`). Sessions and persons beyond the allowed number, and beyond the
+   room there is, are forgotten, the longest idle first; persons, groups and places forgotten within
+   the window are counted.
+6. `image` gives the state of one moment while learning goes on; `learn` gives what it took in and
+   whom it forgot for want of room, `relearn` and `forget` do so again: an image and what was learned
+   since are the state, exactly. Other versions are refused, not guessed.
 
 The limits are those of the contract where it names them (50 keys an hour, 20 in key order or taken
 from an unpinned list); the others are documented at `Limits`.
@@ -39,12 +40,20 @@ import msgspec
 from msgspec import Struct
 
 from qingfang.events import Disclosure, Gathered, Grain, Meaning
+from qingfang.image import Entry, Image
 from qingfang.understand.accumulate import joining, repeating, scanning
 from qingfang.understand.accumulate.facts import Facts, facts_of
-from qingfang.understand.accumulate.knowledge import Knowledge, Learner, Limits, living, plain
+from qingfang.understand.accumulate.knowledge import (
+    DAY,
+    Knowledge,
+    Learner,
+    Limits,
+    living,
+    plain,
+)
 from qingfang.understand.accumulate.weighing import Weighing
 
-VERSION = 2
+VERSION = 3
 
 Table = Literal["sessions", "persons", "groups", "places", "hospital"]
 
@@ -56,33 +65,36 @@ TABLES: tuple[Table, ...] = ("sessions", "persons", "groups", "places", "hospita
 """`hospital` holds one entry: what is known of all together."""
 
 
-AWAKE = 4096
+AWAKE = 16_384
 """How many learners are held as they are worked with; the others as they are kept on disk, which is
 several times smaller and needs no reading at the start."""
 
 
-class _Turn(Struct):
-    turn: int = 0
+AWAKE_BYTES = 128 * 1024 * 1024
+"""How much of them, as they are kept on disk; worked with they take about six times that."""
 
 
-class Entry(Struct, frozen=True, array_like=True):
-    """What one of a table's learners holds; `known` is its `Knowledge`, packed."""
-
-    table: Table
-    name: str
-    known: msgspec.Raw
-
-    @property
-    def turn(self) -> int:
-        """`Knowledge.turn`. Raises msgspec.MsgspecError."""
-        return msgspec.msgpack.decode(self.known, type=_Turn).turn
+ROOM = 4 * 1024 * 1024 * 1024
+"""How many bytes those who are not worked with may take."""
 
 
-class _Asleep(Struct, frozen=True):
+_GROWTH = 256
+"""What a learner is held to grow by with a statement, until it is packed again."""
+_LARGEST = 640 * 1024
+"""What one takes whose every set is full."""
+_IN_HAND = 2
+"""Who is being weighed, and the whole hospital: they stay awake."""
+
+
+class _Asleep(Struct, frozen=True, gc=False):
     """A `Knowledge`, packed."""
 
     turn: int
     known: bytes
+
+
+class _Last(Struct):
+    last_us: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=plain)
@@ -101,65 +113,38 @@ class _State(Struct):
 _Held = OrderedDict[str, Knowledge | _Asleep]
 
 
-class Image:
-    """The state of a moment, given out part by part. What changes or is forgotten before its turn
-    came is copied first, so that all parts together are the state of that one moment."""
-
-    def __init__(self, tables: dict[Table, _Held], turn: int) -> None:
-        self._tables, self._turn = tables, turn
-        self._rest: list[tuple[Table, list[str]]] = [
-            (table, list(reversed(held))) for table, held in tables.items()
-        ]
-        self._taken: dict[Table, set[str]] = {table: set() for table in tables}
-        self._kept: list[Entry] = []
-        self._over = False
-
-    def keep(self, table: Table, name: str, known: Knowledge | _Asleep) -> None:
-        """`known` is about to change or to be forgotten."""
-        if self._over or known.turn > self._turn or name in self._taken[table]:
-            return
-        self._kept.append(Entry(table, name, msgspec.Raw(_packed(known))))
-
-    def part(self, most: int) -> list[Entry]:
-        """The next entries, at most so many; none at the end."""
-        entries, self._kept = self._kept[:most], self._kept[most:]
-        for table, names in self._rest:
-            taken, held = self._taken[table], self._tables[table]
-            while names and len(entries) < most:
-                name = names.pop()
-                known = held.get(name)
-                if known is not None and known.turn <= self._turn:
-                    taken.add(name)
-                    entries.append(Entry(table, name, msgspec.Raw(_packed(known))))
-        if not entries:
-            self.drop()
-        return entries
-
-    def drop(self) -> None:
-        """Nobody takes the rest of it."""
-        self._over = True
-        self._rest.clear()
-        self._kept.clear()
-        self._taken.clear()
-
-
 class Memory:
     """What everybody has learned. One process owns it (docs/architecture.md).
 
-    `utc_offset_minutes` turns moments into local days. `awake`: see `AWAKE`. `unreadable` counts
-    those of whom nothing could be read when they came again: they begin anew.
+    `utc_offset_minutes` turns moments into local days. `awake`, `awake_bytes`, `room`: see `AWAKE`,
+    `AWAKE_BYTES`, `ROOM`. `unreadable` counts those of whom nothing could be read when they came
+    again: they begin anew. `forgotten` counts the persons, groups and places that were forgotten
+    although they had learned something within the window. `displaced`: whom `learn` forgot for want
+    of room since the owner last emptied it (table and name).
     """
 
     def __init__(
-        self, limits: Limits | None = None, utc_offset_minutes: int = 480, awake: int = AWAKE
+        self,
+        limits: Limits | None = None,
+        utc_offset_minutes: int = 480,
+        awake: int = AWAKE,
+        awake_bytes: int = AWAKE_BYTES,
+        room: int = ROOM,
     ) -> None:
         self._limits = limits or Limits()
         self._most_awake = awake
+        self._most_awake_bytes = awake_bytes
+        self._room = room
         self._offset_us = utc_offset_minutes * 60_000_000
-        self._tables: dict[Table, _Held] = {table: OrderedDict() for table in TABLES}
-        self._awake: OrderedDict[tuple[Table, str], None] = OrderedDict()
+        self._tables: dict[str, _Held] = {table: OrderedDict() for table in TABLES}
+        # Each with the bytes it was last packed in, and what it may have grown by since.
+        self._awake: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._awake_bytes = 0
+        self._asleep_bytes = 0
         self.unreadable = 0
-        self._image: Image | None = None
+        self.forgotten = 0
+        self.displaced: list[tuple[str, str]] = []
+        self._image: Image[Knowledge | _Asleep] | None = None
         self._turn = 0
         self._last: tuple[Meaning, Learner, int, bytes, int | None, Facts] | None = None
 
@@ -218,6 +203,8 @@ class Memory:
         if facts.disclosure == "none" and not _teaches(facts):
             return None
         self.relearn(facts, learner, carried=carried)
+        if self._asleep_bytes > self._room:
+            self._make_room(at_us)
         return facts
 
     def relearn(self, facts: Facts, learner: Learner, *, carried: bool) -> None:
@@ -230,7 +217,7 @@ class Memory:
         if learner.person is not None:
             known = self._touch("persons", learner.person, at_us, limits.persons)
             self._weigh(known, facts, "person", learner, found, keep=True)
-        if not carried and (facts.parts or facts.sums or facts.form):
+        if not carried and (facts.parts or facts.sums or facts.fees or facts.form):
             for group in learner.groups:
                 shared = self._touch("groups", group, at_us, limits.persons)
                 self._weigh_group(shared, facts, found, keep=True)
@@ -253,17 +240,23 @@ class Memory:
         self.learn(meaning, learner, at_us, template, rows)
         return considered
 
-    def image(self) -> Image:
+    def forget(self, table: str, name: str) -> None:
+        """Forget once more whom `learn` forgot for want of room. Raises KeyError for no table."""
+        if name in self._tables[table]:
+            self._drop(table, name)
+
+    def image(self) -> Image[Knowledge | _Asleep]:
         """The whole state as it is now, to be taken part by part while learning goes on."""
-        self._image = Image(self._tables, self._turn)
+        self._image = Image(self._tables, self._turn, _packed)
         return self._image
 
     def dump(self) -> bytes:
         """The whole state at once, to be read back by `load`."""
         parts: list[Entry] = []
-        image = Image(self._tables, self._turn)
-        while entries := image.part(1024):
+        image = Image(self._tables, self._turn, _packed)
+        while (entries := image.part(1 << 20)) is not None:
             parts += entries
+        parts.sort(key=lambda e: (e.table, e.turn))
         return msgspec.msgpack.encode(_State(VERSION, parts))
 
     def load(self, data: bytes) -> None:
@@ -280,14 +273,22 @@ class Memory:
     def restore(self, entries: Iterable[Entry]) -> None:
         """Take over the parts of an image, in whatever order, in place of all that is held.
         Each is read when its learner comes again. Raises ValueError, and changes nothing, when one
-        is none."""
-        ordered = sorted(((e.turn, e) for e in entries), key=lambda pair: pair[0])
+        is none; so with what `entries` raises."""
+        ordered: list[tuple[int, str, str, _Asleep]] = []
+        for entry in entries:
+            if entry.table not in self._tables:
+                raise ValueError(f"memory has no table {entry.table}")
+            asleep = _Asleep(entry.turn, bytes(entry.known))
+            ordered.append((entry.turn, entry.table, entry.name, asleep))
+        ordered.sort(key=lambda four: four[0])
         self._image = None
-        for name in TABLES:
-            self._tables[name].clear()
+        for held in self._tables.values():
+            held.clear()
         self._awake.clear()
-        for turn, entry in ordered:
-            self._tables[entry.table][entry.name] = _Asleep(turn, bytes(entry.known))
+        self._awake_bytes = self._asleep_bytes = 0
+        for _turn, table, name, asleep in ordered:
+            self._tables[table][name] = asleep
+            self._asleep_bytes += len(asleep.known)
         self._turn = ordered[-1][0] if ordered else 0
 
     def _known(self, table: Table, name: str) -> Knowledge | None:
@@ -296,26 +297,36 @@ class Memory:
         known = held.get(name)
         if known is None:
             return None
+        size = 0
         if isinstance(known, _Asleep):
+            asleep, size = known, len(known.known)
+            self._asleep_bytes -= size
             try:
-                known = _decoder.decode(known.known)
+                known = _decoder.decode(asleep.known)
+                known.turn = asleep.turn
             except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
                 self.unreadable += 1
-                known = Knowledge(turn=known.turn)
+                known = Knowledge(turn=asleep.turn)
             held[name] = known
-        self._stir(table, name)
+        self._stir(table, name, size)
         return known
 
-    def _stir(self, table: Table, name: str) -> None:
-        """`name` is worked with; who was not for longest goes to sleep."""
+    def _stir(self, table: Table, name: str, size: int) -> None:
+        """`name` is worked with, and woke up in `size` bytes; who was not for longest goes to sleep."""
         awake = self._awake
-        awake[table, name] = None
+        awake[table, name] = awake.get((table, name), 0) + size
+        self._awake_bytes += size
         awake.move_to_end((table, name))
-        if len(awake) > self._most_awake:
-            (of, idle), _nothing = awake.popitem(last=False)
+        while len(awake) > self._most_awake or (
+            self._awake_bytes > self._most_awake_bytes and len(awake) > _IN_HAND
+        ):
+            (of, idle), weight = awake.popitem(last=False)
+            self._awake_bytes -= weight
             known = self._tables[of][idle]
             if not isinstance(known, _Asleep):
-                self._tables[of][idle] = _Asleep(known.turn, _packed(known))
+                asleep = _Asleep(known.turn, _packed(known))
+                self._tables[of][idle] = asleep
+                self._asleep_bytes += len(asleep.known)
 
     def _touch(self, table: Table, name: str, at_us: int, most: int) -> Knowledge:
         """What `name` holds, about to be changed."""
@@ -323,21 +334,64 @@ class Memory:
         known = self._known(table, name)
         if known is None:
             known = held[name] = Knowledge()
-            self._stir(table, name)
+            self._stir(table, name, 0)
             if len(held) > most:
-                oldest, gone = next(iter(held.items()))
-                if self._image is not None:
-                    self._image.keep(table, oldest, gone)
-                del held[oldest]
-                self._awake.pop((table, oldest), None)
+                oldest = next(iter(held))
+                self._count_forgotten(table, held[oldest], at_us)
+                self._drop(table, oldest)
         else:
             if self._image is not None:
                 self._image.keep(table, name, known)
             held.move_to_end(name)
+        weight = self._awake[table, name]
+        if weight < _LARGEST:
+            self._awake[table, name] = weight + _GROWTH
+            self._awake_bytes += _GROWTH
         self._turn += 1
         known.turn = self._turn
         known.last_us = max(known.last_us, at_us)
         return known
+
+    # -------------------------------------------------------------- forgetting
+
+    def _make_room(self, at_us: int) -> None:
+        """Forget who was idle longest until the others have room."""
+        while self._asleep_bytes > self._room:
+            idle: tuple[int, str, str] | None = None
+            for table in ("sessions", "persons", "groups", "places"):
+                for name, known in self._tables[table].items():
+                    if idle is None or known.turn < idle[0]:
+                        idle = known.turn, table, name
+                    break
+            if idle is None:
+                return
+            _turn, table, name = idle
+            self._count_forgotten(table, self._tables[table][name], at_us)
+            self._drop(table, name)
+            self.displaced.append((table, name))
+
+    def _drop(self, table: str, name: str) -> None:
+        gone = self._tables[table][name]
+        if self._image is not None:
+            self._image.keep(table, name, gone)
+        del self._tables[table][name]
+        if isinstance(gone, _Asleep):
+            self._asleep_bytes -= len(gone.known)
+        self._awake_bytes -= self._awake.pop((table, name), 0)
+
+    def _count_forgotten(self, table: str, gone: Knowledge | _Asleep, at_us: int) -> None:
+        if table == "sessions":
+            return
+        try:
+            last_us = (
+                msgspec.msgpack.decode(gone.known, type=_Last).last_us
+                if isinstance(gone, _Asleep)
+                else gone.last_us
+            )
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            last_us = at_us
+        if last_us >= at_us - self._limits.window_days * DAY:
+            self.forgotten += 1
 
     # -------------------------------------------------------------- weighing
 
@@ -380,12 +434,17 @@ class Memory:
             if facts.read:
                 scanning.scan(weighing)
                 scanning.scan_rows(weighing)
+                if facts.beside:
+                    scanning.elsewhere(weighing)
+                if known.drip_us:
+                    scanning.drip(weighing)
             if facts.unseen:
                 scanning.scan_unseen(weighing)
         if facts.prescribers:
             repeating.enumeration(weighing)
         if facts.worklist:
             repeating.lists(weighing)
+            repeating.units(weighing)
         if over == "person" or learner.person is None:
             # A session alone does not show where somebody works.
             if keep:
@@ -393,6 +452,8 @@ class Memory:
             repeating.looked_on(weighing)
         joining.join(weighing)
         joining.difference(weighing)
+        if facts.fees:
+            joining.difference_of_fees(weighing)
         if facts.disclosure == "usage":
             repeating.repetition(weighing)
         for gathered in weighing.here:
@@ -405,6 +466,8 @@ class Memory:
         weighing = Weighing(known, facts, "group", self._limits, self._highest(), keep=keep)
         joining.join(weighing)
         joining.difference(weighing)
+        if facts.fees:
+            joining.difference_of_fees(weighing)
         if facts.form:
             repeating.shared_lists(weighing)
         for gathered in weighing.here:
@@ -444,7 +507,10 @@ def _teaches(facts: Facts) -> bool:
     """Whether a statement that reveals nothing by itself is worth remembering."""
     return bool(
         facts.parts
+        or facts.fees
+        or facts.written_in
         or facts.written
+        or facts.wrote_at_unit
         or facts.written_unseen
         or facts.unit_rows
         or facts.finer_roles

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qingfang.events import Grain
+from qingfang.understand.accumulate.facts import Facts
 from qingfang.understand.accumulate.knowledge import DAY, HOUR, digest, remember, seen
 from qingfang.understand.accumulate.weighing import Weighing
 
@@ -22,7 +24,7 @@ def enumeration(w: Weighing) -> None:
     if not facts.worklist:
         w.find("enumeration", count)
     elif count >= w.limits.prescribers:
-        w.find("enumeration", count, "prescriber")
+        w.find("enumeration", count, "detail" if facts.detailed else "prescriber")
 
 
 def own_in_turn(w: Weighing) -> None:
@@ -53,12 +55,12 @@ def lists(w: Weighing) -> None:
     if day is not None and (at == 0 or abs(day - facts.day) > 1):
         count = seen(known.other_days, digest(str(day)), at, since, limits.cap, keep=keep)
         if count >= limits.other_days:
-            w.find("lists-of-days", count, "detail")
+            w.find("lists-of-days", count, _grain(facts))
     if day is not None and (at == 0 or day < facts.day):
         name = digest(str(facts.unit), str(day))
         count = seen(known.day_lists, name, at, at - DAY, 64, keep=keep)
         if count >= limits.day_lists:
-            w.find("lists-of-units", count, "detail")
+            w.find("lists-of-units", count, _grain(facts))
     on = digest(str(facts.day if day is None else day))
     for item in facts.list_items:
         count = _days(known.item_days, item, on, w)
@@ -68,6 +70,33 @@ def lists(w: Weighing) -> None:
         count = _days(known.sum_days, facts.summed, on, w)
         if count >= limits.sum_days:
             w.find("sums-by-day", count, "department")
+
+
+def _grain(facts: Facts) -> Grain:
+    """What lists put together tell: sums of units only whole departments."""
+    return "department" if facts.added else "detail"
+
+
+def units(w: Weighing) -> None:
+    """Lists of the present day, of unit after unit: of one item, by who supplies nobody; or of so
+    many units, by who writes nothing at all. A central pharmacy reads as many, and dispenses."""
+    known, facts, limits, at = w.known, w.facts, w.limits, w.facts.at_us
+    if not facts.today or not at:
+        return
+    count = 0
+    for item in facts.list_items:
+        of = known.item_units.get(item) or {}
+        if w.keep and item not in known.item_units:
+            if len(known.item_units) >= 64:
+                oldest = min(known.item_units, key=lambda n: max(known.item_units[n].values()))
+                del known.item_units[oldest]
+            known.item_units[item] = of
+        count = max(count, seen(of, facts.unit, at, at - DAY, 64, keep=w.keep))
+    if count >= limits.item_units and not _supplies(w):
+        w.find("item-by-unit", count, "department")
+    count = seen(known.units_now, facts.unit, at, at - DAY, 128, keep=w.keep)
+    if count >= limits.many_units and known.wrote_us < at - DAY:
+        w.find("lists-everywhere", count, _grain(facts))
 
 
 def shared_lists(w: Weighing) -> None:
@@ -91,11 +120,16 @@ def shared_lists(w: Weighing) -> None:
 
 
 def serve(w: Weighing) -> None:
-    """Take in where somebody works: keys written or opened after a unit's list was read."""
+    """Take in where somebody works: keys written or opened, or rows of a unit changed, after a
+    unit's list was read."""
     known, facts = w.known, w.facts
+    for unit in facts.written_in:
+        _days(known.served, unit, digest(str(facts.day)), w)
     if facts.worklist and facts.unit:
         known.at_unit = facts.unit
-    elif known.at_unit and (facts.read or facts.written or facts.written_unseen):
+    elif known.at_unit and (
+        facts.read or facts.written or facts.written_unseen or facts.wrote_at_unit
+    ):
         _days(known.served, known.at_unit, digest(str(facts.day)), w)
 
 
@@ -105,6 +139,8 @@ def looked_on(w: Weighing) -> None:
     work there are not counted, and a third of them is enough for it to be a work place."""
     known, facts, limits = w.known, w.facts, w.limits
     day = facts.list_day
+    if day is None and facts.today:
+        day = facts.day  # what waits now is a new day's list each day
     if not facts.looked or day is None or not facts.at_us or abs(day - facts.day) > 1:
         return
     on = digest(str(day))

@@ -13,7 +13,12 @@ Rules this module keeps:
    patient is counted in their place.
 4. Patients, visits and prescriptions are counted apart, for opening a visit opens all three;
    together they may be twice as many.
-5. Key order counts however slowly it is followed (`runs`). Numbers are given in the order of time:
+5. A round stays within its unit: the one in which keys are opened first, and those in which the
+   learner writes. Keys opened within others explain nothing, and count (`elsewhere`).
+6. Who never writes and opens a few keys a day from lists of others adds up over the window (`drip`).
+7. Of a range of numbers read nearly whole within a day it does not matter in what order it was read,
+   nor at which place.
+8. Key order counts however slowly it is followed (`runs`). Numbers are given in the order of time:
    reading what is new day by day follows them too. That a key was not there before shows by others
    having got as far only since (`everybody`).
 """
@@ -30,11 +35,16 @@ from qingfang.understand.accumulate.knowledge import (
     Knowledge,
     known_since,
     remember,
+    seen,
 )
 from qingfang.understand.accumulate.runs import BLOCK, Runs
 from qingfang.understand.accumulate.times import Times
 from qingfang.understand.accumulate.weighing import Weighing
 
+ROUND: Final = 12 * HOUR
+"""How long a round, or a shift, lasts."""
+_RANGES: Final = 8
+_NUMBERS: Final = 256
 _SERIES: Final = 1024  # of how many blocks it is remembered how far they have got
 
 
@@ -48,9 +58,15 @@ def explain(w: Weighing) -> None:
         last = known.opened.pop(role, None)
         if last is not None and last[1] >= at - HOUR:
             _settle(known, role, last[0], at, w.limits.cap)
-    if facts.written or facts.written_unseen:
+    if facts.written or facts.written_unseen or facts.written_in:
         known.wrote_us = max(known.wrote_us, at)
-    if facts.unit_rows:
+        for unit in {*facts.written_in, known.opened_in} - {0}:
+            remember(known.wrote_in, unit, at, 64)
+    if facts.beside:
+        known.opened_in = facts.beside
+        if known.round[0] == facts.beside or known.round[1] < at - ROUND:
+            known.round = (facts.beside, at)
+    if facts.unit_rows and not (facts.beside and _elsewhere(known, facts)):
         before = known.allowance.get(facts.unit, (0, 0))[0]
         known.allowance[facts.unit] = (max(facts.unit_rows, before), at)
         if len(known.allowance) > 256:
@@ -61,6 +77,21 @@ def explain(w: Weighing) -> None:
         known.finer[role] = (facts.finer_rows, at, facts.finer_of)
     for role in facts.list_roles:
         known.lists[role] = max(at, known.lists.get(role, 0))
+        known.loose_us = known.drip_us = max(at, known.drip_us)
+    if facts.queue_of:
+        remember(known.queues, facts.queue_of, at, 64)
+        known.drip_us = max(at, known.drip_us)
+
+
+def _elsewhere(known: Knowledge, facts: Facts) -> bool:
+    """Whether keys are opened within a unit where the learner neither does the round nor writes."""
+    unit, at = facts.beside, facts.at_us
+    home, last = known.round
+    return (
+        home not in (0, unit)
+        and last >= at - ROUND
+        and not known_since(known.wrote_in, unit, at - DAY)
+    )
 
 
 def _settle(known: Knowledge, role: str, digest: int, at_us: int, cap: int) -> None:
@@ -69,6 +100,7 @@ def _settle(known: Knowledge, role: str, digest: int, at_us: int, cap: int) -> N
     if held is not None:
         held.forget(digest)
     known.rows.forget(digest)
+    known.elsewhere.pop(digest, None)
     remember(known.worked, digest, at_us, cap)
     known.runs.settle(digest)
 
@@ -90,6 +122,7 @@ def scan(w: Weighing) -> None:
     ranges = known.ranges if keep else dict(known.ranges)
     for key in fresh:
         run = max(run, _advance(runs, ranges, key, at, w.highest))
+    whole = _whole(w, fresh)
     # Below the least of the limits nothing has to be counted.
     most = len(fresh) + sum([len(held) for held in known.unexplained.values()])
     hour = day = after = hour_of_all = day_of_all = 0
@@ -115,7 +148,7 @@ def scan(w: Weighing) -> None:
             last_key = [k for k in fresh if k.role == role][-1]
             known.opened[role] = (last_key.digest, at)
     least = min(limits.hourly_keys, limits.daily_keys)
-    if run < limits.ordered_keys and most <= least and after < limits.listed_keys:
+    if max(run, whole) < limits.ordered_keys and most <= least and after < limits.listed_keys:
         return
     listed = sum([r for r, t in known.allowance.values() if t >= at - DAY])
     allowed = min(listed, limits.most_explained)
@@ -124,6 +157,8 @@ def scan(w: Weighing) -> None:
         w.find("scan-listed", after, "detail")
     elif run >= limits.ordered_keys + allowed:
         w.find("scan-order", run, "detail")
+    elif whole >= limits.ordered_keys + allowed:
+        w.find("scan-range", whole, "detail")
     elif hour > limits.hourly_keys + in_an_hour:
         w.find("scan-hour", hour, "detail")
     elif hour_of_all > 2 * limits.hourly_keys + in_an_hour:
@@ -132,6 +167,69 @@ def scan(w: Weighing) -> None:
         w.find("scan-day", day, "detail")
     elif day_of_all > 2 * limits.daily_keys + allowed:
         w.find("scan-day", day_of_all, "detail")
+
+
+def _whole(w: Weighing, fresh: list[Key]) -> int:
+    """How many keys of a range of numbers were read within a day, `fresh` among it, of which no two
+    neighbours are missing and none was worked on."""
+    known, at = w.known, w.facts.at_us
+    best = 0
+    for key in fresh:
+        number = key.number
+        if number is None:
+            continue
+        read = known.numbers.get(key.series) or {}
+        if w.keep:
+            if key.series not in known.numbers:
+                if len(known.numbers) >= _RANGES:
+                    del known.numbers[next(iter(known.numbers))]
+                known.numbers[key.series] = read
+            if number not in read and len(read) >= _NUMBERS:
+                del read[next(iter(read))]
+            read[number] = (key.digest, at)
+        count = 1
+        for step in (1, -1):
+            here, missing = number + step, 0
+            while missing < 2 and count < _NUMBERS:
+                digest, last = read.get(here, (0, -1))
+                if last >= max(0, at - DAY) and digest not in known.worked:
+                    count, missing = count + 1, 0
+                else:
+                    missing += 1
+                here += step
+        best = max(best, count)
+    return best
+
+
+def elsewhere(w: Weighing) -> None:
+    """Bed after bed in units where the learner neither does the round nor writes."""
+    known, facts, at = w.known, w.facts, w.facts.at_us
+    if not _elsewhere(known, facts):
+        return
+    fresh = [
+        k for k in facts.read if not k.is_row and not known_since(known.worked, k.digest, at - DAY)
+    ]
+    count = 0
+    for key in fresh:
+        count = seen(known.elsewhere, key.digest, at, at - DAY, 128, keep=w.keep)
+    if count >= w.limits.elsewhere_keys:
+        w.find("scan-elsewhere", count, "detail")
+
+
+def drip(w: Weighing) -> None:
+    """A few keys a day taken from lists of others, day after day, by who never writes (T92)."""
+    known, facts, limits, at = w.known, w.facts, w.limits, w.facts.at_us
+    if not known.drip_us or known.drip_us < at - DAY or known.wrote_us >= max(1, w.since):
+        return
+    count = 0
+    for key in facts.read:
+        if not key.is_row:
+            count = seen(known.drip, key.digest, at, w.since, 128, keep=w.keep)
+    if count < limits.drip_keys:
+        return
+    queues = sum(1 for last in known.queues.values() if last >= w.since)
+    if known.loose_us >= max(1, w.since) or queues >= limits.prescribers:
+        w.find("scan-drip", count, "detail")
 
 
 def _beyond_lists(w: Weighing, fresh: list[Key]) -> list[Key]:

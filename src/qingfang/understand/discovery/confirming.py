@@ -17,18 +17,19 @@ Rules this module keeps:
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec import Struct
 
 from qingfang.language import _
 from qingfang.understand import catalogue
-from qingfang.understand.discovery import ddl, review
+from qingfang.understand.catalogue import CatalogueError
+from qingfang.understand.discovery import ddl, item_kinds, review
 from qingfang.understand.discovery.facts import Schema
 from qingfang.understand.discovery.review import Point
 
 SURE: Final = review.SURE
-NARROWING: Final = ("*usage_when", "*open_when", "*operator")
 
 
 class Cell(Struct, frozen=True):
@@ -43,7 +44,8 @@ class Cell(Struct, frozen=True):
 
 
 class Sheet(Struct, frozen=True):
-    """One table. `asked` are the proposals that count only when a person takes them, `open` how
+    """One table. `asked` are the proposals that count only when a person takes them, `item_kind`
+    what stands of the kinds of its items (see `item_kinds`; empty: nothing), `open` how
     many points wait, `least` the lowest confidence among them (1 when none)."""
 
     name: str
@@ -53,6 +55,7 @@ class Sheet(Struct, frozen=True):
     kind_open: bool
     cells: tuple[Cell, ...]
     asked: tuple[Point, ...]
+    item_kind: str
     confirmed: bool
     open: int
     least: float
@@ -104,6 +107,7 @@ def _sheet(name: str, body: dict[str, Any], points: list[Point], confirmed: bool
         of_table is not None,
         cells,
         tuple(p for p in points if p.asked),
+        item_kinds.text_of(item_kinds.standing(body)),
         confirmed,
         len(points),
         min((p.confidence for p in points if not p.asked), default=1.0),
@@ -119,7 +123,7 @@ def confirm(
     taken: dict[str, str],
 ) -> tuple[dict[str, Any], str, Undo]:
     """A person's word on one table: its kind, the role of each column, and what narrows that was
-    taken (`*usage_when` → predicate …). The catalogue, the review, and how to undo it. Raises
+    taken (`*usage_when` → predicate …; `*item_kind` → `-` takes back what stands). The catalogue, the review, and how to undo it. Raises
     KeyError for an unknown table, `catalogue.CatalogueError` for what cannot be."""
     made = copy.deepcopy(tree)
     entry = made["tables"][table]
@@ -147,8 +151,12 @@ def confirm(
             operator = {"table": table, "column": column, "on": on, "scope": scope}
             if operator not in made.setdefault("operators", []):
                 made["operators"].append(operator)
+        elif what == "*item_kind":
+            _of_kinds(entry, said)
+            _reads_own(made, table, what[1:], entry.get("item_kind", {}).values())
         else:
             entry[what[1:]] = said
+            _reads_own(made, table, what[1:], [said])
         changed.append((what, said))
     catalogue.load(made)
     kept = [line for line in text.splitlines() if line not in set(before.lines)]
@@ -161,6 +169,27 @@ def confirm(
         if (d := review.decision_of(line)) is not None and d.column not in again
     ]
     return made, "\n".join([*kept, *earlier, *said_now]) + "\n", before
+
+
+def _of_kinds(entry: dict[str, Any], said: str) -> None:
+    """The kinds of a table's items, instead of what stands at the table and at its columns."""
+    for column, role in entry["columns"].items():
+        if isinstance(role, dict):
+            entry["columns"][column] = "item_kind"
+    entry.pop("item_kind", None)
+    if said != "-":
+        entry["item_kind"] = item_kinds.read(said)
+
+
+def _reads_own(tree: dict[str, Any], table: str, key: str, given: Iterable[object]) -> None:
+    """Raise when a predicate reads a column that the table has not."""
+    own = {column.lower() for column in tree["tables"][table]["columns"]}
+    path = f"tables.{table}.{key}"
+    for text in given:
+        if isinstance(text, str):
+            read = catalogue.predicate(text, tree.get("dialect", "postgres"), path)
+            for column in sorted(catalogue.columns_of(read) - own):
+                raise CatalogueError(path, f"这张表没有列 {column}")
 
 
 def undo(tree: dict[str, Any], text: str, step: Undo) -> tuple[dict[str, Any], str]:

@@ -436,10 +436,22 @@ DRUG_MEANING: Final = re.compile(
 )
 USE_OF_STOCK: Final = re.compile("发药|领用|领药|消耗|使用|处方|医嘱|摆药|病区|科室领|退药")
 WAITING: Final = re.compile("^(未|待|新开|新|等待|申请|排队|已收费未)")
-_DRUG_VALUE: Final = re.compile(
-    r"^(PHA.*|DRUG.*|MED(ICINE|ICATION)?|RX|W?CM?_?DRUG|西药.*|中药.*|中成药.*|中草药.*|草药.*|药品.*|.*药费"
-    r"|HERB.*|CONSUM.*|MATERIAL.*|SUPPLY|耗材.*|卫材.*|.*材料费?|HC|YP|XY|ZCY|ZY|CY|WC)$",
-    re.IGNORECASE,
+_KIND_VALUES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        ("", r"^(非|不|无).*药|.*非药"),
+        ("consumable", r"^(非|不是|普通|一般|低值).*(高值|耗材|卫材|材料).*$|^低值$"),
+        ("high_value", r"^.*高值.*$|^(GZ|GZHC|HIGH_?VALUE.*)$"),
+        (
+            "drug",
+            r"^(PHA.*|DRUG.*|MED(ICINE|ICATION)?|RX|W?CM?_?DRUG|西药.*|中药.*|中成药.*|中草药.*|草药.*|药品.*|.*药费"
+            r"|HERB.*|YP|XY|ZCY|ZY|CY)$",
+        ),
+        (
+            "consumable",
+            r"^(CONSUM.*|MATERIAL.*|SUPPLY|(医用)?耗材.*|卫材.*|(医用|卫生|一次性)?材料.*|.*材料费?|HC|WC)$",
+        ),
+    )
 )
 _ITEM_NAME_VALUE: Final = re.compile(
     r"(片|胶囊|注射液|颗粒|口服液|滴眼液|软膏|冻干粉|缓释|注射用|丸|散剂|乳膏|喷雾剂|支架|导管|缝线)"
@@ -451,7 +463,36 @@ _IDENTITY_CARD: Final = re.compile(r"^\d{17}[\dXx]$")
 
 def drug_values(samples: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the sampled codes that name drugs or consumables."""
-    return tuple(sorted({v for v in samples if _DRUG_VALUE.match(v.strip())}))
+    return tuple(sorted({v for v in samples if item_kind(v) is not None}))
+
+
+def item_kind(value: str) -> str | None:
+    """The kind of items that a category's value or its meaning names: `drug`, `consumable` or
+    `high_value`. None: neither."""
+    found = (kind for kind, pattern in _KIND_VALUES if pattern.match(value.strip()))
+    return next(found, "") or None
+
+
+def says_high_value(name: str, comment: str) -> bool:
+    """Whether a column tells high-value consumables from the ordinary ones."""
+    said = gloss(name)
+    text = name if _CJK.search(name) else said.text if said is not None else ""
+    return bool(_HIGH_VALUE.search(text) or _HIGH_VALUE.search(comment))
+
+
+_HIGH_VALUE: Final = re.compile(
+    r"^(是否|标志)?(医用)?高值(医用)?(耗材)?(标志|标识|否|与否)?($|[\s，,：:(（0-9])"
+)
+
+
+def lists_consumables(name: str, comment: str) -> bool:
+    """Whether a table holds consumables and nothing else."""
+    text = table_text(name, comment)
+    return bool(_CONSUMABLES.search(text)) and not _NOT_CONSUMABLES.search(text)
+
+
+_CONSUMABLES: Final = re.compile("耗材|卫材|材料|物资")
+_NOT_CONSUMABLES: Final = re.compile("药|项目|费用|收费|医嘱|商品")
 
 
 def read_values(samples: tuple[str, ...]) -> Reading | None:

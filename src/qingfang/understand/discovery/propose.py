@@ -10,7 +10,7 @@ Rules this module keeps:
    round) stands for it: who names the row names them. The key of a line with an item has no role:
    that it opens one row is what the catalogue's `keys` say.
 4. A current table and its history (same columns, name plus `_his`, `_bak`, a year …) get the same.
-5. A role needs `TAKEN` confidence, a hint (`usage_when`, operator) is only ever asked.
+5. A role needs `TAKEN` confidence, a hint (`usage_when`, `item_kind`, operator) is only ever asked.
 6. Every table and column is in the catalogue, with a role or without: what is missing there is
    unknown, and unknown is opaque.
 7. Keys are what the database itself sees to (primary keys, unique constraints and indexes); none is
@@ -20,11 +20,12 @@ Rules this module keeps:
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct, field
 
-from qingfang.understand.discovery import lexicon, sources, values
+from qingfang.understand.discovery import item_kinds, lexicon, sources, values
 from qingfang.understand.discovery.facts import Column, Schema, Table
 from qingfang.understand.discovery.lexicon import Reading
 
@@ -48,8 +49,8 @@ class Kind(Struct):
 
 
 class Hint(Struct):
-    """Something only a person can confirm. `what` is `usage_when`, `open_when` or `operator`;
-    `text` is the predicate, or `column on scope` for an operator; empty when there is no guess."""
+    """Something only a person can confirm. `what` is `usage_when`, `open_when`, `item_kind` or
+    `operator`; `text` is the predicate, the kinds as `item_kinds.text_of` writes them, or `column on scope` for an operator; empty when there is no guess."""
 
     table: str
     what: str
@@ -69,7 +70,7 @@ class Proposal(Struct):
     roles: dict[str, dict[str, Reading]] = field(default_factory=dict)
     rivals: dict[str, dict[str, Reading]] = field(default_factory=dict)
     hints: list[Hint] = field(default_factory=list)
-    predicates: dict[str, dict[str, str]] = field(default_factory=dict)
+    predicates: dict[str, dict[str, object]] = field(default_factory=dict)
     operators: list[dict[str, str]] = field(default_factory=list)
     keys: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
 
@@ -551,6 +552,8 @@ def _ask(proposal: Proposal, table: Table, said: frozenset[str]) -> None:
     roles = proposal.taken(table.name)
     if kind in {"usage", "stock"} and roles & {"item_id", "item_name"}:
         _ask_usage_when(proposal, table, kind)
+    if kind in {"usage", "stock", "dictionary"} and roles & {"item_id", "item_name"}:
+        _ask_item_kind(proposal, table)
     if kind == "usage":
         _ask_open_when(proposal, table)
     if "signin" in said:
@@ -585,12 +588,7 @@ def _ask_usage_when(proposal: Proposal, table: Table, kind: str) -> None:
     item = next((c for c in table.columns if proposal.role(table.name, c) == "item_id"), None)
     drugs = _drugs(proposal)
     found = False
-    for column in table.columns.values():
-        said = proposal.role(table.name, column.name) == "item_kind"
-        if not said and not lexicon.TELLING_COLUMN.search(column.name):
-            said = bool(lexicon.TELLING_COMMENT.search(column.comment))
-            if not said:
-                continue
+    for column in _telling(proposal, table):
         meant = values.legend(column.comment)
         use = lexicon.USE_OF_STOCK if kind == "stock" else lexicon.DRUG_MEANING
         legend = tuple(sorted(value for value, word in meant.items() if use.search(word)))
@@ -613,11 +611,46 @@ def _ask_usage_when(proposal: Proposal, table: Table, kind: str) -> None:
         proposal.hints.append(Hint(table.name, "usage_when", "", 0.3, reason))
 
 
-def _drugs(proposal: Proposal) -> frozenset[str]:
+def _telling(proposal: Proposal, table: Table) -> list[Column]:
+    """The columns that may tell one category of rows from another."""
+    return [
+        column
+        for column in table.columns.values()
+        if proposal.role(table.name, column.name) == "item_kind"
+        or lexicon.TELLING_COLUMN.search(column.name)
+        or lexicon.TELLING_COMMENT.search(column.comment)
+        or lexicon.says_high_value(column.name, column.comment)
+    ]
+
+
+def _ask_item_kind(proposal: Proposal, table: Table) -> None:
+    """Which rows are drugs, consumables or high-value ones, from the first column that tells."""
+    item = next((c for c in table.sampled if proposal.role(table.name, c) == "item_id"), None)
+    consumables = _drugs(proposal, lexicon.lists_consumables)
+    drugs = _drugs(proposal) - consumables
+
+    def literal(chosen: tuple[str, ...], column: Column) -> str:
+        if shape(column.type) == "bool":
+            return "true" if proposal.schema.dialect == "postgres" else "1"
+        return _literals(chosen, column)
+
+    for column in item_kinds.about(_telling(proposal, table)):
+        found = item_kinds.guess(table, column, item, drugs, consumables, literal)
+        if found is not None:
+            kinds, reason = found
+            text = item_kinds.text_of(kinds)
+            why = f"{column.name}：{reason}"
+            proposal.hints.append(Hint(table.name, "item_kind", text, 0.6 if kinds else 0.3, why))
+            return
+
+
+def _drugs(
+    proposal: Proposal, lists: Callable[[str, str], bool] = lexicon.lists_drugs
+) -> frozenset[str]:
     """All codes in the lists of drugs and consumables. A list of charge items holds more."""
     found: set[str] = set()
     for name, table in proposal.schema.tables.items():
-        if lexicon.lists_drugs(name, table.comment):
+        if lexicon.lists_drugs(name, table.comment) and lists(name, table.comment):
             for column, members in table.members.items():
                 if proposal.role(name, column) == "item_id":
                     found |= members

@@ -5,7 +5,8 @@ Rules this module keeps:
 1. One line a decision, columns parted by tabs: table, column, role, then confidence and reason,
    which are for the reader and may be left out. `#` starts a comment line.
 2. Column `*` decides the table (`usage`, `dictionary`, `stock`, `other`); role `-` is no role.
-   `*usage_when` and `*open_when` take a predicate, `*operator` takes `column on scope`, `*keys`
+   `*usage_when` and `*open_when` take a predicate, `*item_kind` the line of `item_kinds` or `-` for
+   none, `*operator` takes `column on scope`, `*keys`
    the columns of a key with commas between them, several keys parted by semicolons, `-` for none.
    Table `*` with a column means that column in every table that has it.
 3. A line read back is a person's word: it overrules whatever was proposed.
@@ -21,6 +22,7 @@ from typing import Final
 from msgspec import Struct
 
 from qingfang.understand.catalogue import KINDS, ROLES, CatalogueError, columns_of, predicate
+from qingfang.understand.discovery import item_kinds
 from qingfang.understand.discovery.facts import Schema, Table
 from qingfang.understand.discovery.lexicon import Reading
 from qingfang.understand.discovery.propose import TAKEN, Kind, Proposal
@@ -33,6 +35,7 @@ _HEADER: Final = """\
 # 每行各栏用制表符分隔：表、列、角色、把握（0–1）、理由。后两栏只供参考，可以省略。
 # 表写 * 表示凡有这一列的表。列写 * 表示整张表，角色写 usage（用量）、dictionary（字典）、stock（库存）或 other（其他）。
 # 列写 *keys 表示按哪一列（或哪几列一起，写作 a,b）取得出唯一的一行，几种取法之间用分号，没有写 -。
+# 列写 *item_kind 表示哪些行是药品、耗材、高值耗材，写作 drug: 条件; consumable: true; high_value: 条件，没有写 -。
 # 角色写 - 表示没有角色。删去一行表示维持推断的结果。
 # 以 #? 开头的行需要人确认：去掉 #? 才会采用（usage_when 写错会漏掉真正的用量）。
 # 可用的角色：{roles}
@@ -230,6 +233,11 @@ def apply(proposal: Proposal, decisions: list[Decision], file: str) -> None:
                 tuple(_column(table, column) or column for column in key)
                 for key in _key_columns(decision.role)
             ]
+        elif decision.column == "*item_kind":
+            said = proposal.predicates.setdefault(name, {})
+            said.pop("item_kind", None)
+            if decision.role != "-":
+                said["item_kind"] = item_kinds.read(decision.role)
         elif decision.column in _PREDICATES:
             proposal.predicates.setdefault(name, {})[decision.column[1:]] = decision.role
         else:
@@ -280,14 +288,21 @@ def _check(schema: Schema, decision: Decision, file: str) -> None:
         if role not in KINDS:
             problem = f"表的种类应为 {'、'.join(sorted(KINDS))} 之一，现为 {role}"
             raise ReviewError(file, decision.line, problem)
-    elif column in _PREDICATES:
+    elif column in _PREDICATES or (column == "*item_kind" and role != "-"):
         try:
-            tree = predicate(role, schema.dialect, column[1:])
+            given = [role] if column in _PREDICATES else item_kinds.read(role).values()
+            trees = [
+                predicate(text, schema.dialect, column[1:])
+                for text in given
+                if isinstance(text, str)
+            ]
         except CatalogueError as error:
             raise ReviewError(file, decision.line, f"{role}：{error.problem}") from None
-        for read_column in sorted(columns_of(tree)):
+        for read_column in sorted(frozenset().union(*map(columns_of, trees))):
             if _column(table, read_column) is None:
                 raise ReviewError(file, decision.line, f"表 {table.name} 没有列 {read_column}")
+    elif column == "*item_kind":
+        pass
     elif column == "*operator":
         parts = role.split()
         if (
@@ -307,7 +322,7 @@ def _check(schema: Schema, decision: Decision, file: str) -> None:
             if _column(table, part) is None:
                 raise ReviewError(file, decision.line, f"表 {table.name} 没有列 {part}")
     elif column.startswith("*"):
-        problem = f"不认识 {column}；可用：*、*usage_when、*open_when、*operator、*keys"
+        problem = f"不认识 {column}；可用：*、*usage_when、*open_when、*item_kind、*operator、*keys"
         raise ReviewError(file, decision.line, problem)
     elif _column(table, column) is None:
         raise ReviewError(file, decision.line, f"表 {table.name} 没有列 {column}")

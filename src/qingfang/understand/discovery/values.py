@@ -60,16 +60,34 @@ def drug_categories(
 ) -> tuple[str, ...]:
     """The values of a category whose items are nearly all in the lists of drugs and consumables;
     none when that does not tell them from the others."""
+    share = _shares(table, category, item, drugs)
+    yes = tuple(sorted(value for value, part in share.items() if part >= 0.9))
+    return yes if len(yes) < len(share) else ()
+
+
+def kinds_of_categories(
+    table: Table, category: str, item: str, drugs: frozenset[str], consumables: frozenset[str]
+) -> dict[str, str]:
+    """The values of a category whose items are nearly all in the lists of drugs, or nearly all in
+    those of consumables; empty when either list does not tell its own from the others."""
+    found: dict[str, str] = {}
+    for kind, listed in (("drug", drugs - consumables), ("consumable", consumables - drugs)):
+        for value, part in _shares(table, category, item, listed).items():
+            if part >= 0.9:
+                found[value] = kind
+    return found
+
+
+def _shares(table: Table, category: str, item: str, listed: frozenset[str]) -> dict[str, float]:
+    """The share of listed items among those of each value; empty when it is not clear of any."""
     items: dict[str, set[str]] = {}
     for value, code in zip(column(table, category), column(table, item), strict=True):
         if value and code:
             items.setdefault(value, set()).add(code)
     if not 2 <= len(items) <= 30:
-        return ()
-    share = {value: len(codes & drugs) / len(codes) for value, codes in items.items()}
-    yes = tuple(sorted(value for value, part in share.items() if part >= 0.9))
-    clear = all(part >= 0.9 or part <= 0.1 for part in share.values())
-    return yes if clear and len(yes) < len(share) else ()
+        return {}
+    share = {value: len(codes & listed) / len(codes) for value, codes in items.items()}
+    return share if all(part >= 0.9 or part <= 0.1 for part in share.values()) else {}
 
 
 _LEGEND: Final = re.compile(
