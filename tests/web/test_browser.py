@@ -260,6 +260,23 @@ def test_a_group_opens_by_keyboard_and_grows_in_its_place(visit: Visit) -> None:
     expect(page.locator(".members li").first).to_be_visible()
 
 
+def test_a_group_opened_before_it_is_ready_is_fetched_nevertheless(visit: Visit) -> None:
+    page = visit.sign_in("9001")
+    visit.console.record([event(ALERTS + n, operator="9011") for n in (6, 7)])
+    page.goto("/alerts/?q=9011")
+    expect(page.locator("[data-live-state]")).to_have_class("text-secondary is-live")
+    page.evaluate(
+        """() => {
+            htmx.config.defaultSettleDelay = 500;
+            document.addEventListener("htmx:afterSwap", () => {
+                document.querySelector("details.group").open = true;
+            }, { once: true });
+            htmx.ajax("GET", location.href, { target: "#alerts", swap: "outerHTML" });
+        }"""
+    )
+    expect(page.locator(".members li").first).to_be_visible()
+
+
 def test_by_keyboard_alone(visit: Visit) -> None:
     page = visit.page
     page.goto("/sign-in")

@@ -49,6 +49,11 @@ document.addEventListener("htmx:afterSettle", () => {
   opened = [];
 });
 
+// What was opened before HTMX had taken notice of it is fetched now. Each is fetched once.
+document.addEventListener("htmx:afterProcessNode", (event) => {
+  if (event.target.matches("details[open][hx-get]")) window.htmx.trigger(event.target, "toggle");
+});
+
 // On a narrow screen the tab one stands on may lie outside the row of tabs.
 const tab = document.querySelector(".nav-tabs .nav-link.active");
 if (tab) {
