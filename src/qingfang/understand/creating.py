@@ -43,7 +43,7 @@ def create(statement: Statement, words: list[str]) -> None:
             statement.problem("server")
         _made_elsewhere(statement, words)
         return
-    if "INDEX" in words[1:4] and indexes_expression(statement):
+    if "INDEX" in words[1:5] and indexes_expression(statement.catalogue, statement.piece.tokens):
         statement.problem("unparsed")
         return
     _created(statement, words)
@@ -171,7 +171,11 @@ def create_from(statement: Statement, node: exp.Create, scope: Scope) -> None:
     elif node.kind == "TABLE" and node.find(exp.Query) is None:
         temporary = node.find(exp.TemporaryProperty) is not None
         _made_empty(statement, node, ["TEMPORARY"] if temporary else [])
-    elif node.kind not in {"INDEX", "SEQUENCE", "SCHEMA"}:
+    elif node.kind == "INDEX":
+        words = dialects.words(node.sql(statement.dialect), statement.dialect)
+        if isinstance(words, str) or indexes_expression(statement.catalogue, words):
+            statement.problem("unparsed")
+    elif node.kind not in {"SEQUENCE", "SCHEMA"}:
         statement.problem("unparsed")
 
 

@@ -18,7 +18,6 @@ import re
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from qingfang.understand.clients import without_commands
@@ -133,7 +132,7 @@ def words(sql: str, dialect: str) -> list[Token] | str:
     try:
         plain = _without_delimiters(_without_disguise(sql, dialect), dialect)
         tokens = _tokens(plain, dialect, 0)
-    except (SqlglotError, RecursionError, ValueError):
+    except Exception:
         return "unparsed"
     if len(tokens) > MAX_TOKENS:
         return "too_long"
@@ -235,9 +234,8 @@ def _is_text(node: exp.Expr) -> bool:
 def _parsed(tokens: list[Token], sql: str, dialect: str) -> exp.Expr | None:
     try:
         parsed = Dialect.get_or_raise(dialect).parser().parse(tokens, sql)
-    except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, KeyError):
-        return None
-    except IndexError:
+    except Exception:
+        # Whatever it stumbles over, also its own assertions: the text is not read.
         return None
     if len(parsed) != 1 or parsed[0] is None or isinstance(parsed[0], exp.Command):
         return None
@@ -418,6 +416,13 @@ def _repaired(tokens: list[Token], dialect: str) -> list[Token]:
     at = 0
     while at < len(tokens):
         token = tokens[at]
+        if token.token_type is TokenType.INDEX and token.text.upper().endswith("CLUSTERED INDEX"):
+            # `CLUSTERED INDEX` is one word to the tokenizer, however far apart.
+            size = token.text.upper().index("CLUSTERED") + len("CLUSTERED")
+            out.append(_part(TokenType.VAR, token, 0, size))
+            out.append(_part(TokenType.INDEX, token, len(token.text) - len("INDEX"), None))
+            at += 1
+            continue
         after = tokens[at + 1] if at + 1 < len(tokens) else None
         touching = after is not None and after.start == token.end + 1
         kind = token.token_type
@@ -512,6 +517,20 @@ def _bind(index: int, first: Token, last: Token, name: str = "") -> list[Token]:
 def _token(kind: TokenType, text: str, first: Token, last: Token) -> Token:
     return Token(
         kind, text, line=first.line, col=first.col, start=first.start, end=last.end, comments=[]
+    )
+
+
+def _part(kind: TokenType, token: Token, start: int, end: int | None) -> Token:
+    """A part of a token's text as a token of its own."""
+    size = len(token.text) if end is None else end
+    return Token(
+        kind,
+        token.text[start:end],
+        line=token.line,
+        col=token.col,
+        start=token.start if not start else token.end + 1 - (size - start),
+        end=token.end if end is None else token.start + size - 1,
+        comments=[],
     )
 
 
@@ -638,6 +657,8 @@ BATCH_VERBS = frozenset(
 _NAMES_RIGHTS = frozenset({"GRANT", "DENY", "REVOKE", "CREATE", "ALTER", "ADD"})
 _CLOSED = frozenset({"TABLE", "INDEX", "UNIQUE", "CLUSTERED", "NONCLUSTERED"})
 _GOES_ON = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT", "THEN", "FOR", "AS", "WITH", "."})
+# Among so many words is told what is created.
+_HEAD = 5
 _QUERY_VERBS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
 
 
@@ -651,6 +672,12 @@ def opens_statement(part: list[Token], token: Token) -> bool:
         return False
     words = [before.text.upper() for before in part]
     first, last = words[0], words[-1]
+    if first in {"CREATE", "ALTER"} and "INDEX" in words[1:_HEAD]:
+        # `CREATE INDEX i ON t (…) WITH (…) ON g`, `ALTER INDEX i ON t REBUILD`: no verb belongs to it
+        # but the SET of its options.
+        return (
+            "ON" in words and last not in _GOES_ON | {"ON"} and (word != "SET" or first != "ALTER")
+        )
     if first in _NAMES_RIGHTS or last in _GOES_ON:
         # CREATE TABLE t (…), CREATE INDEX i ON t (…): anything may follow.
         return first == "CREATE" and last == ")" and words[1] in _CLOSED

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from qingfang.understand.catalogue import MEASURE_ROLES
+from qingfang.understand import estimate
+from qingfang.understand.catalogue import MEASURE_ROLES, Catalogue
 from qingfang.understand.names import is_use
 
 if TYPE_CHECKING:
@@ -230,33 +231,48 @@ _WORKS_OUT = frozenset({"+", "-", "*", "/", "%", "||", "::", "CASE", "CAST", "CO
 _TELLING = MEASURE_ROLES | {"item_id", "item_name", "prescriber_id", "prescriber_name"}
 
 
-def indexes_expression(statement: Statement) -> bool:
+def indexes_expression(catalogue: Catalogue, tokens: list[Token]) -> bool:
     """Whether CREATE INDEX works out something of a table of use that can fail (`(1/(sl-100))`), or
     must not come twice among rows chosen by who, what or how much."""
-    tokens = statement.piece.tokens
     texts = [token.text.upper() for token in tokens]
-    if "ON" not in texts or not statement.mentions_use():
+    about = estimate.touches(catalogue, " ".join(token.text for token in tokens))
+    if "ON" not in texts or not any(is_use(catalogue, touch.table) for touch in about):
         return False
     at = texts.index("ON")
     start = next((n for n in range(at, len(texts)) if texts[n] == "("), len(texts))
-    end, depth = start, 0
-    while end < len(texts):
-        depth += (texts[end] == "(") - (texts[end] == ")")
-        end += 1
-        if not depth:
-            break
+    if start < len(texts) and texts[start - 1] in _NO_KEYS:
+        start = len(texts)  # a whole table, in columns
+    end = _behind(texts, start)
     where = texts.index("WHERE", end) if "WHERE" in texts[end:] else len(texts)
-    keys, condition = tokens[start + 1 : end - 1], tokens[where + 1 :]
+    last = where
+    while last < len(texts) and texts[last] not in {"WITH", "ON"}:
+        last = _behind(texts, last)
+    keys, condition = tokens[start + 1 : end - 1], tokens[where + 1 : last]
     if _can_fail(keys, True) or _can_fail(condition, False):
         return True
     named = {token.text.lower() for token in condition}
     return "UNIQUE" in texts[:at] and any(
         role in _TELLING and column in named
-        for table in statement.catalogue.tables.values()
-        if is_use(statement.catalogue, table.name)
+        for table in catalogue.tables.values()
+        if is_use(catalogue, table.name)
         and table.name.lower().rpartition(".")[2] in {t.lower() for t in texts[at:start]}
         for column, role in table.columns.items()
     )
+
+
+# What stands in parentheses behind these is no list of keys.
+_NO_KEYS = frozenset({"WITH", "ORDER", "PARAMETERS"})
+
+
+def _behind(texts: list[str], at: int) -> int:
+    """Where a word, or what stands in parentheses from there on, ends."""
+    depth = 0
+    while at < len(texts):
+        depth += (texts[at] == "(") - (texts[at] == ")")
+        at += 1
+        if depth <= 0:
+            break
+    return at
 
 
 def _can_fail(tokens: list[Token], is_key: bool) -> bool:

@@ -574,6 +574,33 @@ def _returning_into(tokens: Tokens) -> Tokens:
     return tokens
 
 
+def _index(tokens: Tokens) -> Tokens:
+    """`CREATE BITMAP INDEX i ON t (x) LOCAL NOLOGGING …` as `CREATE INDEX i ON t (x)`, WHERE included:
+    how an index is kept says nothing of rows. One over a join stays unread."""
+    words = _words(tokens)
+    if words[0] != "CREATE" or "INDEX" not in words[1:6] or {"FROM", "SELECT"} & set(words):
+        return tokens
+    at = words.index("INDEX")
+    on = next((n for n in range(at, len(words)) if words[n] == "ON"), None)
+    if on is None:
+        return tokens
+    end = _name_after(tokens, on + 1 + (words[on + 1 : on + 2] == ["ONLY"]))
+    keys = next((n for n in range(end, len(words)) if words[n] == "("), len(words))
+    rest: Tokens = []
+    if keys - end <= _KEYS_AWAY and words[keys - 1] not in {"WITH", "ORDER", "PARAMETERS"}:
+        close = _closing(tokens, keys)
+        where = words.index("WHERE", close) if "WHERE" in words[close:] else len(words)
+        stops = (n for n in range(where, len(words)) if words[n] in {"WITH", "ON"})
+        rest = [*tokens[keys : close + 1], *tokens[where : next(stops, len(words))]]
+    unique = [token for token in tokens[1:at] if token.token_type is TokenType.UNIQUE]
+    name = tokens[on - 1 : on] if on > at + 1 else []
+    return [tokens[0], *unique, tokens[at], *name, *tokens[on:end], *rest]
+
+
+# `ON t USING btree (…)`, `ON t alias (…)`
+_KEYS_AWAY = 2
+
+
 def _versions_of_rows(tokens: Tokens) -> Tokens:
     """openGauss's and Kingbase's `t PARTITION (p)`, `t TIMECAPSULE TIMESTAMP x`, `t AS OF …`: rows
     of the same table."""
@@ -603,6 +630,7 @@ def _versions_of_rows(tokens: Tokens) -> Tokens:
 
 _RULES: dict[str, tuple[Rule, ...]] = {
     "oracle": (
+        _index,
         _pivot_xml,
         _model,
         _versions,
@@ -613,8 +641,8 @@ _RULES: dict[str, tuple[Rule, ...]] = {
         _returning_into,
         _odbc,
     ),
-    "postgres": (_xml_serialize, _current_of, _versions_of_rows, _odbc),
-    "tsql": (_outer_joins, _compute, _compound, _current_of, _odbc),
-    "mysql": (_modifiers, _analyse, _replace, _on_empty, _odbc, _value_rows),
+    "postgres": (_index, _xml_serialize, _current_of, _versions_of_rows, _odbc),
+    "tsql": (_index, _outer_joins, _compute, _compound, _current_of, _odbc),
+    "mysql": (_index, _modifiers, _analyse, _replace, _on_empty, _odbc, _value_rows),
     "sqlite": (_replace,),
 }

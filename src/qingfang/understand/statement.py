@@ -164,7 +164,7 @@ class Statement:
             self._dispatch()
         except (OverBudget, RecursionError):
             self.problem("too_deep")
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError):
             # A tree of a shape that was not foreseen: it is not read, so it is not harmless.
             if self.analyser.strict:
                 raise
