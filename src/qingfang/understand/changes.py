@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from qingfang.understand.flows import Block
+from qingfang.understand.names import dotted
 from qingfang.understand.scope import Scope
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ def returning(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
         if clause is None or source is None or isinstance(source, exp.Values):
             return blocks or [Block()]
         inner = Scope(walker, scope, scope.ctes, scope.anchor, scope.params)
+        put_in = _put_in(walker, node, source, output)
+        if put_in is not None:
+            found = walker.query(put_in, inner)
+            told = any(block.output().sources() or block.output().measured for block in found)
+            # How many rows there are, the change itself tells.
+            return found if told else [Block()]
         return [*walker.query(source, inner), *blocks]
     if isinstance(node, exp.Merge):
         return _merged(walker, node, output, scope)
@@ -35,6 +42,32 @@ def returning(walker: Walker, node: exp.Expr, scope: Scope) -> list[Block]:
         walker.problem("unparsed", "", node, scope)
         return [Block()]
     return walker.select(select, scope)
+
+
+def _put_in(
+    walker: Walker, node: exp.Insert, source: exp.Expr, output: list[exp.Expr]
+) -> exp.Select | None:
+    """What RETURNING hands on of the rows that are put in, under the names of their new table's
+    columns; a column that the table fills itself is none of them. None when the names are not known."""
+    schema = node.this
+    target = schema.this if isinstance(schema, exp.Schema) else schema
+    if not isinstance(target, exp.Table):
+        return None
+    if isinstance(schema, exp.Schema):
+        names = [part.name for part in schema.expressions]
+    else:
+        known = walker.catalogue.table(dotted(target))
+        names = list(known.columns) if known is not None else []
+    if not names:
+        return None
+    parts = [part.copy() for part in output]
+    _of_target(parts, target)
+    alias = exp.TableAlias(
+        this=exp.to_identifier(target.alias_or_name),
+        columns=[exp.to_identifier(name) for name in names],
+    )
+    rows = exp.Subquery(this=source.copy(), alias=alias)
+    return exp.Select(expressions=parts, from_=exp.From(this=rows))
 
 
 def returned_rows(node: exp.Expr) -> exp.Select | None:

@@ -442,6 +442,19 @@ def _compute(tokens: Tokens) -> Tokens:
     ]
 
 
+def _output_into(tokens: Tokens) -> Tokens:
+    """`OUTPUT deleted.x, deleted.y INTO dbo.t (x, y)`: into t."""
+    words, depths = _words(tokens), _depths(tokens)
+    output = next((n for n, w in enumerate(words) if w == "OUTPUT" and not depths[n]), len(words))
+    for at in range(output, len(words) - 1):
+        if words[at] == "INTO" and not depths[at]:
+            end = _name_after(tokens, at + 1)
+            rest = _closing(tokens, end) + 1 if words[end : end + 1] == ["("] else end
+            if rest > at + 2:
+                return [*tokens[: at + 1], tokens[end - 1], *tokens[rest:]]
+    return tokens
+
+
 # ------------------------------------------------------------------ MySQL, SQLite
 
 
@@ -642,7 +655,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
         _odbc,
     ),
     "postgres": (_index, _xml_serialize, _current_of, _versions_of_rows, _odbc),
-    "tsql": (_index, _outer_joins, _compute, _compound, _current_of, _odbc),
+    "tsql": (_index, _outer_joins, _compute, _compound, _output_into, _current_of, _odbc),
     "mysql": (_index, _modifiers, _analyse, _replace, _on_empty, _odbc, _value_rows),
     "sqlite": (_replace,),
 }

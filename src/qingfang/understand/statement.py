@@ -387,8 +387,7 @@ class Statement:
             self.problem("unparsed")
 
     def query(self, node: exp.Expr, scope: Scope) -> None:
-        if self._changing_ctes(node, scope):
-            self.result.delivery = "returned"
+        self._changing_ctes(node, scope)
         into = node.args.get("into")
         note_operator(self, node)
         if self.dialect == "postgres" and scope.own:
@@ -421,17 +420,17 @@ class Statement:
                 rows.set("expressions", [value.copy()])
                 self.state.hold(name, [self.frozen(rows)])
 
-    def _changing_ctes(self, node: exp.Expr, scope: Scope) -> bool:
-        """Judge what the changes among the CTEs put elsewhere; what they return goes to the statement.
-        Whether there are any."""
-        found = False
+    def _changing_ctes(self, node: exp.Expr, scope: Scope) -> None:
+        """Judge what the changes among the CTEs put elsewhere, each by itself: what they return goes to
+        the statement, and may be less."""
+        named = Scope(self.walker, None, scope.ctes, scope.anchor)
+        self.walker.define(node, named)
         for cte in ctes(node):
             if isinstance(cte.this, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
                 change = cte.this.copy()
                 change.set("returning", None)
-                self.node(change, Scope(self.walker, None, scope.ctes, scope.anchor))
-                found = True
-        return found
+                with self.part(self.result.span):
+                    self.node(change, Scope(self.walker, None, named.ctes, scope.anchor))
 
     def _keep_into(self, node: exp.Expr, into: exp.Expr) -> None:
         target = into.this
@@ -454,10 +453,11 @@ class Statement:
         note_operator(self, node)
         if ctes(node):
             self.walker.define(node, scope)
-            if self._changing_ctes(node, scope) and node.args.get("returning") is not None:
-                self.result.delivery = "returned"
+            self._changing_ctes(node, scope)
         if node.args.get("returning") is not None:
-            self.result.blocks(returning(self.walker, node, scope), self.reading)
+            # What comes back may be less than what is put in.
+            with self.part(self.result.span) as back:
+                back.blocks(returning(self.walker, node, scope), self.reading)
         source = node.expression
         target = node.this.this if isinstance(node.this, exp.Schema) else node.this
         columns = (
@@ -484,8 +484,7 @@ class Statement:
             self.walker.query(source, Scope(self.walker, None, scope.ctes, scope.anchor)),
             self.reading,
         )
-        if node.args.get("returning") is None:
-            self.result.delivery = "stored"
+        self.result.delivery = "stored"
         stored = self.result.findings[before:]
         if (
             self.state is not None
@@ -528,22 +527,28 @@ class Statement:
             return False
         if any(source.args.get(k) for k in ("group", "having", "distinct", "with_", "windows")):
             return False
+        source = _unwrapped(source)
         first = source.args.get("from_")
         origin = first.this if first is not None else None
-        if not isinstance(origin, exp.Table) or self.walker.catalogue is None:
+        if not isinstance(origin, exp.Table) or not self._keeps_rows(target):
             return False
         if source.args.get("joins") and not _only_of(source.expressions, origin):
             return False
-        deleted = _deleted_rows(node, origin)
+        deleted = _deleted_rows(scope, origin)
         if deleted is not None:
             origin = deleted
-        into = self.catalogue.table(dotted(target))
-        out = self.catalogue.table(dotted(origin))
+        if deleted is None and dotted(origin) in scope.ctes:
+            return False
+        return self._archives(dotted(origin), dotted(target), source.expressions)
+
+    def _archives(self, origin: str, target: str, outputs: Sequence[exp.Expr]) -> bool:
+        """Whether columns as they are go from one usage table to another of the same columns."""
+        into, out = self.catalogue.table(target), self.catalogue.table(origin)
         if into is None or out is None or into.kind != "usage" or out.kind != "usage":
             return False
-        if into.columns != out.columns or (deleted is None and dotted(origin) in scope.ctes):
+        if into.columns != out.columns:
             return False
-        if self.state is not None and self.state.made(dotted(origin)) is not None:
+        if self.state is not None and self.state.made(origin) is not None:
             return False
         return all(
             isinstance(part, exp.Star)
@@ -551,8 +556,20 @@ class Statement:
                 isinstance(part, exp.Column)
                 and (isinstance(part.this, exp.Star) or part.name.lower() in out.columns)
             )
-            for part in source.expressions
+            for part in outputs
         )
+
+    def _keeps_rows(self, target: exp.Table) -> bool:
+        """Whether an INSERT puts its rows into this table alone: Oracle's INSERT ALL names others."""
+        words = [token.text.upper() for token in self.piece.tokens]
+        if not {"ALL", "FIRST"} & set(words[1:2]):
+            return True
+        named = {
+            self.piece.tokens[at + 1 + 2 * (words[at + 2 : at + 3] == ["."])].text.lower()
+            for at, word in enumerate(words[:-3])
+            if word == "INTO"
+        }
+        return named == {target.name.lower()}
 
     def _change(self, node: exp.Expr, scope: Scope) -> None:
         """UPDATE, DELETE, MERGE: RETURNING as SELECT; figures written elsewhere are stored."""
@@ -560,12 +577,15 @@ class Statement:
         clause = node.args.get("returning")
         if ctes(node):
             self.walker.define(node, scope)
-            if self._changing_ctes(node, scope) and clause is not None:
-                self.result.delivery = "returned"
+            self._changing_ctes(node, scope)
         if clause is not None:
+            into = clause.args.get("into")
+            into = into if isinstance(into, exp.Expr) and self.dialect == "tsql" else None
+            if into is not None and self._moves_out(node, into, clause.expressions):
+                return
             self.result.blocks(returning(self.walker, node, scope), self.reading)
-            if self.dialect == "tsql" and clause.args.get("into"):
-                self._output_into(node, clause.args["into"])
+            if into is not None:
+                self._output_into(node, into)
             return
         self._free_assignments(node, scope)
         target = node.this
@@ -584,6 +604,21 @@ class Statement:
             select = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
             self.result.blocks(self.walker.query(select, self.scope()), self.reading)
             self.result.delivery = "stored"
+
+    def _moves_out(self, node: exp.Expr, into: exp.Expr, outputs: Sequence[exp.Expr]) -> bool:
+        """Rule 5: `DELETE t OUTPUT deleted.* INTO t_history`."""
+        tables = node.args.get("tables") or []
+        target = node.this if isinstance(node.this, exp.Table) else (tables or [None])[0]
+        if not isinstance(node, exp.Delete) or not isinstance(target, exp.Table):
+            return False
+        if not isinstance(into, exp.Identifier) or len(tables) > 1:
+            return False
+        if any(table.name.lower() != target.alias_or_name.lower() for table in tables):
+            return False
+        real = aliased(node, target) or target
+        return all(
+            isinstance(part, exp.Column) and part.table.lower() == "deleted" for part in outputs
+        ) and self._archives(dotted(real), into.name, outputs)
 
     def _output_into(self, node: exp.Expr, target: exp.Expr) -> None:
         """T-SQL's `OUTPUT … INTO t`: the rows are put there."""
@@ -743,17 +778,42 @@ def _only_of(outputs: list[exp.Expr], table: exp.Table) -> bool:
     return all(isinstance(part, exp.Column) and part.table.lower() == name for part in outputs)
 
 
-def _deleted_rows(node: exp.Insert, origin: exp.Table) -> exp.Table | None:
+def _deleted_rows(scope: Scope, origin: exp.Table) -> exp.Table | None:
     """The table of `WITH d AS (DELETE FROM t … RETURNING *) INSERT … SELECT … FROM d`."""
-    named = ctes(node)
-    if len(named) != 1 or named[0].alias.lower() != origin.name.lower() or origin.args.get("db"):
+    named = scope.ctes.get(origin.name.lower())
+    if named is None or origin.args.get("db"):
         return None
-    change = named[0].this
+    change = named.node
     clause = change.args.get("returning") if isinstance(change, exp.Delete) else None
     if clause is None or not isinstance(change.this, exp.Table):
         return None
-    whole = len(clause.expressions) == 1 and isinstance(clause.expressions[0], exp.Star)
-    return change.this if whole else None
+    own = change.this.alias_or_name.lower()
+    joined = bool(change.args.get("using"))
+    whole = all(
+        isinstance(part, exp.Star)
+        if not isinstance(part, exp.Column)
+        else part.table.lower() == own or not (joined or part.table)
+        for part in clause.expressions
+    )
+    return change.this if whole and not clause.args.get("into") else None
+
+
+def _unwrapped(select: exp.Select) -> exp.Select:
+    """The SELECT that `SELECT x, y FROM (SELECT * …)` hands columns on of as they are."""
+    first = select.args.get("from_")
+    inner = first.this.this if first is not None and isinstance(first.this, exp.Subquery) else None
+    plain = not {key for key, value in select.args.items() if value} - {"expressions", "from_"}
+    if not plain or not isinstance(inner, exp.Select):
+        return select
+    if any(not isinstance(part, exp.Star) for part in inner.expressions):
+        if any(not isinstance(part, exp.Star) for part in select.expressions):
+            return select
+        return _unwrapped(inner)
+    if any(not isinstance(part, (exp.Star, exp.Column)) for part in select.expressions):
+        return select
+    inner = inner.copy()
+    inner.set("expressions", [part.copy() for part in select.expressions])
+    return _unwrapped(inner)
 
 
 def _elsewhere(value: exp.Expr, target: exp.Table) -> bool:
