@@ -971,7 +971,9 @@ def _chosen(subject: exp.Expr, query: exp.Expr, sink: Sink, node: exp.Expr) -> N
             sink.show(column.comparison() | Flow(summed=measures))
         if part.exact is None or column.member is None:
             continue
-        whole = column.exact is not None and not block.added and block.windowed is None
+        # Of sums only those of this key's own rows decide.
+        own_rows = not block.added or column.exact in block.grouped
+        whole = column.exact is not None and own_rows and block.windowed is None
         groups: frozenset[int] = frozenset() if whole else frozenset({SOFT})
         sink.edges.append(Edge(column.member, part.exact, groups))
 

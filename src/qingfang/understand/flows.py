@@ -176,6 +176,7 @@ class Block:
             "edges",
             "facts",
             "firm",
+            "grouped",
             "instances",
             "nullable",
         ),
@@ -199,6 +200,8 @@ class Block:
         self.paged = False
         # Sources that every window of this block is partitioned by; None: there is no window.
         self.windowed: Sources | None = None
+        # Columns that the rows are grouped by as they are.
+        self.grouped: Sources = _NONE
 
     def copy(self) -> Block:
         twin = Block()
@@ -206,7 +209,7 @@ class Block:
         twin.absorb(self)
         twin.rows, twin.shown = self.rows, self.shown
         twin.added, twin.distinct, twin.always = self.added, self.distinct, self.always
-        twin.windowed = self.windowed
+        twin.windowed, twin.grouped = self.windowed, self.grouped
         return twin
 
     def absorb(self, inner: Block, group: int | None = None) -> None:

@@ -327,6 +327,11 @@ def _probes(evidence: _Evidence, apart: frozenset[Instance] = frozenset()) -> bo
     )
 
 
+def picks_by_amount(block: Block, reading: Reading) -> bool:
+    """Whether a line's amount decides which rows of the block come."""
+    return _Evidence(block, reading).threshold
+
+
 def _divided(evidence: _Evidence) -> bool:
     """Prescribers or departments told by a threshold on what each line used."""
     return evidence.threshold and bool(

@@ -20,11 +20,17 @@ from sqlglot.tokenizer_core import TokenType
 
 from qingfang.events import Delivery, Pin, Reason, Value
 from qingfang.understand import copying, creating, dialects, estimate, rules, running
+from qingfang.understand.catalogue import (
+    ITEM_ROLES,
+    KEY_ROLES,
+    MEASURE_ROLES,
+    PRESCRIBER_ROLES,
+)
 from qingfang.understand.changes import aliased, changed_rows, returned_rows, returning
 from qingfang.understand.counting import hold
 from qingfang.understand.definition import Definition
 from qingfang.understand.dialects import BIND, Piece
-from qingfang.understand.flows import Block
+from qingfang.understand.flows import Block, Flow, Instance, Span
 from qingfang.understand.folding import Reading, fold, is_pure
 from qingfang.understand.moving import moves
 from qingfang.understand.names import ACCOUNTS, SERVER_OBJECTS, dotted, is_use
@@ -630,32 +636,102 @@ class Statement:
 
     def _probed(self, node: exp.Expr, scope: Scope) -> None:
         """What the number of rows changed tells, or the text of an error (`CAST(… AS int)`): as a
-        SELECT with this WHERE. A figure worked out there always tells; how many rows there are, when
-        an item and a prescriber are fixed and no patient is. Keys looked up there
-        (`cfh IN (SELECT cfh …)`) are work."""
+        SELECT with this WHERE. A figure worked out there always tells, unless each record is changed
+        for its own; how many rows there are, when an item and a prescriber are fixed and no patient
+        is. Keys looked up there (`cfh IN (SELECT cfh …)`) are work."""
         rows = self._changed_rows(node)
         if rows is None:
             self._free_where(node, scope)
             return
-        where = node.args.get("where")
-        worked_out = where is not None and any(_works_out(q) for q in where.find_all(exp.Query))
+        worked_out = any(_works_out(q) for q in rows.find_all(exp.Query) if q is not rows)
+        found: list[rules.Finding] = []
         for output, telling in ((exp.Literal.number(1), worked_out), (_count(), True)):
             if not telling:
                 continue
             select = rows.copy()
             select.set("expressions", [output])
-            before, problems = len(self.result.findings), len(self.walker.problems)
-            inner = Scope(self.walker, None, scope.ctes, scope.anchor)
-            self.result.blocks(self.walker.query(select, inner), self.reading)
+            problems = len(self.walker.problems)
             # One patient's sums looked at where they belong are a plain change.
-            self.result.findings[before:] = [
-                found
-                for found in self.result.findings[before:]
-                if found.disclosure == "usage" and (worked_out or found.grain == "prescriber")
-            ]
+            found.extend(
+                one
+                for one in self._found(self._looked_at(select, scope))
+                if worked_out or one.grain == "prescriber"
+            )
             if not worked_out:
                 # Counting reads no more than the change itself.
                 del self.walker.problems[problems:]
+        own = worked_out and bool(found) and self._by_record(node, rows, scope)
+        if own:
+            found = [one for one in found if one.grain == "prescriber" or one.subtype != "total"]
+        if not own and not isinstance(node, exp.Merge):
+            found = [*self._marked(node, rows, scope, worked_out), *found]
+        self.result.findings.extend(found)
+
+    def _looked_at(self, select: exp.Select, scope: Scope) -> list[Block]:
+        return self.walker.query(select, Scope(self.walker, None, scope.ctes, scope.anchor))
+
+    def _found(self, blocks: list[Block]) -> list[rules.Finding]:
+        """The usage among what the blocks reveal, under the definition."""
+        before = len(self.result.findings)
+        self.result.blocks(blocks, self.reading)
+        found = self.result.findings[before:]
+        del self.result.findings[before:]
+        return [one for one in found if one.disclosure == "usage"]
+
+    def _by_record(self, node: exp.Expr, rows: exp.Select, scope: Scope) -> bool:
+        """Whether each row is changed for figures of its own patient, visit or prescription: then for
+        a single one, known by its keys, the figures are clinical."""
+        target = _target(node)
+        table = self.catalogue.table(dotted(target)) if target is not None else None
+        keys = [c for c, role in table.columns.items() if role in KEY_ROLES] if table else []
+        if target is None or not keys:
+            return False
+        single = rows.copy()
+        for key in keys:
+            column = exp.column(key, table=target.alias_or_name)
+            single.where(exp.EQ(this=column, expression=exp.Literal.string("1")), copy=False)
+        if not single.expressions:
+            single.set("expressions", [exp.Literal.number(1)])
+        problems = len(self.walker.problems)
+        found = self._found(self._looked_at(single, scope))
+        del self.walker.problems[problems:]
+        return not found
+
+    def _marked(
+        self, node: exp.Expr, rows: exp.Select, scope: Scope, worked_out: bool
+    ) -> list[rules.Finding]:
+        """What it tells that the rows of these items or prescribers are the ones changed: who used
+        them, which they used, or how much. That an item was ever used is no secret; nor is, in a table
+        of use itself, whose the rows are."""
+        target = _target(node)
+        table = self.catalogue.table(dotted(target)) if target is not None else None
+        of_use = table is not None and table.kind == "usage"
+        if target is None or (of_use and not worked_out):
+            return []
+        bare = target.copy()
+        bare.set("joins", None)
+        select = rows.copy()
+        select.set("expressions", [exp.Literal.number(1)])
+        problems = len(self.walker.problems)
+        blocks = self._looked_at(select, scope)
+        del self.walker.problems[problems:]
+        found: list[rules.Finding] = []
+        for block in blocks:
+            own = _own(block, target, dialects.span(bare) if scope.anchor is None else None)
+            asked = [s for edge in block.edges for s in (edge.a, edge.b)]
+            asked.extend(fact.source for fact in block.facts if fact.op in {"other", "chosen"})
+            marked = {s for s in asked if s.instance in own and s.role in _MARKED}
+            if not marked or self._by_record(node, rows, scope):
+                continue
+            block.columns = [(s.column, Flow(frozenset({s}), exact=s)) for s in marked]
+            block.rows = frozenset() if of_use else block.rows & own
+            measured = rules.picks_by_amount(block, self.reading) or (
+                worked_out and block.shown.measured
+            )
+            found.extend(
+                one for one in self._found([block]) if measured or one.grain == "prescriber"
+            )
+        return found
 
     def _changed_rows(self, node: exp.Expr) -> exp.Select | None:
         """The rows that a change is about, when use of items has to do with them."""
@@ -672,7 +748,7 @@ class Statement:
             asked = [exp.paren(c) for c in _conditions(node) if c.find(exp.Query) is not None]
             where = exp.Where(this=exp.or_(*asked, copy=False)) if asked else None
             return exp.Select(from_=exp.From(this=target.copy()), joins=joins, where=where)
-        if where is None:
+        if where is None and not _joins_others(node):
             return None
         return changed_rows(node, target, [])
 
@@ -686,20 +762,48 @@ class Statement:
 
     def _updated(self, node: exp.Update, target: exp.Table, scope: Scope) -> None:
         """Figures written into the rows of some other table: as a SELECT of these rows with them."""
-        values = [part.expression for part in node.expressions if isinstance(part, exp.EQ)]
-        joined = bool(target.args.get("joins")) and any(_elsewhere(v, target) for v in values)
-        extra = node.args.get("from_") is not None or joined
-        if not extra and not any(value.find(exp.Query) is not None for value in values):
+        sets = [part for part in node.expressions if isinstance(part, exp.EQ)]
+        values = [part.expression for part in sets]
+        if not _joins_others(node) and not any(v.find(exp.Query) is not None for v in values):
             return
-        select = changed_rows(node, target, [exp.Star(), *(value.copy() for value in values)])
-        inner = Scope(self.walker, None, scope.ctes, scope.anchor)
-        before = len(self.result.findings)
-        self.result.blocks(self.walker.query(select, inner), self.reading)
+        brought = [part for part in sets if self._brings_use(node, target, part.expression, scope)]
+        if not brought:
+            return
+        rows = changed_rows(node, target, [exp.Star(), *(value.copy() for value in values)])
+        found = self._found(self._looked_at(rows, scope))
+        if self._keeps_figures(target, brought) and self._by_record(node, rows, scope):
+            return
         # One patient's sums written where they belong are a plain UPDATE.
-        self.result.findings[before:] = [
-            found for found in self.result.findings[before:] if found.disclosure == "usage"
-        ]
+        self.result.findings.extend(found)
         self.result.delivery = "stored"
+
+    def _brings_use(
+        self, node: exp.Update, target: exp.Table, value: exp.Expr, scope: Scope
+    ) -> bool:
+        """Whether a value that is set comes from use of items in another table, or from what is not
+        known."""
+        problems = len(self.walker.problems)
+        blocks = self._looked_at(changed_rows(node, target, [value.copy()]), scope)
+        unknown = len(self.walker.problems) > problems
+        real = _target(node) or target
+        bare = real.copy()
+        bare.set("joins", None)
+        for block in blocks:
+            own = _own(block, real, dialects.span(bare) if scope.anchor is None else None)
+            shown = block.output()
+            reached = {source.instance for source in shown.sources()} | shown.counted
+            if any(i.table is not None and i.table.kind in _OF_USE for i in reached - own):
+                return True
+        return unknown
+
+    def _keeps_figures(self, target: exp.Table, brought: list[exp.EQ]) -> bool:
+        """Whether figures are set only where use has its figures: a prescription's own amount."""
+        table = self.catalogue.table(dotted(target))
+        return (
+            table is not None
+            and table.kind == "usage"
+            and all(table.columns.get(part.this.name.lower()) in MEASURE_ROLES for part in brought)
+        )
 
     def _free_assignments(self, node: exp.Expr, scope: Scope) -> None:
         for part in node.args.get("expressions") or []:
@@ -816,10 +920,29 @@ def _unwrapped(select: exp.Select) -> exp.Select:
     return _unwrapped(inner)
 
 
-def _elsewhere(value: exp.Expr, target: exp.Table) -> bool:
-    """Whether a value that is set comes from another table than the one it is set in."""
-    name = target.alias_or_name.lower()
-    return any(column.table.lower() != name for column in value.find_all(exp.Column))
+# The roles by which items and prescribers are marked.
+_MARKED = ITEM_ROLES | PRESCRIBER_ROLES
+_OF_USE = frozenset({"usage", "stock"})
+
+
+def _joins_others(node: exp.Expr) -> bool:
+    """Whether a change names other tables beside its target."""
+    joins = isinstance(node.this, exp.Table) and bool(node.this.args.get("joins"))
+    return joins or node.args.get("from_") is not None or bool(node.args.get("using"))
+
+
+def _target(node: exp.Expr) -> exp.Table | None:
+    """The table that is changed, with the alias it goes by."""
+    target = node.this
+    return (aliased(node, target) or target) if isinstance(target, exp.Table) else None
+
+
+def _own(block: Block, target: exp.Table, span: Span | None) -> frozenset[Instance]:
+    """The instances that the changed table is, told by where it stands in the statement, or by name."""
+    if span is None:
+        name = target.alias_or_name.lower()
+        return frozenset(i for i in block.instances if i.name == name)
+    return frozenset(i for i in block.instances if i.span == span)
 
 
 def _count() -> exp.Expr:

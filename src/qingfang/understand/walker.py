@@ -410,9 +410,9 @@ class Walker:
         added = group is not None or _adds(node)
         packed = self._output(node, scope)
         if group is not None:
-            draft.shown = draft.shown | union(
-                self._group_key(part, scope) for part in _group_parts(group)
-            )
+            keys = [self._group_key(part, scope) for part in _group_parts(group)]
+            draft.shown = draft.shown | union(keys)
+            draft.grouped = frozenset(key.exact for key in keys if key.exact is not None)
         having = node.args.get("having")
         if having is not None:
             scope.aliases_first = self.dialect == "mysql"
