@@ -215,6 +215,7 @@ def scalar(node: exp.Expr, scope: Scope) -> Flow:
     for block in scope.walker.query(node, scope.inside()):
         scope.draft.absorb(block, SOFT)
         scope.draft.shown = scope.draft.shown | block.shown.measures_only()
+        scope.draft.once_for |= block.once_for
         total = total | block.output()
     return total.derived()
 

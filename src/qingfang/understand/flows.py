@@ -180,7 +180,7 @@ class Block:
             "instances",
             "nullable",
         ),
-        *("other", "paged", "rows", "shown", "windowed"),
+        *("once_for", "other", "paged", "rows", "shown", "windowed"),
     )
 
     def __init__(self) -> None:
@@ -202,6 +202,8 @@ class Block:
         self.windowed: Sources | None = None
         # Columns that the rows are grouped by as they are.
         self.grouped: Sources = _NONE
+        # Columns from outside that its sums are worked out for, once for each.
+        self.once_for: Sources = _NONE
 
     def copy(self) -> Block:
         twin = Block()
@@ -210,6 +212,7 @@ class Block:
         twin.rows, twin.shown = self.rows, self.shown
         twin.added, twin.distinct, twin.always = self.added, self.distinct, self.always
         twin.windowed, twin.grouped = self.windowed, self.grouped
+        twin.once_for = self.once_for
         return twin
 
     def absorb(self, inner: Block, group: int | None = None) -> None:

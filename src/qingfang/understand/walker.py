@@ -320,7 +320,7 @@ class Walker:
                 losing = losing | set(block.instances) if side == "FULL" else set(block.instances)
             draft.absorb(block, group if side in {"LEFT", "FULL"} else None)
             draft.rows = draft.rows | block.rows
-            draft.shown = draft.shown | block.shown
+            draft.shown = draft.shown | block.shown | Flow(tested=block.once_for)
             before = list(state.names)
             for name in names:
                 name.instances = tuple(block.instances)
@@ -431,6 +431,11 @@ class Walker:
         if distinct is not None and distinct.args.get("on") is not None:
             draft.shown = draft.shown | flow(distinct.args["on"], scope).comparison()
         draft.shown = (carried.measures_only() if added else carried) | draft.shown
+        if added:
+            draft.once_for = _once_for(draft)
+        else:
+            # A figure of a sub-select for each row is grouped by what it is worked out for.
+            draft.shown, draft.once_for = draft.shown | Flow(tested=draft.once_for), frozenset()
         draft.added = added
         draft.always = added and (group is None or _sums_all(group))
         draft.distinct = distinct is not None
@@ -610,6 +615,18 @@ def _asks_alone(node: exp.Select) -> bool:
     """Whether no other query, which the server may work out first, and no call is in it."""
     parts = node.find_all(exp.Query, exp.Subquery, exp.Anonymous, exp.Lateral)
     return all(part is node for part in parts)
+
+
+def _once_for(block: Block) -> frozenset[Source]:
+    """What sums of use are worked out for, one by one: columns of an outer query that rows must equal,
+    in a sub-select of the sub-select too."""
+    shown = block.output() | block.shown
+    measured = {source.instance for source in shown.summed} | shown.counted
+    if not any(i.table is not None and i.table.kind in {"usage", "stock"} for i in measured):
+        return frozenset()
+    own = set(block.instances)
+    sides = [source for edge in block.edges for source in (edge.a, edge.b)]
+    return frozenset(source for source in sides if source.instance not in own)
 
 
 def _row(node: exp.Expr) -> exp.Expr:
