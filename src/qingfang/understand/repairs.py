@@ -287,6 +287,38 @@ def _tested(condition: Tokens, like: Token) -> Tokens:
     ]
 
 
+def _search_and_cycle(tokens: Tokens) -> Tokens:
+    """`WITH t AS (…) SEARCH DEPTH FIRST BY x, y SET s CYCLE x SET c TO 'Y' DEFAULT 'N', u AS (…)`: the
+    clauses behind the last query, of one column each, as the parser wants them. What they add is made
+    of the query's columns, whichever are named."""
+    words, depths = _words(tokens), _depths(tokens)
+    out: Tokens = []
+    moved: dict[str, Tokens] = {}
+    at, level, behind = 0, -1, False
+    while at < len(tokens):
+        behind = behind or (
+            at > 0 and words[at - 1] == ")" and depths[at] in {level, depths[at - 1]}
+        )
+        clause = behind and words[at] in {"SEARCH", "CYCLE"} and words[at] not in moved
+        if not clause or (level >= 0 and depths[at] != level):
+            if moved and behind and depths[at] == level and words[at] != ",":
+                # The main query begins.
+                out.extend([*moved.pop("SEARCH", []), *moved.pop("CYCLE", [])])
+            out.append(tokens[at])
+            at, behind = at + 1, False
+            continue
+        level = depths[at]
+        first = at + 4 if words[at] == "SEARCH" else at + 1
+        end = next((n for n in range(at, len(words)) if words[n] == "SET"), len(words)) + 2
+        given = tokens[end - 2 : end]
+        while words[end : end + 1] and words[end] in {"TO", "DEFAULT", "USING"}:
+            given = [*given, *tokens[end : end + 2]]
+            end += 2
+        moved[words[at]] = [*tokens[at:first], *tokens[first : first + 1], *given]
+        at, behind = end, True
+    return out if level >= 0 and not moved else tokens
+
+
 def _xml_serialize(tokens: Tokens) -> Tokens:
     """`XMLSERIALIZE(CONTENT x AS text)`: x, written as a text."""
     words = _words(tokens)
@@ -644,6 +676,7 @@ def _versions_of_rows(tokens: Tokens) -> Tokens:
 _RULES: dict[str, tuple[Rule, ...]] = {
     "oracle": (
         _index,
+        _search_and_cycle,
         _pivot_xml,
         _model,
         _versions,
@@ -654,7 +687,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
         _returning_into,
         _odbc,
     ),
-    "postgres": (_index, _xml_serialize, _current_of, _versions_of_rows, _odbc),
+    "postgres": (_index, _search_and_cycle, _xml_serialize, _current_of, _versions_of_rows, _odbc),
     "tsql": (_index, _outer_joins, _compute, _compound, _output_into, _current_of, _odbc),
     "mysql": (_index, _modifiers, _analyse, _replace, _on_empty, _odbc, _value_rows),
     "sqlite": (_replace,),

@@ -79,9 +79,10 @@ def _either(names: list[Name]) -> Name:
 
 
 class Cte:
-    """A WITH query and the names it was defined under; `arms` while it is being recursed into."""
+    """A WITH query and the names it was defined under; `arms` while it is being recursed into. `marks`
+    are the columns that SEARCH and CYCLE add to it."""
 
-    __slots__ = ("arms", "columns", "ctes", "node", "recursive", "spelling", "under_way")
+    __slots__ = ("arms", "columns", "ctes", "marks", "node", "recursive", "spelling", "under_way")
 
     def __init__(
         self, node: exp.Expr, columns: list[str], ctes: Mapping[str, Cte], recursive: bool
@@ -90,6 +91,7 @@ class Cte:
         self.under_way = False
         # As the server keeps its name.
         self.spelling = ""
+        self.marks: list[str] = []
         self.arms: list[Block] | None = None
 
 

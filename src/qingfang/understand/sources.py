@@ -434,6 +434,9 @@ def _cte(walker: Walker, name: str, scope: Scope) -> list[Block]:
     blocks = walker.query(body, _fresh(walker, outer))
     for block in blocks:
         _rename(block, cte.columns)
+        # The order, the path, and whether a row came before show what the rows are.
+        row = block.output().derived()
+        block.columns.extend((mark, row) for mark in cte.marks)
     return blocks
 
 

@@ -146,6 +146,15 @@ class Walker:
         if clause is None:
             return
         ctes = dict(scope.ctes)
+        added = (clause.args.get("search"), clause.args.get("cycle"))
+        marks = self.labels(
+            [
+                part.args[key]
+                for part in added
+                for key in ("expression", "using")
+                if part and part.args.get(key)
+            ]
+        )
         for cte in clause.expressions:
             alias = cte.args.get("alias")
             columns = self.labels(alias.args.get("columns") or []) if alias else []
@@ -153,6 +162,7 @@ class Walker:
             recursive = bool(clause.args.get("recursive")) or self.dialect in _RECURSIVE
             ctes[name] = Cte(cte.this, columns, dict(ctes), recursive)
             ctes[name].spelling = self.spelling(alias.this) if alias else name
+            ctes[name].marks = marks
         scope.ctes = ctes
 
     def spelling(self, name: exp.Expr) -> str:
