@@ -13,6 +13,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -94,6 +95,10 @@ class Sink:
         node: exp.Expr,
     ) -> None:
         reading = self.scope.walker.reading
+        if source.role == "time" and reading.redated:
+            tsql = self.scope.walker.dialect == "tsql"
+            values = tuple(_undated(const, tsql) for const in values)
+            low, high = low and _undated(low, tsql), high and _undated(high, tsql)
         for const in (*values, low, high):
             if const is not None:
                 reading.free.update(const.literals)
@@ -120,6 +125,19 @@ class Sink:
             self.show(shown)
         for source in shown.raw | shown.tested:
             self.fact(source, "other", node=node)
+
+
+_SQL_SERVERS_OWN = re.compile(r"\d{8}(?:\D.*)?|\d{4}-\d{2}-\d{2}T.*")
+
+
+def _undated(const: Const, tsql: bool) -> Const:
+    """A time whose text is read in the session's own order of day and month: it is not known. SQL
+    Server reads `20260131` from the year on whatever the order."""
+    if const.ordered or const.text is None or const.clock is not None:
+        return const
+    if tsql and _SQL_SERVERS_OWN.fullmatch(const.text):
+        return const
+    return Const(None, const.literals, const.binds)
 
 
 def apply(node: exp.Expr, scope: Scope) -> None:
@@ -468,7 +486,7 @@ def _compared(node: exp.Expr, sink: Sink) -> None:
         _columns(left, right, kind, sink, node)
         return
     if kind is exp.EQ:
-        branch = _branch(subject, value, right if subject is left else left, sink)
+        branch = _branch(subject, value, sink)
         if branch is not None:
             _all(branch, sink)
             return
@@ -479,7 +497,7 @@ def _compared(node: exp.Expr, sink: Sink) -> None:
     _against(subject, kind, value, sink, node)
 
 
-def _branch(node: exp.Expr, value: Const, given: exp.Expr, sink: Sink) -> exp.Expr | None:
+def _branch(node: exp.Expr, value: Const, sink: Sink) -> exp.Expr | None:
     """`CASE WHEN a THEN 1 ELSE 0 END = 1` as a: what rows pass when the constant comes from WHEN. None
     when it does not, or may come from ELSE too, where a that is NULL passes as well."""
     bare = node.unnest()
@@ -755,10 +773,34 @@ def _in(node: exp.In, sink: Sink, negated: bool) -> None:
     sink.fact(shown.exact, "eq", constants, negated=negated, node=node)
 
 
-_NUMERIC = (
-    *(exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.BitwiseAnd),
-    *(exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseLeftShift),
+# What gives a text, or the value of something that is not known, when its operands do.
+_TEXTUAL = (
+    *(exp.Concat, exp.ConcatWs, exp.DPipe, exp.Substring, exp.Left, exp.Right, exp.Upper),
+    *(exp.Lower, exp.Trim, exp.Pad, exp.Replace, exp.Placeholder, exp.Parameter),
+    *(exp.SessionParameter, exp.National, exp.Column, exp.BitString, exp.HexString),
+    exp.Introducer,
 )
+# Functions that give the number of a row.
+_NUMBERS_OF_ROWS = frozenset({"last_insert_id"})
+
+
+def _may_be_zero(node: exp.Expr, value: Const) -> bool:
+    """Whether MySQL may take a value, which is not written as a 0, for the number 0."""
+    bare = node.unnest()
+    while isinstance(bare, exp.Subquery) and isinstance(bare.this, exp.Select):
+        bare = bare.this.expressions[0].unalias().unnest()
+    while isinstance(bare, exp.Collate):
+        bare = bare.this
+    if isinstance(bare, (exp.Cast, exp.TryCast)) and bare.to.this not in exp.DataType.TEXT_TYPES:
+        known = value.text is not None
+        return number(value.text) is None if known else not value.binds
+    if value.text is not None or isinstance(bare, _TEXTUAL):
+        return False
+    if isinstance(bare, exp.Coalesce):
+        return any(_may_be_zero(part, value) for part in (bare.this, *bare.expressions))
+    if isinstance(bare, exp.Anonymous) and bare.name.lower() in _NUMBERS_OF_ROWS:
+        return False
+    return not (isinstance(bare, exp.Literal) and bare.is_string)
 
 
 def _is_any_text(source: Source, values: list[Const], nodes: list[exp.Expr], sink: Sink) -> bool:
@@ -773,8 +815,10 @@ def _is_any_text(source: Source, values: list[Const], nodes: list[exp.Expr], sin
     for value, node in zip(values, written, strict=True):
         if isinstance(node, exp.Literal) and node.is_string:
             continue
+        if _may_be_zero(node, value):
+            sink.scope.walker.reading.bind(value)
+            found = True
         if value.text is None:
-            found = found or (isinstance(node, _NUMERIC) and not value.binds)
             continue
         zero = passes("zero", (value.text,))
         found = sink.scope.walker.reading.condition("zero", (value,), zero) or found

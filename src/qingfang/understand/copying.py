@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qingfang.understand.statement import Statement
 
 
-def explain(statement: Statement, words: list[str]) -> None:
+def explain(statement: Statement) -> None:
     upper = [t.text.upper() for t in statement.piece.tokens]
     for at, word in enumerate(upper):
         if word in {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "CREATE", "EXECUTE"}:

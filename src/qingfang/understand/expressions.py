@@ -327,7 +327,7 @@ def _ordered(node: exp.Expr | None) -> list[exp.Expr]:
 
 def _window(node: exp.Window, scope: Scope) -> Flow:
     """A window function: the partition is a grouping, the order a ranking."""
-    named = _named_window(node, scope)
+    named = _named_window(node)
     partition = union(
         flow(part, scope)
         for part in [*(node.args.get("partition_by") or []), *named.get("partition_by", [])]
@@ -368,7 +368,7 @@ def _ranked(order: Flow, scope: Scope, node: exp.Expr) -> Flow:
     return Flow(frozenset(), order.summed | measures, frozenset(), order.counted)
 
 
-def _named_window(node: exp.Window, scope: Scope) -> dict[str, list[exp.Expr]]:
+def _named_window(node: exp.Window) -> dict[str, list[exp.Expr]]:
     """The parts of `OVER w` that stand in the WINDOW clause."""
     name = node.args.get("alias")
     select = node.find_ancestor(exp.Select)

@@ -39,11 +39,11 @@ MANY = "qf_many"
 
 
 class Const:
-    """A value without columns. `clock` is its distance from now in days, for values made from the
+    """A value without columns. `ordered`: a date that says itself in which order its text is. `clock` is its distance from now in days, for values made from the
     clock (`cut`: from the midnight before now; `whole`: a day, as it is after a cut); `items` are the
     elements of an array."""
 
-    __slots__ = ("binds", "clock", "cut", "items", "literals", "null", "text", "whole")
+    __slots__ = ("binds", "clock", "cut", "items", "literals", "null", "ordered", "text", "whole")
 
     def __init__(
         self,
@@ -59,6 +59,13 @@ class Const:
         self.text, self.literals, self.binds, self.null = text, literals, binds, null
         self.clock, self.whole, self.items = clock, whole, items
         self.cut = cut or whole
+        self.ordered = False
+
+    def in_order(self) -> Const:
+        """The same date, read in an order that the statement gives."""
+        twin = Const(self.text, self.literals, self.binds, self.null, self.clock, self.whole)
+        twin.ordered = True
+        return twin
 
     def value(self) -> Value:
         return Value(self.text, self.literals, self.binds, self.clock, self.cut)
@@ -69,14 +76,14 @@ class Reading:
 
     `free` collects the literals whose value is only handed on, `fixed` (and `fixed_binds`, by
     index) the literals and bound values that decided something. `requoted`: from here on quotes may
-    mean something else. `settled`: the bound values stand in the statement itself (EXECUTE p('1')),
+    mean something else; `redated`: dates, too. `settled`: the bound values stand in the statement itself (EXECUTE p('1')),
     no execution brings others. `oracle`: an empty text is NULL. `runs` tells of a call whether it
     does more than work out a value.
     """
 
     __slots__ = (
-        *("binds", "conditions", "fixed", "fixed_binds", "free", "oracle", "requoted", "runs"),
-        "settled",
+        *("binds", "conditions", "fixed", "fixed_binds", "free", "oracle", "redated", "requoted"),
+        *("runs", "settled"),
     )
 
     def __init__(self, binds: Sequence[str | None] | None, *, settled: bool = False) -> None:
@@ -87,6 +94,8 @@ class Reading:
         self.conditions: list[Condition] = []
         # A statement of this text changed what quotes mean.
         self.requoted = False
+        # Day and month of a text may stand in another order than they do by default.
+        self.redated = False
         self.oracle = False
         self.runs: Callable[[exp.Func], bool] | None = None
 
@@ -169,6 +178,9 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
             return Const(clock=named, whole=str(node.this.this).strip().lower() != "now")
     if isinstance(node, (exp.StrToDate, exp.StrToTime)):
         return _parsed(node, reading, own, depth)
+    if isinstance(node, exp.DateStrToDate):
+        dated = fold(node.this, reading, own, depth + 1)
+        return dated.in_order() if dated is not None else None
     if isinstance(node, _PASS_FIRST):
         return _cut(node.args.get("to"), fold(node.this, reading, own, depth + 1), reading)
     if isinstance(node, exp.Convert):
@@ -248,7 +260,7 @@ def _styled(node: exp.Convert, const: Const | None, reading: Reading) -> Const |
     if const is None or const.text is None or style is None or not dated:
         return const
     if style.name in _FROM_YEAR_STYLES:
-        return const
+        return const.in_order()
     reading.bind(const)
     return Const(None, const.literals, const.binds)
 
@@ -264,9 +276,9 @@ def _parsed(
         return const
     pattern = _format(str(form.this)) if isinstance(form, exp.Literal) else ""
     if moment(const.text) is not None and _FROM_YEAR.match(pattern):
-        return const
+        return const.in_order()
     reading.bind(const)
-    return Const(read(const.text, pattern))
+    return Const(read(const.text, pattern)).in_order()
 
 
 # Formats that write a date from the year on, as it is read anyway.

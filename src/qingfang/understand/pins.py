@@ -4,7 +4,8 @@ Rules this module keeps:
 
 1. A pin is an equality, or at most `MAX_PINS` values, on a column with a key role.
 2. It travels over equalities of key columns; one side may have no role (an unlisted link), both
-   may not. Rows that merely share an item, a prescriber or a flag are not the same patient's.
+   may not. To a column without role it goes only when that is named like the key, or its table's
+   rows go by it. Rows that merely share an item, a prescriber or a flag are not the same patient's.
 3. It comes into the losing side of an outer join and never out of it.
 4. Equality on all columns of a usage table's known key (`Table.keys`) is a pin: it is one row, and
    so one patient's. That a row is one patient's shows by the table's patient, visit or prescription
@@ -130,7 +131,20 @@ def _carries_key(one: Source, other: Source) -> bool:
     roles = {one.role, other.role}
     if roles <= KEY_ROLES:
         return True
-    return None in roles and bool(roles & KEY_ROLES) and one.instance is not other.instance
+    if None not in roles or not roles & KEY_ROLES or one.instance is other.instance:
+        return False
+    return other.role is not None or _links(other, one)
+
+
+def _links(source: Source, key: Source) -> bool:
+    """Whether a column without role may link its rows to a key's: it is named like that, or its rows
+    go by it. A flag that happens to equal the key would bring all rows that have it."""
+    table = source.instance.table
+    if table is None or source.column == next(iter(table.columns), None):
+        return True
+    if any(source.column in columns for columns in table.keys):
+        return True
+    return source.column.endswith(key.column) or key.column.endswith(source.column)
 
 
 def carries_unit(one: Source, other: Source) -> bool:

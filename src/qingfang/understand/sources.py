@@ -72,7 +72,7 @@ def source(walker: Walker, item: exp.Expr, scope: Scope) -> Found:
         listed = walker.constants(inner, within)
         blocks = walker.query(item, within) if listed is None else [listed]
         found = [_derived(block, label, columns) for block in blocks]
-        return _pivoted(walker, item, found, label, scope)
+        return _pivoted(item, found, label, scope)
     if isinstance(item, (exp.Values, exp.Unnest)):
         if isinstance(item, exp.Values):
             blocks = [walker.values(item, scope.inside())]
@@ -83,7 +83,7 @@ def source(walker: Walker, item: exp.Expr, scope: Scope) -> Found:
             return _rows_of(walker, _method(walker, item), label, columns, scope, item)
         if item.args.get("rows_from") or not isinstance(item.this, (exp.Identifier, exp.Dot)):
             return _rows_of(walker, item.this, label, columns, scope, item)
-        return _pivoted(walker, item, _table(walker, item, label, columns, scope), label, scope)
+        return _pivoted(item, _table(walker, item, label, columns, scope), label, scope)
     if isinstance(item, exp.Func):
         return _rows_of(walker, item, label, columns, scope)
     walker.problem("unparsed", type(item).__name__, item, scope)
@@ -130,7 +130,7 @@ def _derived(block: Block, label: str, columns: list[str]) -> tuple[list[Name], 
     return [Name(label, flows, other)], block
 
 
-def _pivoted(walker: Walker, item: exp.Expr, found: Found, label: str, scope: Scope) -> Found:
+def _pivoted(item: exp.Expr, found: Found, label: str, scope: Scope) -> Found:
     """PIVOT and UNPIVOT: any output name may show any column, measures as sums; a query for the
     headings shows what it finds."""
     pivots = item.args.get("pivots")
@@ -294,7 +294,7 @@ def _table(walker: Walker, item: exp.Table, label: str, columns: list[str], scop
         # mentions: both are looked at.
         table = walker.catalogue.table(name)
         if table is not None:
-            found.append(_base(walker, table, alias, columns, anchor, scope))
+            found.append(_base(walker, table, alias, columns, anchor))
         view = walker.catalogue.view(name)
         if view is not None and table is None:
             blocks = _view(walker, name, view, anchor)
@@ -392,7 +392,7 @@ def _asked(walker: Walker, where: exp.Expr | None, names: frozenset[str]) -> lis
 
 
 def _base(
-    walker: Walker, table: Table, alias: str, columns: list[str], anchor: Span | None, scope: Scope
+    walker: Walker, table: Table, alias: str, columns: list[str], anchor: Span | None
 ) -> tuple[list[Name], Block]:
     instance = Instance(table, alias, anchor)
     walker.touched[table.name] = table

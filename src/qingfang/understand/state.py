@@ -163,6 +163,7 @@ class SessionState:
             "held",
             "objects",
             "prepared",
+            "redated",
             "requoted",
             "shared",
             "texts",
@@ -184,6 +185,8 @@ class SessionState:
         # The session has changed what quotes mean. Whether the server took it, or took it back, is
         # not known.
         self.requoted = False
+        # So is in which order it has day and month read.
+        self.redated = False
         self.changed = False
 
     @property
@@ -196,6 +199,7 @@ class SessionState:
             or self.held
             or self.texts
             or self.requoted
+            or self.redated
             or self.shared.objects
             or self.shared.synonyms
             or self.shared.functions
@@ -205,7 +209,7 @@ class SessionState:
     def has_own(self) -> bool:
         """Whether the session itself (not all sessions) has built something."""
         own = self.objects or self.prepared or self.cursors or self.held or self.texts
-        return bool(own or self.requoted)
+        return bool(own or self.requoted or self.redated)
 
     def prepare(self, name: str, text: str) -> None:
         """One more text that `name` may stand for. Nothing takes it back: whether the server took

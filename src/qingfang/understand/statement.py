@@ -41,6 +41,7 @@ from qingfang.understand.state import frozen as frozen_tree
 from qingfang.understand.supplied import (
     hints_quotes,
     reads_quotes,
+    sets_dates,
     sets_quotes,
     supplied,
     with_functions,
@@ -166,6 +167,7 @@ class Statement:
             self.problem(self.piece.problem)
             self._stored_unread()
             return [self.result]
+        self._orders_dates()
         try:
             self._dispatch()
         except (OverBudget, RecursionError):
@@ -182,6 +184,17 @@ class Statement:
             self.walker.volatile = True
             self.state.changed = False
         return [*self.parts, self.result]
+
+    def _orders_dates(self) -> None:
+        """After a setting of the order in which dates are written, what day a text is must be told by
+        the statement itself."""
+        state, reading = self.state, self.reading
+        order = sets_dates(self.piece.tokens, self.dialect)
+        if order is not None:
+            self.walker.volatile = True
+        reading.redated = reading.redated or bool(order) or (state is not None and state.redated)
+        if state is not None:
+            state.redated = reading.redated
 
     def _quotes(self) -> None:
         """After a setting that makes names of texts or texts of names, a statement that has such
@@ -254,7 +267,7 @@ class Statement:
         elif verb == "CREATE" or (verb == "ALTER" and words[1:2] and words[1] in _ROUTINES):
             creating.create(self, words)
         elif verb == "EXPLAIN":
-            copying.explain(self, words)
+            copying.explain(self)
         elif verb == "COPY":
             copying.copy(self)
         elif verb == "PREPARE":

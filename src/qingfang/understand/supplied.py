@@ -64,6 +64,34 @@ def sets_quotes(tokens: list[Token], dialect: str) -> bool:
     return bool(_OFF & set(words))
 
 
+# In these orders a date written from the year on is read so.
+_FROM_YEAR = re.compile(r"\s*[\"']?(?:YYYY|RRRR|SYYYY)\W*MM\W*DD", re.IGNORECASE)
+_PLAIN_ORDERS = frozenset({"MDY", "YMD"})
+_PLAIN_LANGUAGES = frozenset(
+    {
+        *("US_ENGLISH", "ENGLISH", "简体中文", "SIMPLIFIED CHINESE", "繁體中文"),
+        *("TRADITIONAL CHINESE", "日本語", "JAPANESE", "한국어", "KOREAN"),
+    }
+)
+
+
+def sets_dates(tokens: list[Token], dialect: str) -> bool | None:
+    """Whether a statement has texts read as dates in an order in which `2026-01-02` may be the first of
+    February; None when it sets no order."""
+    words = [token.text.upper() for token in tokens]
+    found: bool | None = None
+    for at, word in enumerate(words[:-1]):
+        value = next((w for w in words[at + 1 : at + 3] if w != "="), "")
+        if dialect == "tsql" and word in {"DATEFORMAT", "LANGUAGE"} and words[at - 1] == "SET":
+            plain = _PLAIN_ORDERS if word == "DATEFORMAT" else _PLAIN_LANGUAGES
+            found = found or value not in plain
+        elif dialect == "oracle" and word in {"NLS_DATE_FORMAT", "NLS_TIMESTAMP_FORMAT"}:
+            found = found or _FROM_YEAR.match(value) is None
+        elif dialect == "oracle" and "NLS_DATE_FORMAT" in words[at + 1 :] and word == "SET_NLS":
+            found = True
+    return found
+
+
 def _sets_mode(tokens: list[Token], words: list[str]) -> bool:
     """Whether MySQL's sql_mode is set to one that matters, or to what is not known here."""
     at = words.index("SQL_MODE") + 1

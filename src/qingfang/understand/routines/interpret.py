@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from qingfang.understand.builtin import PROCEDURES_ABOUT_OBJECTS, SCHEDULERS
+from qingfang.understand.holding import MAX_PINS
 from qingfang.understand.routines.evaluate import Evaluator
 from qingfang.understand.routines.frames import Frame, Sink, Stored, Table
 from qingfang.understand.routines.source import read
@@ -344,6 +345,8 @@ class Interpreter(Evaluator):
             return self._if(step, frame)
         elif isinstance(step, Loop):
             frame.jumps = frame.jumps or step.jumps
+            if self._turned(step, frame):
+                return False
             guards = self._guards(step.condition, frame) if step.condition is not None else []
             self._loop(step.body, frame, guards)
         elif isinstance(step, Each):
@@ -745,6 +748,24 @@ class Interpreter(Evaluator):
         frame.env = left if left is not None else before
         return ended
 
+    def _turned(self, step: Loop, frame: Frame) -> bool:
+        """A loop that a counter ends after a few turns, one by one; False when it goes on, or it is not
+        certain when it ends."""
+        condition = step.condition
+        if condition is None or step.jumps or condition.find(exp.Placeholder, exp.Column) is None:
+            return False
+        frame.loops += 1
+        try:
+            for _turn in range(MAX_PINS + 1):
+                answer = self._decided(condition, frame)
+                if answer is not True:
+                    return answer is False
+                if self.block(step.body, frame):
+                    return False
+            return False
+        finally:
+            frame.loops -= 1
+
     def _loop(self, body: Block, frame: Frame, guards: list[exp.Select]) -> None:
         frame.loops += 1
         self._perhaps += 1
@@ -792,7 +813,7 @@ class Interpreter(Evaluator):
                 continue
             texts = value.texts
             if len(texts) > 1:
-                texts = (widened(texts, old.texts or (), self.hole(None, False)),)
+                texts = (widened(texts, self.hole(None, False)),)
             frame.env[name] = Value(
                 texts, value.leaves, None, value.plain, value.control, value.literals, value.binds
             )

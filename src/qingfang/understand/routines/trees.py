@@ -262,7 +262,7 @@ def no_holes(texts: tuple[str, ...]) -> bool:
     return not any(has_hole(text) for text in texts)
 
 
-def widened(texts: tuple[str, ...], old: tuple[str, ...], hole: str) -> str:
+def widened(texts: tuple[str, ...], hole: str) -> str:
     """The text that texts which grow from turn to turn become."""
     plain = tuple(re.sub(f"[{chr(HOLE)}-{chr(HOLE + HOLES)}]+", hole, text) for text in texts)
     found = common_ends(plain, hole)
