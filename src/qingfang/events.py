@@ -151,8 +151,9 @@ class Yield(Struct, frozen=True, gc=False):
     (`table.column`), by which two results can be joined afterwards; `fixed` what predicates fix;
     `measured` whether an amount or count of use is revealed; `aggregated` whether rows are sums;
     `pinned` whether each row belongs to a pin in `Meaning.pins`; `paged` whether LIMIT/OFFSET or a
-    key range moves over the rows. `fees` is set for sums over a table that mixes use with other
-    fees: `all` of them together, or the `rest` that use is left out of.
+    key range moves over the rows. `fees` is set for sums over a table that mixes use with others
+    (charges, a stock ledger): `all` and its name for all of them together, or `rest` and its name for
+    those that use is left out of.
     """
 
     tables: tuple[str, ...]
@@ -163,7 +164,7 @@ class Yield(Struct, frozen=True, gc=False):
     aggregated: bool = False
     pinned: bool = False
     paged: bool = False
-    fees: Literal["", "all", "rest"] = ""
+    fees: str = ""
 
 
 class Gathered(Struct, frozen=True, gc=False):

@@ -74,6 +74,15 @@ def test_a_bad_line_is_answered_in_its_place() -> None:
     assert "disclosure" in answers[0] and "disclosure" in answers[5]
 
 
+def test_an_array_may_be_bound() -> None:
+    sql = "SELECT ypdm, sl FROM mz_cfmx WHERE cf_id = ANY($1) AND sl > $2"
+    few, many = ([f'CF{n}, "x"' for n in range(size)] for size in (2, 11))
+    asked = [{"id": n, "sql": sql, "binds": [keys, 1.5]} for n, keys in enumerate((few, many))]
+    assert [a["disclosure"] for a in explain(*asked)] == ["clinical", "usage"]
+    (answer,) = explain({"id": 3, "sql": sql, "binds": [[["a"]], 1]})
+    assert "binds[0]" in answer["error"]["message"]
+
+
 def test_a_session_carries_temp_tables_and_what_it_revealed() -> None:
     make = "CREATE TEMP TABLE t AS SELECT cf_id k, ysdm d FROM mz_cf"
     join = "SELECT d, SUM(sl) FROM t JOIN mz_cfmx ON cf_id=k WHERE ypdm='YP1' GROUP BY d"

@@ -661,6 +661,49 @@ def test_all_fees_of_one_department_less_anothers_are_nothing() -> None:
         assert take_all(Memory(), CLERK, NINE, MINUTE, pair)[-1].session_grain == grain, then
 
 
+@pytest.mark.parametrize("codes_first", [True, False])
+def test_all_fees_by_code_less_the_rest_by_name(codes_first: bool) -> None:
+    """What the figures are called by, and what is looked up beside them, makes no other sums; the
+    sums of each doctor add up to those of all."""
+    codes = f"{FEES} GROUP BY kdys"
+    names = (
+        "SELECT z.xm, SUM(f.je) FROM his.fy_mx f JOIN his.zg_zd z ON z.gh = f.kdys"
+        " WHERE f.jfsj >= '2026-01-01' AND f.jfsj < '2026-02-01'"
+        " AND NOT (f.fylb IN ('01', '02', '09')) GROUP BY z.gh, z.xm"
+    )
+    total = f"{FEES.replace('kdys, ', '')} AND fylb NOT IN ('01', '02', '09')"
+    for rest, grain in ((names, "prescriber"), (total, "institution")):
+        pair = [HIS.analyse(sql).meaning for sql in (codes, rest)]
+        assert [m.disclosure for m in pair] == ["none", "none"]
+        out = take_all(Memory(), CLERK, NINE, MINUTE, pair if codes_first else pair[::-1])
+        assert [whole(m) for m in out] == [set(), {"difference-fees"}]
+        assert out[-1].session_grain == grain
+
+
+LEDGER = "SELECT SUM(sl) FROM his.yf_tz WHERE ypdm = 'YP1' AND jzsj >= '2026-01-01'"
+
+
+@pytest.mark.parametrize(
+    ("rest", "tells"),
+    [
+        ("ywlx NOT IN ('017', '020')", True),
+        ("ywlx <> '017' AND ywlx <> '020'", True),
+        ("ywlx = '001'", False),
+        ("ywlx IN ('001', '002', '003')", False),
+    ],
+)
+def test_all_movements_of_a_ledger_less_those_that_are_no_use(rest: str, tells: bool) -> None:
+    """What came in is not the rest: stock-taking asks for it beside the whole."""
+    for pair in ([LEDGER, f"{LEDGER} AND {rest}"], [f"{LEDGER} AND {rest}", LEDGER]):
+        meanings = [HIS.analyse(sql).meaning for sql in pair]
+        assert [m.disclosure for m in meanings] == ["none", "none"]
+        out = take_all(Memory(), CLERK, NINE, MINUTE, meanings)
+        assert whole(out[-1]) == ({"difference-fees"} if tells else set())
+    other = HIS.analyse(f"{LEDGER.replace('YP1', 'YP2')} AND {rest}").meaning
+    out = take_all(Memory(), CLERK, NINE, MINUTE, [HIS.analyse(LEDGER).meaning, other])
+    assert not any(whole(m) for m in out)
+
+
 def test_one_kind_of_fee_beside_all_of_them_is_a_report() -> None:
     pair = [HIS.analyse(f"{FEES} {more} GROUP BY kdys").meaning for more in ("", "AND fylb = '05'")]
     assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, pair))
@@ -713,6 +756,72 @@ def test_the_argument_of_a_prepared_statement_is_the_key(
         assert meaning.subtype == "pinned"
         found.append(whole(memory.take(meaning, CLERK, NINE + n * MINUTE)))
     assert found == [set()] * 19 + [{"scan-order"}] * 11
+
+
+SET_BEFORE = (
+    "SET @k = 'CF{}'",
+    "SET @k = CONCAT('CF', '{}')",
+    "SELECT @k := 'CF{}'",
+    "SET @k = UUID_SHORT() + {}",
+)
+
+
+@pytest.mark.parametrize("put", SET_BEFORE)
+@pytest.mark.parametrize("prepared", [True, False])
+def test_each_value_of_a_session_variable_is_a_key(put: str, prepared: bool) -> None:
+    """MySQL's `EXECUTE st USING @k`: one number after another; what is not known is another too."""
+    analyser, state = Analyser(catalogue("small"), strict=True), SessionState()
+    text = "SELECT ypdm, sl FROM mz_cfmx WHERE cf_id = {}"
+    if prepared:
+        analyser.analyse(f"PREPARE st FROM '{text.format('?')}'", "mysql", state=state)
+    run = "EXECUTE st USING @k" if prepared else text.format("@k")
+    templates, memory, found = Templates(), Memory(), []
+    for n in random.Random(7).sample(range(10**6), 60):
+        one = put.format(f"{n:06}")
+        for sql in (one, run):
+            meaning = templates.judge(
+                sql, "mysql", lambda sql=sql: analyser.analyse(sql, "mysql", state=state)
+            ).meaning
+        assert meaning.disclosure == "clinical"
+        found.append(whole(memory.take(meaning, CLERK, NINE + len(found) * MINUTE // 2)))
+    assert found[:50] == [set()] * 50 and found[-1] == {"scan-hour"}
+
+
+def test_an_array_is_as_many_keys_as_it_holds() -> None:
+    analyser, templates = Analyser(catalogue("small"), strict=True), Templates()
+    sql, memory = "SELECT ypdm, sl FROM mz_cfmx WHERE cf_id = ANY($1)", Memory()
+    found = []
+    for n in range(6):
+        keys = random.Random(n).sample(range(10**6), 10)
+        binds = ["{" + ",".join(f'"CF{key:06}"' for key in keys) + "}"]
+        meaning = templates.judge(
+            sql, "postgres", lambda binds=binds: analyser.analyse(sql, binds=binds), binds
+        ).meaning
+        assert meaning.subtype == "pinned"
+        found.append(whole(memory.take(meaning, CLERK, NINE + n * MINUTE)))
+    assert found == [set()] * 5 + [{"scan-hour"}]
+
+
+@pytest.mark.parametrize(("date", "tells"), [("2026-01-19", True), ("2026-01-20", False)])
+def test_who_prescribed_what_on_a_day_that_is_over_is_no_list_to_work_by(
+    date: str, tells: bool
+) -> None:
+    """Prescriptions of a department with their doctors, then their lines, ten at a time (T21)."""
+    row = Yield(
+        ("mz_cf",),
+        ("prescriber_id", "prescription_id"),
+        keys=("mz_cf.cf_id",),
+        fixed=(Fixed("department_id", "mz_cf", "ksdm", (value("K1"),)),),
+    )
+    day = Period(value(date), value(date))
+    memory, found = Memory(), set[str]()
+    for at in range(3):
+        memory.take(
+            Meaning("none", scope=Scope(period=day), yields=(row,)), CLERK, NINE + at, rows=60
+        )
+    for n, key in enumerate(random.Random(8).sample(range(10**6), 90)):
+        found |= whole(memory.take(rx(key), CLERK, NINE + MINUTE + n * MINUTE // 20))
+    assert found == ({"scan-listed", "scan-drip"} if tells else set())
 
 
 def test_lists_put_away_day_by_day_add_up() -> None:

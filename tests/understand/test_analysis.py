@@ -140,7 +140,8 @@ def test_a_session_is_bounded_and_forgets_towards_opaque() -> None:
     state = SessionState()
     SMALL.analyse("CREATE TEMP TABLE t (a text)", state=state)
     for n in range(MAX_SOURCES + 1):
-        SMALL.analyse(f"INSERT INTO t SELECT ypdm FROM mz_cfmx WHERE cf_id={n}", state=state)
+        more = f"SELECT ypdm{', 1' * n} FROM mz_cfmx WHERE cf_id={n}"
+        SMALL.analyse(f"INSERT INTO t {more}", state=state)
     assert SMALL.analyse("SELECT * FROM t", state=state).meaning.disclosure == "opaque"
     for n in range(MAX_OBJECTS + 5):
         SMALL.analyse(f"CREATE TEMP TABLE n{n} AS SELECT 1 AS x", state=state)

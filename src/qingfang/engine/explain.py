@@ -34,6 +34,9 @@ from qingfang.understand.templates import Found, Templates
 MAX_SESSIONS = 10_000
 
 
+Bound = str | int | float | bool | None
+
+
 class Asked(Struct, frozen=True):
     """One line of input. `id` is returned as it came."""
 
@@ -41,7 +44,7 @@ class Asked(Struct, frozen=True):
     sql: str
     dialect: str | None = None
     session: str | None = None
-    binds: list[str | int | float | bool | None] | None = None
+    binds: list[Bound | list[Bound]] | None = None
     rows: int | None = None
     at: str | None = None
     operator: str | None = None
@@ -188,10 +191,18 @@ def _plain(value: Value | None) -> str | None:
     return value.text if value is not None else None
 
 
-def _text(value: str | float | bool | None) -> str | None:
+def _text(value: Bound | list[Bound]) -> str | None:
+    """As a driver sends it in text; an array as PostgreSQL writes one."""
+    if isinstance(value, list):
+        texts = [_text(one) for one in value]
+        return "{" + ",".join(["NULL" if t is None else _quoted(t) for t in texts]) + "}"
     if isinstance(value, bool):
         return "true" if value else "false"
     return None if value is None else str(value)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _micros(at: str | None) -> int | None:

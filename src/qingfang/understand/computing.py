@@ -50,6 +50,8 @@ def _computed(node: exp.Expr, given: Given) -> str | None:
         return by_name(given.get("expressions", [])) if by_name is not None else None
     if isinstance(node, (exp.Trim, exp.Pad)):
         return _trimmed(node, given) if isinstance(node, exp.Trim) else _padded(node, given)
+    if isinstance(node, exp.Div):
+        return _divided(node, given)
     known = _BY_NODE.get(type(node))
     if known is None:
         return None
@@ -93,6 +95,15 @@ def _arithmetic(sign: str) -> Callable[[list[str]], str | None]:
         return _plain(left - right if sign == "-" else left * right)
 
     return work
+
+
+def _divided(node: exp.Div, given: Given) -> str | None:
+    """Oracle's division, which keeps the fraction (`1/86400` of a day). Elsewhere whole numbers, or
+    the column's scale, decide what is left of it."""
+    left, right = number(given["this"][0]), number(given["expression"][0])
+    if node.args.get("typed") or node.args.get("safe") or left is None or not right:
+        return None
+    return _plain(left / right)
 
 
 # ------------------------------------------------------------------ texts

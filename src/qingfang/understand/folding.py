@@ -39,11 +39,15 @@ MANY = "qf_many"
 
 
 class Const:
-    """A value without columns. `ordered`: a date that says itself in which order its text is. `clock` is its distance from now in days, for values made from the
+    """A value without columns. `latest`: what an unknown value's variable was set to last.
+    `ordered`: a date that says itself in which order its text is. `clock` is its distance from now in days, for values made from the
     clock (`cut`: from the midnight before now; `whole`: a day, as it is after a cut); `items` are the
     elements of an array."""
 
-    __slots__ = ("binds", "clock", "cut", "items", "literals", "null", "ordered", "text", "whole")
+    __slots__ = (
+        *("binds", "clock", "cut", "items", "latest", "literals", "null", "ordered"),
+        *("text", "whole"),
+    )
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Const:
         self.clock, self.whole, self.items = clock, whole, items
         self.cut = cut or whole
         self.ordered = False
+        self.latest: str | None = None
 
     def in_order(self) -> Const:
         """The same date, read in an order that the statement gives."""
@@ -69,6 +74,11 @@ class Const:
 
     def value(self) -> Value:
         return Value(self.text, self.literals, self.binds, self.clock, self.cut)
+
+    def key(self) -> Value:
+        """The value as a key that was asked for: of a variable what it was set to last."""
+        text = self.latest if self.text is None else self.text
+        return Value(text, self.literals, self.binds, self.clock, self.cut)
 
 
 class Reading:
@@ -156,7 +166,9 @@ def fold(node: exp.Expr | None, reading: Reading, own: bool, depth: int = 0) -> 
     if isinstance(node, exp.Placeholder):
         return bound(node, reading) if str(node.this) != MANY else None
     if isinstance(node, (exp.Parameter, exp.SessionParameter)):
-        return Const()
+        const = Const()
+        const.latest = node.meta.get("latest")
+        return const
     if isinstance(node, exp.Array):
         items = [fold(item, reading, own, depth + 1) for item in node.expressions]
         if any(item is None for item in items):
@@ -546,7 +558,9 @@ def bound(node: exp.Placeholder, reading: Reading) -> Const:
     """The constant of a bound value; its text is None when the value is not given."""
     name = str(node.this or "")
     if not name.startswith(BIND):
-        return Const()
+        const = Const()
+        const.latest = node.meta.get("latest")
+        return const
     index = int(name[len(BIND) :].split("_", 1)[0])
     if reading.binds is None or index >= len(reading.binds):
         return Const(binds=(index,))

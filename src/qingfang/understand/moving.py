@@ -183,15 +183,20 @@ class _Moves:
         state.move(source, target, rows, columns)
 
 
+# After USING, where MySQL says how an index is kept.
+_KINDS_OF_INDEX = frozenset({"INDEX", "BTREE", "HASH", "RTREE"})
+
+
 def _tries(tokens: list[Token]) -> bool:
     """Whether ALTER works something out from all rows: it fails on the row that tells, or a column
     shows it."""
     texts = [*(token.text.upper() for token in tokens), ""]
     if texts[0] != "ALTER":
         return False
+    values = "TYPE" in texts or "EXCLUDE" in texts
     return any(
         (word == "CHECK" and texts[at + 1] == "(")
-        or (word == "USING" and texts[at + 1] != "INDEX")
+        or (word == "USING" and (values or texts[at + 1] not in _KINDS_OF_INDEX))
         or (word == "AS" and "ADD" in texts[:at] and texts[at + 1] != "IDENTITY")
         or word == "DETACH"
         for at, word in enumerate(texts[:-1])

@@ -148,7 +148,17 @@ def _pivot_xml(tokens: Tokens) -> Tokens:
 
 
 _MODEL_STARTS = frozenset(
-    {"PARTITION", "DIMENSION", "IGNORE", "KEEP", "UNIQUE", "RETURN", "MAIN", "REFERENCE"}
+    {
+        "PARTITION",
+        "PARTITION BY",
+        "DIMENSION",
+        "IGNORE",
+        "KEEP",
+        "UNIQUE",
+        "RETURN",
+        "MAIN",
+        "REFERENCE",
+    }
 )
 
 
@@ -175,7 +185,7 @@ def _model(tokens: Tokens) -> Tokens:
         if words[n] == "(" and depths[n] == level:
             close = _closing(tokens, n)
             before = words[n - 1]
-            if before in {"BY", "MEASURES"}:
+            if before in {"BY", "PARTITION BY", "MEASURES"}:
                 cells.append(tokens[n + 1 : close])
             elif before not in {"ITERATE", "UNTIL"}:
                 end = close + 1

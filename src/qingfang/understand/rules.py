@@ -11,7 +11,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
 from qingfang.events import (
     Disclosure,
@@ -37,7 +37,7 @@ from qingfang.understand.catalogue import (
 from qingfang.understand.definition import EVERY_KIND
 from qingfang.understand.flows import Block, Flow, Instance, Source, Span
 from qingfang.understand.folding import Const, Reading
-from qingfang.understand.holding import day_before, is_midnight, moment
+from qingfang.understand.holding import MAX_PINS, day_before, is_midnight, moment
 from qingfang.understand.kinds import possible
 from qingfang.understand.pins import ROW, carries_unit, is_pin, keyed, listed, pinned, spread
 from qingfang.understand.predicates import Fact, day_test, truth
@@ -99,8 +99,25 @@ class _Evidence:
         ]
 
 
-def judge(block: Block, reading: Reading) -> Finding:
-    """The block's disclosure, grain, subtype and scope."""
+def few_keys(blocks: Sequence[Block], reading: Reading) -> bool:
+    """Whether the arms of one query, or the parts that a table was filled with, ask for no more keys
+    together than a list may."""
+    if len(blocks) <= MAX_PINS:
+        return True
+    keys: set[tuple[str, str]] = set()
+    for block in blocks:
+        for fact in block.facts:
+            if is_pin(fact):
+                for const in fact.values:
+                    reading.bind(const)
+                    keys.add((str(fact.source.role), const.text or ""))
+    roles = {role for role, _text in keys}
+    return all(sum(1 for key in keys if key[0] == role) <= MAX_PINS for role in roles)
+
+
+def judge(block: Block, reading: Reading, *, few: bool = True) -> Finding:
+    """The block's disclosure, grain, subtype and scope. `few`: what pins the blocks it is part of are
+    not too many keys together."""
     evidence = _Evidence(block, reading)
     finding = Finding()
     finding.pins = _pins(block)
@@ -109,7 +126,7 @@ def judge(block: Block, reading: Reading) -> Finding:
     pinned_rows = False
     if grains:
         contributing, pins = _contributing(evidence), pinned(block)
-        if contributing <= pins and not (evidence.use - pins and _probes(evidence, pins)):
+        if few and contributing <= pins and not (evidence.use - pins and _probes(evidence, pins)):
             pinned_rows = True
             finding.disclosure, finding.subtype = "clinical", "pinned"
             finding.reasons = _pin_reasons(block)
@@ -422,18 +439,18 @@ def _pins(block: Block) -> list[Pin]:
         Pin(
             str(fact.source.role),
             fact.source.instance.table.name,
-            tuple(const.value() for const in fact.values),
+            tuple(const.key() for const in fact.values),
         )
         for fact in block.facts
         if is_pin(fact) and fact.source.instance.table is not None
     ]
     found.extend(
-        Pin(ROW, fact.source.instance.table.name, tuple(const.value() for const in fact.values))
+        Pin(ROW, fact.source.instance.table.name, tuple(const.key() for const in fact.values))
         for fact in keyed(block)
         if fact.source.instance.table is not None
     )
     found.extend(
-        Pin(str(key.role), key.instance.table.name, tuple(const.value() for const in fact.values))
+        Pin(str(key.role), key.instance.table.name, tuple(const.key() for const in fact.values))
         for fact, key in listed(block)
         if key.instance.table is not None
     )
@@ -688,20 +705,24 @@ _LISTED_FEES = 3
 """From how many fee kinds on a list of others is taken for all the others."""
 
 
-def _fees(evidence: _Evidence) -> Literal["", "all", "rest"]:
-    """Of sums over a table that mixes use with other fees (rule 6): whether they are of all of them,
-    or of what is left without the use. The one less the other is the use."""
+def _fees(evidence: _Evidence) -> str:
+    """Of sums over a table that mixes use with other fees or movements (rule 6): whether they are of
+    all of them, or of what is left without the use. The one less the other is the use. A ledger's
+    other movements can be listed in many ways that stock-taking needs: there only what leaves out
+    the use alone is the rest."""
     for source in evidence.shown.summed:
         table, instance = source.instance.table, source.instance
         if source.role not in MEASURE_ROLES or table is None or table.usage_when is None:
             continue
-        if table.kind != "usage" or instance in evidence.use:
+        if table.kind not in ("usage", "stock") or instance in evidence.use:
             continue
         facts = [f for f in evidence.block.facts if f.source.instance is instance]
         telling = [f for f in facts if f.source.column in table.telling and f.op != "null"]
         if not telling:
-            return "all"
+            return f"all {table.name}"
         listed = max((len(f.values) for f in telling if f.fixes), default=_LISTED_FEES)
+        if table.kind == "stock" and any(f.fixes for f in telling):
+            continue
         if truth(table.usage_when, facts, evidence.reading) is False and listed >= _LISTED_FEES:
-            return "rest"
+            return f"rest {table.name}"
     return ""

@@ -60,6 +60,8 @@ class Told:
         self.statement.walker.volatile = True
         if kind == "variable":
             return state.texts.get(name)
+        if kind == "latest":
+            return (state.latest[name],) if name in state.latest else None
         if kind == "handle":
             family, _space, number = name.partition(" ")
             return tuple(state.handled(family, number)) or None

@@ -25,6 +25,9 @@ from qingfang.understand.catalogue import split_name
 MAX_OBJECTS = 1_000
 MAX_SOURCES = 24
 MAX_LAYERS = 3
+MAX_ALIKE = 10
+"""Of how many sources that differ in constants alone one more tells nothing new: no list of so many
+keys is a pin."""
 
 # PostgreSQL's cursors without a name of their own, and those whose name is not known.
 UNNAMED_PORTAL = "<unnamed portal>"
@@ -161,10 +164,12 @@ class SessionState:
             "cursors",
             "handles",
             "held",
+            "latest",
             "objects",
             "prepared",
             "redated",
             "requoted",
+            "sets",
             "shared",
             "texts",
         ),
@@ -182,6 +187,9 @@ class SessionState:
         self.handles: dict[str, list[str]] = {}
         # What MySQL's user variables may hold; None: not known.
         self.texts: dict[str, tuple[str, ...] | None] = {}
+        # What they were set to last, if the server took it: another mark for each value not known.
+        self.latest: dict[str, str] = {}
+        self.sets = 0
         # The session has changed what quotes mean. Whether the server took it, or took it back, is
         # not known.
         self.requoted = False
@@ -274,6 +282,10 @@ class SessionState:
         it held before stays possible."""
         if name not in self.texts and len(self.texts) >= MAX_OBJECTS:
             return
+        self.changed = True
+        # A mark ends in no digit: marks are no numbers in an order.
+        self.sets += 1
+        self.latest[name] = texts[0] if texts and len(texts) == 1 else f"{name}:={self.sets}."
         old = self.texts.get(name, ())
         both = None if old is None or texts is None else tuple(dict.fromkeys((*old, *texts)))
         self.texts[name] = both if both is None or len(both) <= MAX_SOURCES else None
@@ -341,7 +353,9 @@ class SessionState:
         sources = [*known.sources, (node, columns or known.columns)]
         into = self.objects if _key(name) in self.objects else self.shared.objects
         if len(sources) > MAX_SOURCES:
-            into.pop(_key(name), None)
+            form = _form(node)
+            if sum(1 for old, _columns in known.sources if _form(old) == form) <= MAX_ALIKE:
+                into.pop(_key(name), None)
             return
         into[_key(name)] = Made(name, known.columns, sources, world)
 
@@ -372,6 +386,14 @@ class SessionState:
 
 def _key(name: str) -> str:
     return split_name(name)[-1].lstrip("#")
+
+
+def _form(node: exp.Expr) -> str:
+    """The query without its constants."""
+    twin = node.copy()
+    for literal in list(twin.find_all(exp.Literal)):
+        literal.replace(exp.Placeholder())
+    return twin.sql()
 
 
 def frozen(node: exp.Expr, constants: Mapping[str, str | None]) -> exp.Expr:

@@ -10,7 +10,7 @@ Rules this module keeps:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -133,8 +133,9 @@ class Outcome:
         self.unbounded = False
 
     def blocks(self, blocks: Sequence[Block], reading: Reading) -> None:
+        few = rules.few_keys(blocks, reading)
         for block in blocks:
-            found = rules.judge(block, reading)
+            found = rules.judge(block, reading, few=few)
             if self.definition is not None:
                 hold(found, self.definition)
             self.findings.append(found)
@@ -394,6 +395,8 @@ class Statement:
         return Scope(self.walker)
 
     def node(self, node: exp.Expr, scope: Scope) -> None:
+        if self.state is not None and self.state.latest:
+            self._tell_variables(node, self.state.latest)
         if isinstance(node, exp.Insert):
             self._insert(node, scope)
         elif isinstance(node, (exp.Update, exp.Delete, exp.Merge)):
@@ -417,6 +420,14 @@ class Statement:
         if into is not None:
             self.result.delivery = "stored"
             self._keep_into(node, into)
+
+    def _tell_variables(self, node: exp.Expr, latest: Mapping[str, str]) -> None:
+        """MySQL's user variables in a statement: what each was set to last."""
+        for part in node.find_all(exp.Parameter):
+            text = latest.get(f"@{part.name.lower()}")
+            if text is not None:
+                part.meta["latest"] = text
+                self.walker.volatile = True
 
     def _set_variables(self, node: exp.Expr) -> None:
         """MySQL's `@v := x` in a query: a text may be run later, what came from rows be read. One that

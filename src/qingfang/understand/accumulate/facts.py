@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from qingfang.events import Disclosure, Fixed, Grain, Meaning, Period, Pin, Value, Yield
 from qingfang.understand.accumulate.knowledge import DAY, Key, Learner, Limits, Part, digest
+from qingfang.understand.holding import array_items
 from qingfang.understand.pins import ROW
 
 KEY_ORDER = ("patient_id", "visit_id", "prescription_id")
@@ -203,7 +204,7 @@ def _loose(
             telling = (part.item, part.measure, part.prescriber, part.department)
             parts.append((digest(repr(links), repr(telling)), part))
         if held & _KEY_ROLES and not row.aggregated:
-            if own or _is_work(row, selecting, meaning, one_day):
+            if own or _is_work(row, selecting, meaning, one_day, facts.day):
                 facts.unit = digest(*sorted(_units(row.fixed, others=not own)))
                 facts.unit_rows = facts.called = _length(row.fixed, rows, limits)
                 of = [f for f in row.fixed if f.role in _PRESCRIBER and not f.negated]
@@ -214,7 +215,7 @@ def _loose(
         if row.aggregated and row.measured and not own:
             sums.append(_sum(row))
         if row.fees and not own:
-            facts.fees = (*facts.fees, _of_fees(row, meaning))
+            facts.fees = (*facts.fees, *_of_fees(row, meaning))
     facts.parts, facts.sums = tuple(parts), tuple(sums)
     facts.list_roles = tuple(sorted(roles))
 
@@ -254,11 +255,17 @@ def _length(fixed: list[Fixed] | tuple[Fixed, ...], rows: int | None, limits: Li
     return limits.queue_rows if queue else limits.list_rows
 
 
-def _is_work(row: Yield, selecting: set[str], meaning: Meaning, one_day: int | None) -> bool:
+def _is_work(
+    row: Yield, selecting: set[str], meaning: Meaning, one_day: int | None, today: int
+) -> bool:
     """Whether keys are listed as work is: of one unit or prescriber and of one day, or those who are
-    with a unit now. What the whole hospital did in a day is nobody's list."""
+    with a unit now. What the whole hospital did in a day is nobody's list, nor is who prescribed
+    which of a department's on a day that is over."""
     if one_day is not None or "time" in selecting:
-        return bool(selecting & (_DEPARTMENT | _PRESCRIBER | {"unit_id"}))
+        if selecting & (_PRESCRIBER | {"unit_id"}):
+            return True
+        over = one_day is not None and one_day < today
+        return bool(selecting & _DEPARTMENT) and not (over and _PRESCRIBER & set(row.roles))
     if meaning.scope is not None and meaning.scope.period is not None:
         return False
     if "unit_id" in selecting:
@@ -291,17 +298,24 @@ def _keys(pins: tuple[Pin, ...], unit: int = 0) -> tuple[Key, ...]:
     """The keys whose values are known, in order; `unit` is the one they were asked of."""
     keys: list[Key] = []
     for pin in pins:
-        for value in pin.values:
-            if value.text is not None:
-                prefix, number = _split(value.text)
-                # Rows have their numbers within their table.
-                role = f"{ROW}:{pin.table}" if pin.role == ROW else pin.role
-                named = (role, value.text)
-                if unit and pin.role in _KEY_ROLES and len(value.text) <= _BED:
-                    prefix, named = f"{unit:x} {prefix}", (*named, f"{unit:x}")
-                keys.append(Key(role, digest(*named), prefix, number))
+        texts = [text for value in pin.values if value.text is not None for text in _each(value)]
+        for text in dict.fromkeys(texts):
+            prefix, number = _split(text)
+            # Rows have their numbers within their table.
+            role = f"{ROW}:{pin.table}" if pin.role == ROW else pin.role
+            named = (role, text)
+            if unit and pin.role in _KEY_ROLES and len(text) <= _BED:
+                prefix, named = f"{unit:x} {prefix}", (*named, f"{unit:x}")
+            keys.append(Key(role, digest(*named), prefix, number))
     keys.sort(key=lambda k: (k.role, k.prefix, k.number or 0))
     return tuple(keys)
+
+
+def _each(value: Value) -> list[str]:
+    """The key, or the keys of an array that was bound."""
+    text = value.text or ""
+    many = array_items(text) if value.binds and text.startswith("{") else None
+    return [text] if many is None else many
 
 
 def _split(text: str) -> tuple[str, int | None]:
@@ -390,29 +404,28 @@ def _sum(row: Yield) -> tuple[int, int]:
     return digest("sum", *identity, *sorted(only)), without
 
 
-def _of_fees(row: Yield, meaning: Meaning) -> tuple[int, int, Grain]:
+def _of_fees(row: Yield, meaning: Meaning) -> list[tuple[int, int, Grain]]:
     """A sum over all fees, or over those that are no use: what both must have in common to be
-    subtracted (tables, whose they are, what rows, the period), which of the two it is (0 all, 1 the rest), and
-    whose figures come of it."""
-    chosen = [f for f in row.fixed if f.role in _PRESCRIBER | _DEPARTMENT and not f.negated]
-    told = set(row.roles) | {f.role for f in chosen}
-    period = meaning.scope.period if meaning.scope else None
-    identity = [",".join(sorted(row.tables)), *sorted(told & _WHOSE)]
-    identity += sorted(
+    subtracted (the table, what rows, the period), which of the two it is (0 all, 1 the rest), and
+    whose figures come of it. Figures of each add up to figures of all."""
+    chosen = {f.role for f in row.fixed if not f.negated}
+    told = set(row.roles) | chosen & (_PRESCRIBER | _DEPARTMENT)
+    part, _space, table = row.fees.partition(" ")
+    rows = sorted(
         f"{f.role}{'<>' if f.negated else '='}{v.text}"
         for f in row.fixed
-        if f.role not in _ITEM
+        if not (f.role in _ITEM and f.negated)
         for v in f.values
     )
-    identity += _period(period)
-    grain: Grain = "institution"
+    rows += _period(meaning.scope.period if meaning.scope else None)
+    grains: list[Grain] = ["institution"]
     if told & _KEY_ROLES:
-        grain = "detail"
+        grains.append("detail")
     elif told & _PRESCRIBER:
-        grain = "prescriber"
+        grains.append("prescriber")
     elif told & _DEPARTMENT:
-        grain = "department"
-    return digest("fees", *identity), int(row.fees == "rest"), grain
+        grains.append("department")
+    return [(digest("fees", table, grain, *rows), int(part == "rest"), grain) for grain in grains]
 
 
 def _period(period: Period | None) -> list[str]:

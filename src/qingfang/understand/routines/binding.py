@@ -148,6 +148,10 @@ class Binder:
                 )
                 if not rows:
                     self.problem("unknown_handle", name, frame)
+            latest = self.sink.text("latest", name)
+            if latest is not None and rows is None:
+                found = Value(texts)
+                found.latest = latest[0]
         return found
 
     def _columns(self, tree: exp.Expr, frame: Frame) -> frozenset[str]:
@@ -244,7 +248,7 @@ class Binder:
             if value.given is not None:
                 return value.given.copy()
             text = value.known()
-            return exp.Literal.string(text) if text is not None else unknown_place()
+            return exp.Literal.string(text) if text is not None else unknown_place(value.latest)
         leaves = value.leaves
         if len(leaves) > MAX_LEAVES:
             raise OverBudget

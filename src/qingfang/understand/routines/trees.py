@@ -54,8 +54,12 @@ def table_name(name: str) -> exp.Identifier:
     return exp.Identifier(this=name)
 
 
-def unknown_place() -> exp.Expr:
-    return exp.Placeholder(this=UNKNOWN_PLACE)
+def unknown_place(latest: str | None = None) -> exp.Expr:
+    """`latest` tells this unknown value apart from others that stood in the same variable."""
+    place = exp.Placeholder(this=UNKNOWN_PLACE)
+    if latest is not None:
+        place.meta["latest"] = latest
+    return place
 
 
 def given_constant(node: exp.Expr, own: bool) -> exp.Expr:

@@ -64,9 +64,12 @@ class Value:
     """See the module's rules. `texts` None: not known at all; empty: nothing yet. `plain` tells that
     it cannot change a text's structure (a number, a time), `many` that a loop takes it through many
     values: what it is compared with is no single one. `control` are the conditions on rows
-    that decided it. `literals` and `binds` are what its texts were made of."""
+    that decided it. `literals` and `binds` are what its texts were made of. `latest` is what a
+    session's variable was set to last, to tell its values apart: it may have another."""
 
-    __slots__ = ("binds", "control", "given", "leaves", "literals", "many", "plain", "texts")
+    __slots__ = (
+        *("binds", "control", "given", "latest", "leaves", "literals", "many", "plain", "texts"),
+    )
 
     def __init__(
         self,
@@ -80,6 +83,7 @@ class Value:
         many: bool = False,
     ) -> None:
         self.many = many
+        self.latest: str | None = None
         self.texts, self.leaves, self.given, self.plain = texts, leaves, given, plain
         self.control, self.literals, self.binds = control, literals, binds
 
