@@ -87,7 +87,7 @@ def sets_dates(tokens: list[Token], dialect: str) -> bool | None:
             found = found or value not in plain
         elif dialect == "oracle" and word in {"NLS_DATE_FORMAT", "NLS_TIMESTAMP_FORMAT"}:
             found = found or _FROM_YEAR.match(value) is None
-        elif dialect == "oracle" and "NLS_DATE_FORMAT" in words[at + 1 :] and word == "SET_NLS":
+        elif dialect == "oracle" and word == "SET_NLS" and "NLS_DATE_FORMAT" in words[at + 1 :]:
             found = True
     return found
 

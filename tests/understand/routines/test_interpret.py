@@ -88,6 +88,14 @@ GROWING = {
         + "PROCEDURE p40 IS BEGIN NULL; END; END;",
         "oracle",
     ),
+    "a trigger's loops in loops": (
+        "CREATE TRIGGER t AFTER INSERT ON mz_cf FOR EACH ROW BEGIN "
+        + "WHILE 1 = 1 DO " * 400
+        + "SET @a = 1; "
+        + "END WHILE; " * 400
+        + "END",
+        "mysql",
+    ),
     "arguments": ("EXEC sp_x " + ", ".join(["1"] * 10_000), "tsql"),
     "text of many statements": ("EXEC ('" + "SELECT 1 " * 10_000 + "')", "tsql"),
     "long": ("DECLARE @s varchar(max) SET @s = '" + "a" * 10_000_000 + "' EXEC (@s)", "tsql"),
@@ -98,3 +106,8 @@ GROWING = {
 def test_what_would_grow_without_end_is_opaque(name: str) -> None:
     sql, dialect = GROWING[name]
     assert ANALYSER.analyse(sql, dialect).meaning.disclosure == "opaque"
+
+
+def test_a_condition_without_words_is_not_known() -> None:
+    sql = "BEGIN IF ; THEN SELECT SUM(m.sl) FROM mz_cfmx m; END IF; END"
+    assert ANALYSER.analyse(sql, "oracle").meaning.disclosure == "usage"

@@ -157,6 +157,8 @@ class Words:
             value for key, value in tree.args.items() if key not in {"expressions", "kind"}
         ):
             return None
+        if not tree.expressions:  # words that begin with `;`
+            return None
         for at, part in enumerate(tree.expressions):
             if isinstance(part, exp.Alias):  # two words side by side are no value
                 return None if at == 0 else tree

@@ -6,6 +6,7 @@ offsets: what a body does is said to stand where it is called.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from sqlglot.tokenizer_core import Token
@@ -41,8 +42,23 @@ def read(text: str, dialect: str) -> Routine:
 
 def read_words(tokens: list[Token], text: str, dialect: str) -> Routine:
     """The same of words that are cut already; their trees keep their offsets."""
+    return _guarded(_read, tokens, text, dialect)
+
+
+def block(tokens: list[Token], text: str, dialect: str) -> Routine:
+    """A block or a list of statements without a head."""
+    return _guarded(_block, tokens, text, dialect)
+
+
+def _guarded(
+    reader: Callable[[list[Token], str, str], Routine],
+    tokens: list[Token],
+    text: str,
+    dialect: str,
+) -> Routine:
+    """What a reader makes of words; opaque when it cannot."""
     try:
-        return _read(tokens, text, dialect)
+        return reader(tokens, text, dialect)
     except (TooDeep, RecursionError):
         return opaque("too_deep")
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
@@ -72,11 +88,10 @@ def _read(tokens: list[Token], text: str, dialect: str) -> Routine:
             return _quoted(*quoted)
     if creates or bare:
         return blocks.routine(tokens, text, dialect) or opaque()
-    return block(tokens, text, dialect)
+    return _block(tokens, text, dialect)
 
 
-def block(tokens: list[Token], text: str, dialect: str) -> Routine:
-    """A block or a list of statements without a head."""
+def _block(tokens: list[Token], text: str, dialect: str) -> Routine:
     reader = blocks.BlockReader(tokens, text, dialect)
     found = Routine(body=reader.batch())
     found.inner, found.parsed = reader.inner, reader.parsed
@@ -89,7 +104,7 @@ def _quoted(head: Routine, body: str, language: str) -> Routine:
     words = dialects.words(body, "postgres")
     if isinstance(words, str):
         return opaque()
-    found = block(words, body, "postgres")
+    found = _block(words, body, "postgres")
     found.name, found.parameters = head.name, head.parameters
     found.parsed = [*head.parsed, *found.parsed]
     found.plain = language == "sql"
