@@ -62,7 +62,7 @@ demo-seeds: $(VENV)/self assets
 test: $(VENV)/dev assets debian
 	$(BIN)/python -m pytest -n auto
 
-# Every fuzz target for 15 minutes: some three hours. One alone: python -m tests.fuzz.soak 15 NAME
+# Every fuzz target for 15 minutes: some four hours. One alone: python -m tests.fuzz.soak 15 NAME
 soak: $(VENV)/dev
 	$(BIN)/python -m tests.fuzz.soak 15
 

@@ -1,16 +1,27 @@
 """Fuzz targets for some minutes each: `python -m tests.fuzz.soak MINUTES [TARGET [SEED]]`.
 
 Without a target all of them, one after the other. Seeds go on behind those of the suite, or from SEED;
-0 minutes is one input.
+0 minutes is one input. One that takes more than `LONGEST_S` of processor time is a finding.
 """
 
 import importlib
+import signal
 import sys
 import time
+from types import FrameType
 
 from tests.fuzz import TARGETS
 
 FIRST = 1_000_000
+LONGEST_S = 20.0
+
+
+class TooLong(Exception):
+    """An input takes longer than any may."""
+
+
+def _too_long(_signal: int, _frame: FrameType | None) -> None:
+    raise TooLong
 
 
 def run(target: str, minutes: float, seed: int = FIRST) -> None:
@@ -18,12 +29,16 @@ def run(target: str, minutes: float, seed: int = FIRST) -> None:
     start = seed
     end = time.monotonic() + minutes * 60
     told = 0.0
+    signal.signal(signal.SIGVTALRM, _too_long)
     while True:
+        signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST_S)
         try:
             attack(seed)
         except BaseException:
             print(f"{target}: seed {seed}", flush=True)
             raise
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         seed += 1
         now = time.monotonic()
         if now >= end:
