@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -16,6 +17,7 @@ from qingfang.bench.recognition.fixtures import Case, FixtureError, Step, techni
 from qingfang.bench.recognition.interference import Laboratory
 from qingfang.bench.recognition.schema import (
     DIALECTS,
+    EVERY_KIND,
     KINDS,
     catalogue,
     ddl,
@@ -37,7 +39,8 @@ def laboratory() -> Iterator[Laboratory]:
 
 
 def the(technique: str, dialect: str, number: int = 1, kind: str = "drug") -> Case:
-    found = techniques("attacks" if technique.startswith("T") else "lookalikes")[technique]
+    folder = {"T": "attacks", "N": "lookalikes", "K": "definitions"}[technique[0]]
+    found = techniques(folder)[technique]
     return next(case for case in found.cases(dialect) if (case.number, case.kind) == (number, kind))
 
 
@@ -513,3 +516,34 @@ def test_the_database_of_each_dialect_is_filled() -> None:
     for dialect in DIALECTS:
         rows = data.rows(schema(dialect))
         assert len(rows["line"]) + len(rows["line_hist"]) == 2 * data.HEADERS
+
+
+# ---------------------------------------------------------------- definitions
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_ordinary_consumables_count_by_one_definition_only(
+    dialect: str, laboratory: Laboratory
+) -> None:
+    scored = score.nothing()
+    kinds = list(score.cases(list(techniques("definitions").values()), [dialect]))
+    assert {case.kind for case in kinds} == set(EVERY_KIND)
+    attacked = [
+        case for name in ("T01", "T14") for case in techniques("attacks")[name].cases(dialect)
+    ]
+    score.by_definition(scored, kinds, attacked, laboratory, lambda _case: None)
+    assert not scored.defective
+    assert not scored.misses
+    assert scored.definitions["000", "ordinary", dialect].cases == len(kinds) / len(EVERY_KIND)
+    assert scored.definitions["001", "ordinary", dialect].right == len(kinds) / len(EVERY_KIND)
+    assert "| 001 | 普通耗材 |" in page.markdown(scored)
+
+
+def test_a_judgement_other_than_the_definition_says_is_a_miss(laboratory: Laboratory) -> None:
+    case = the("K01", "oracle", kind="ordinary")
+    wrong = msgspec.structs.replace(case, kind="material")
+    scored = score.nothing()
+    score.by_definition(scored, [wrong], [], laboratory, lambda _case: None)
+    assert [miss.steps for miss in scored.misses] == [("统方定义 001",)]
+    assert [row.met for row in page.rows(scored)][-1] is False
+    assert "✗ 0 / 1" in page.markdown(scored)

@@ -25,7 +25,10 @@ SCENES: tuple[str, ...] = tuple(f"T{n}" for n in range(69, 97))
 """Techniques of channel, blindness and process: not a matter of one session's SQL. `scenes.play`
 plays them and gives `results.Scene`s."""
 
-PARTS: tuple[str, ...] = ("attacks", "lookalikes", "renaming", "scenes", "stream")
+PARTS: tuple[str, ...] = (
+    *("attacks", "lookalikes", "renaming", "definitions"),
+    *("scenes", "stream"),
+)
 _EVERY = 25
 
 
@@ -83,7 +86,7 @@ def measure(progress: Progress, options: Options) -> score.Scored:
     # What sqlglot cannot print is noticed by its result; its warnings would drown the progress.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     scored = score.nothing()
-    chosen = {part: _chosen(part, options) for part in ("attacks", "lookalikes")}
+    chosen = {part: _chosen(part, options) for part in ("attacks", "lookalikes", "definitions")}
     known = {scene.technique for scene in scenes.scenes()}
     if not any(chosen.values()) and known.isdisjoint(options.techniques):
         raise Impossible(_("没有这些手法：{}").format(" ".join(options.techniques)))
@@ -97,6 +100,11 @@ def measure(progress: Progress, options: Options) -> score.Scored:
             todo = list(score.cases(chosen[part], dialects))
             tick = _ticker(progress, title, len(todo))
             count(scored, todo, laboratory, options.rewrites, options.seed, tick)
+        if not options.parts or "definitions" in options.parts:
+            kinds = list(score.cases(chosen["definitions"], dialects))
+            attacked = list(score.cases(chosen["attacks"], dialects))
+            tick = _ticker(progress, _("统方定义"), len(kinds) + len(attacked))
+            score.by_definition(scored, kinds, attacked, laboratory, tick)
     if not options.parts or "renaming" in options.parts:
         every = [*chosen["attacks"], *chosen["lookalikes"]]
         tick = _ticker(progress, _("改名"), sum(1 for _case in score.cases(every, dialects)))

@@ -10,7 +10,7 @@ import datetime as dt
 import random
 from collections.abc import Callable
 
-from qingfang.bench.recognition.schema import KINDS, Schema, Table, item_name
+from qingfang.bench.recognition.schema import KINDS, ORDINARY_FROM, Schema, Table, item_name
 
 DOCTORS = 12
 DEPTS = 4
@@ -52,7 +52,8 @@ class _Maker:
     def item(self, kind: str) -> tuple[str, str, float, int]:
         """Code, batch, price and a quantity."""
         n = self.random.randrange(1, ITEMS + 1)
-        code = self.schema.code("material" if kind == "material" else "item", n)
+        what = "material" if kind in {"material", "ordinary"} else "item"
+        code = self.schema.code(what, n + (ORDINARY_FROM if kind == "ordinary" else 0))
         batch = self.schema.code("batch", n * 10 + (5 if kind == "material" else 0))
         return code, batch, 3.5 * n + 0.25, self.random.randrange(1, 13)
 
@@ -158,8 +159,8 @@ def _mixed(make: _Maker) -> None:
     """The tables that hold drugs, consumables and other things together."""
     code = make.schema.code
     kinds = make.schema.kinds
-    for n in range(1, HEADERS * 3 + 1):
-        kind = (*KINDS, "other")[n % 3]
+    for n in range(1, HEADERS * 4 + 1):
+        kind = (*KINDS, "other")[n % 3] if n <= HEADERS * 3 else "ordinary"
         (doctor, dept, _room), (patient, visit) = make.who(), make.whom()
         item, batch, price, qty = make.item(kind)
         if kind == "other":
@@ -167,7 +168,9 @@ def _mixed(make: _Maker) -> None:
         amount = price * qty
         day = make.day()
         name = item_name(kind, 1 + n % ITEMS) if kind != "other" else "合成护理"
-        tell: Callable[[str], str] = lambda table, kind=kind: kinds[table, kind][1]  # noqa: E731
+        tell: Callable[[str], str] = lambda table, kind=kind: kinds.get(  # noqa: E731
+            (table, kind), kinds[table, "other"]
+        )[1]
         make.add(
             "order",
             id=code("rx", 5000 + n),

@@ -37,7 +37,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from qingfang.bench.recognition.schema import DIALECTS, KINDS, Kind, Schema, render, schema
+from qingfang.bench.recognition.schema import (
+    DIALECTS,
+    EVERY_KIND,
+    KINDS,
+    Kind,
+    Schema,
+    render,
+    schema,
+)
 
 _FOLDER = Path(__file__).parent
 _HEAD = re.compile(r"== (\w+) ([^|]+) \| (.+)")
@@ -101,7 +109,7 @@ class _Text:
     expect: str = ""
     session: str = ""
     label: str = ""
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[Kind, ...] = EVERY_KIND
     procedures: list[tuple[str, str]] = field(default_factory=list)
     views: list[tuple[str, str]] = field(default_factory=list)
     hexes: list[tuple[str, str]] = field(default_factory=list)
@@ -188,7 +196,7 @@ def _numbered(text: str, n: int) -> str:
 
 @cache
 def techniques(folder: str) -> dict[str, Technique]:
-    """The techniques in the files of `attacks` or `lookalikes`, by id."""
+    """The techniques in the files of `attacks`, `lookalikes` or `definitions`, by id."""
     found: dict[str, Technique] = {}
     for file in sorted((_FOLDER / folder).glob("*.sql")):
         for technique in read(file.read_text(encoding="utf-8"), file.name):
@@ -307,7 +315,7 @@ class _Reader:
 
 
 def _kinds(names: str) -> tuple[Kind, ...]:
-    return tuple(kind for kind in KINDS if kind in names.split())
+    return tuple(kind for kind in EVERY_KIND if kind in names.split())
 
 
 def seconds(text: str) -> int:

@@ -10,7 +10,7 @@ from qingfang.bench import Row
 from qingfang.bench.recognition.fixtures import techniques
 from qingfang.bench.recognition.results import Miss
 from qingfang.bench.recognition.schema import DIALECTS
-from qingfang.bench.recognition.score import Counted, Scored, explanations, tally
+from qingfang.bench.recognition.score import Counted, Judged, Scored, explanations, tally
 from qingfang.language import _
 
 TECHNIQUES_BAR = 0.98
@@ -116,6 +116,9 @@ def rows(scored: Scored) -> list[Row]:
         found.append(_most(_("有缺陷的变形（不计分）"), float(len(scored.defective)), 0))
     if scored.renamed:
         found.append(_most(_("表列改名后判断变了"), float(scored.renamed_wrong), 0))
+    if scored.definitions:
+        wrong = sum(judged.cases - judged.right for judged in scored.definitions.values())
+        found.append(_most(_("按统方定义判得不对"), float(wrong), 0))
     return found
 
 
@@ -152,6 +155,10 @@ def details(scored: Scored) -> dict[str, object]:
         "lookalikes": [
             {"dialect": dialect, "expected": expected, "said": said, "cases": n}
             for (dialect, expected, said), n in scored.alike.items()
+        ],
+        "definitions": [
+            {"definition": name, "kind": kind, "dialect": dialect, **to_builtins(judged)}
+            for (name, kind, dialect), judged in scored.definitions.items()
         ],
         "misses": to_builtins(scored.misses),
         "defective": to_builtins(scored.defective),
@@ -203,6 +210,8 @@ def markdown(scored: Scored) -> str:
             lines += [_("会话平均到第几条语句认出："), "", *sessions, ""]
     if scored.alike:
         lines += [*_lookalikes(scored, dialects), ""]
+    if scored.definitions:
+        lines += [*_definitions(scored), ""]
     return "\n".join(lines)
 
 
@@ -301,3 +310,19 @@ def _lookalikes(scored: Scored, dialects: list[str]) -> list[str]:
             body.append([name, technique.zh, expect, technique.context or "–", *cells])
     head = ["编号", "貌似", "应判为", "凭什么允许", *(_NAMES[d] for d in dialects)]
     return _table(head, body)
+
+
+def _definitions(scored: Scored) -> list[str]:
+    """How many statements were judged as each definition says, by kind of item."""
+    names = {"drug": "药品", "material": "高值耗材", "ordinary": "普通耗材"}
+    dialects = [d for d in DIALECTS if any(d == where for _n, _k, where in scored.definitions)]
+    body = []
+    for definition, kind in dict.fromkeys((name, kind) for name, kind, _d in scored.definitions):
+        cells = []
+        for dialect in dialects:
+            judged = scored.definitions.get((definition, kind, dialect), Judged())
+            ok = judged.right == judged.cases
+            cells.append(f"✓ {judged.cases}" if ok else f"✗ {judged.right} / {judged.cases}")
+        body.append([definition, names[kind], *cells])
+    body.sort()
+    return _table(["统方定义", "种类", *(_NAMES[d] for d in dialects)], body)

@@ -9,7 +9,9 @@ Rules this module keeps:
    that the four catalogues mean the same.
 2. Drugs and consumables mirror each other: for `material` a placeholder of `rx` `line` `line_hist`
    `drug` means `use` `use_line` `use_hist` `material`, and codes are consumables' codes.
-3. An unknown placeholder is refused with its text; nothing is rendered half.
+3. The catalogue says of which kind rows are wherever a table is of one kind or tells it by a class;
+   ordinary consumables (`ordinary`) are only in tables that tell it.
+4. An unknown placeholder is refused with its text; nothing is rendered half.
 
 Placeholders: `{rx}` a table · `{rx.doctor}` a column · `{all}` the union view over current and past
 lines · `{order.is:y}` the predicate on alias y that the row is this kind of item · `{rx.open:c}`
@@ -30,8 +32,15 @@ from msgspec import Struct
 
 from qingfang.bench.recognition.texts import tokens
 
-Kind = Literal["drug", "material"]
+Kind = Literal["drug", "material", "ordinary"]
 KINDS: tuple[Kind, ...] = ("drug", "material")
+"""What every technique is written for: drugs and high-value consumables."""
+EVERY_KIND: tuple[Kind, ...] = (*KINDS, "ordinary")
+"""And ordinary consumables, which share tables with other things (`schemas/*.txt`)."""
+ORDINARY_FROM = 20
+"""Codes of ordinary consumables begin behind this number: no code is of two kinds."""
+_DRUGS_ONLY = frozenset({"line", "line_hist", "disp", "drug"})
+_HIGH_VALUE_ONLY = frozenset({"use_line", "use_hist", "material"})
 DIALECTS: tuple[str, ...] = ("oracle", "tsql", "mysql", "postgres")
 
 _FOLDER = Path(__file__).parent / "schemas"
@@ -216,9 +225,22 @@ def catalogue(of: Schema) -> dict[str, object]:
             "comment": table.comment,
             "columns": {column.name: column.role for column in table.columns},
         }
-        told = [of.kinds[table.logical, k][0] for k in KINDS if (table.logical, k) in of.kinds]
+        told = {
+            kind: of.kinds[table.logical, kind][0].format("")
+            for kind in EVERY_KIND
+            if (table.logical, kind) in of.kinds
+        }
         if told:
-            spec["usage_when"] = " OR ".join(text.format("") for text in told)
+            spec["usage_when"] = " OR ".join(told.values())
+            spec["item_kind"] = {
+                "drug": told["drug"],
+                "consumable": " OR ".join(told[kind] for kind in told if kind != "drug"),
+                "high_value": told["material"],
+            }
+        elif table.logical in _DRUGS_ONLY:
+            spec["item_kind"] = "drug"
+        elif table.logical in _HIGH_VALUE_ONLY:
+            spec["item_kind"] = {"consumable": True, "high_value": True}
         if table.logical in of.opens:
             spec["open_when"] = of.opens[table.logical]
         tables[table.name] = spec
@@ -276,8 +298,9 @@ def date(day: str, dialect: str) -> str:
 def _filled(token: str, of: Schema, kind: Kind) -> str:
     code = _CODE.fullmatch(token)
     if code is not None:
-        what = "material" if kind == "material" and code[1] == "item" else code[1]
-        value = of.code(what, int(code[2]))
+        what = "material" if kind != "drug" and code[1] == "item" else code[1]
+        number = int(code[2]) + (ORDINARY_FROM if kind == "ordinary" and code[1] == "item" else 0)
+        value = of.code(what, number)
         return value if code[4] else literal(value)
     word, colon, rest = token.partition(":")
     if word == "day" and colon:
@@ -313,5 +336,5 @@ _MATERIALS = ("支架", "导管", "球囊", "钢板", "螺钉", "补片", "缝�
 
 def item_name(kind: str, number: int) -> str:
     """An invented name."""
-    made = _MATERIALS if kind == "material" else _DRUGS
+    made = _DRUGS if kind == "drug" else _MATERIALS
     return f"合成{made[(number - 1) % len(made)]}"

@@ -28,11 +28,15 @@ from qingfang.bench.recognition.interference import Laboratory, Truth
 from qingfang.bench.recognition.results import Miss
 from qingfang.bench.recognition.rewrites import Rewritten
 from qingfang.bench.recognition.schema import Schema, catalogue, renamed, schema
+from qingfang.engine import definitions
 from qingfang.engine.explain import Explainer
 from qingfang.understand.catalogue import Catalogue, load
+from qingfang.understand.definition import DRUG, HIGH_VALUE, ORDINARY, Definition
 
 _START = datetime.fromisoformat("2026-01-20T09:00:00+08:00")
 _RENAMED = "表列改名"
+_DEFINITION = "统方定义"
+_COUNTED = {"drug": DRUG, "material": HIGH_VALUE, "ordinary": ORDINARY}
 _GRAINS = ("detail", "prescriber", "department", "institution")
 
 
@@ -71,6 +75,13 @@ class Counted(Struct):
         self.statements += until
 
 
+class Judged(Struct):
+    """Of `cases` asked under a definition, those that were judged as it says."""
+
+    cases: int = 0
+    right: int = 0
+
+
 class Scored(Struct):
     """What the attacks and the look-alikes came to.
 
@@ -78,7 +89,8 @@ class Scored(Struct):
     `opaque` taken for caught. `alike` counts look-alikes as (expected, said) disclosures, by
     dialect; `alike_cases` and `alike_wrong` count them by technique and dialect; `keyword_false` those harmless ones that the keyword rule flags. `labels` counts cases
     whose truth is a label, by its reason. `renamed` counts cases asked again under other names,
-    `renamed_wrong` those that were then judged otherwise."""
+    `renamed_wrong` those that were then judged otherwise. `definitions` counts statements by
+    (definition, kind of item, dialect)."""
 
     whole: dict[tuple[str, str], bool]
     safe: dict[tuple[str, str], bool]
@@ -93,6 +105,7 @@ class Scored(Struct):
     labels: dict[str, int]
     renamed: int = 0
     renamed_wrong: int = 0
+    definitions: dict[tuple[str, str, str], Judged] = {}
 
 
 def nothing() -> Scored:
@@ -119,10 +132,10 @@ def _catalogue_of(case: Case, of: Schema | None = None) -> Catalogue:
     return load(tree)
 
 
-def ask(case: Case, of: Schema | None = None) -> Said:
+def ask(case: Case, of: Schema | None = None, definition: Definition | None = None) -> Said:
     """What the product says of a case, statement after statement, with the catalogue of `of` (the
-    dialect's schema)."""
-    explainer = Explainer(_catalogue_of(case, of), case.dialect)
+    dialect's schema), under a definition (the stricter one)."""
+    explainer = Explainer(_catalogue_of(case, of), case.dialect, definition)
     last, gathered, opaque, until = "", (), False, 0
     for number, step in enumerate(case.steps, 1):
         line = {"id": number, "sql": step.sql, "session": step.session, "binds": step.binds}
@@ -266,6 +279,51 @@ def renaming(
                         _miss(Rewritten((_RENAMED,), again, ()), before.last, after, "")
                     )
                     scored.renamed_wrong += 1
+
+
+def by_definition(
+    scored: Scored,
+    kinds: Sequence[Case],
+    attacked: Sequence[Case],
+    laboratory: Laboratory,
+    tick: Callable[[Case], None],
+) -> None:
+    """Ask under every definition: the texts `kinds` must be what they say when their kind of item
+    counts there, and `none` when it does not; attacks must be caught under any."""
+    for case in kinds:
+        tick(case)
+        original = rewrites.original(case)
+        truth = laboratory.truth(original.executed, case.dialect)
+        if not truth.reveals:
+            scored.defective.append(_defect(original, truth))
+            continue
+        for name in definitions.names():
+            definition = definitions.built_in(name)
+            wanted = case.expect if _COUNTED[case.kind] in definition.counted else "none"
+            said = ask(case, definition=definition)
+            _judged(scored, name, original, wanted, said, said.last == wanted)
+    for case in attacked:
+        tick(case)
+        wanted = case.session or case.expect
+        for name in definitions.names():
+            if name == definitions.DEFAULT:
+                continue
+            said = ask(case, definition=definitions.built_in(name))
+            caught = said.until > 0 or (wanted == "opaque" and said.opaque)
+            _judged(scored, name, rewrites.original(case), wanted, said, caught)
+
+
+def _judged(
+    scored: Scored, definition: str, asked: Rewritten, wanted: str, said: Said, right: bool
+) -> None:
+    counted = scored.definitions.setdefault(
+        (definition, asked.case.kind, asked.case.dialect), Judged()
+    )
+    counted.cases += 1
+    counted.right += right
+    if not right:
+        again = Rewritten((f"{_DEFINITION} {definition}",), asked.case, ())
+        scored.misses.append(_miss(again, wanted, said, ""))
 
 
 def _versions(case: Case, count: int, seed: int, *, alike: bool = False) -> Iterator[Rewritten]:
