@@ -539,7 +539,7 @@ def test_beds_of_one_ward_after_another() -> None:
 def test_a_bed_is_a_patient_only_with_its_ward() -> None:
     """Sixty beds of one number in sixty wards are sixty patients."""
     out = take_all(Memory(), CLERK, NINE, 1000, [bed(f"W{n}", "1") for n in range(60)])
-    assert whole(out[-1]) == {"scan-elsewhere"}
+    assert whole(out[-1]) == {"scan-elsewhere", "scan-rounds"}
     same = take_all(Memory(), CLERK, NINE, 1000, [bed("W1", "1")] * 60)
     assert not any(whole(m) for m in same)
     ids = take_all(Memory(), CLERK, NINE, 1000, [bed(f"W{n}", "BR00001") for n in range(60)])
@@ -787,6 +787,20 @@ def test_each_value_of_a_session_variable_is_a_key(put: str, prepared: bool) -> 
     assert found[:50] == [set()] * 50 and found[-1] == {"scan-hour"}
 
 
+def test_a_session_variable_that_counts() -> None:
+    """MySQL's `SET @n := @n + 1` between reading: the numbers are followed as they are counted."""
+    analyser, state = Analyser(catalogue("small"), strict=True), SessionState()
+    analyser.analyse("SET @n := 500", "mysql", state=state)
+    sql = "SELECT ypdm, sl FROM mz_cfmx WHERE cf_id = CONCAT('CF26', LPAD(@n, 4, '0'))"
+    memory, found = Memory(), []
+    for n in range(22):
+        meaning = analyser.analyse(sql, "mysql", state=state).meaning
+        assert [v.text for p in meaning.pins for v in p.values] == [f"CF26{500 + n:04}"]
+        found.append(whole(memory.take(meaning, CLERK, NINE + n * MINUTE)))
+        analyser.analyse("SET @n := @n + 1", "mysql", state=state)
+    assert found == [set()] * 19 + [{"scan-order"}] * 3
+
+
 def test_an_array_is_as_many_keys_as_it_holds() -> None:
     analyser, templates = Analyser(catalogue("small"), strict=True), Templates()
     sql, memory = "SELECT ypdm, sl FROM mz_cfmx WHERE cf_id = ANY($1)", Memory()
@@ -803,15 +817,22 @@ def test_an_array_is_as_many_keys_as_it_holds() -> None:
 
 
 @pytest.mark.parametrize(("date", "tells"), [("2026-01-19", True), ("2026-01-20", False)])
-def test_who_prescribed_what_on_a_day_that_is_over_is_no_list_to_work_by(
-    date: str, tells: bool
+@pytest.mark.parametrize(
+    ("role", "shown"),
+    [
+        ("department_id", ("prescriber_id", "prescription_id")),
+        ("prescriber_id", ("prescription_id",)),
+    ],
+)
+def test_what_others_prescribed_on_a_day_that_is_over_is_no_list_to_work_by(
+    date: str, tells: bool, role: str, shown: tuple[str, ...]
 ) -> None:
-    """Prescriptions of a department with their doctors, then their lines, ten at a time (T21)."""
+    """Prescriptions of a department with their doctors, or a doctor's, then their lines (T21)."""
     row = Yield(
         ("mz_cf",),
-        ("prescriber_id", "prescription_id"),
+        shown,
         keys=("mz_cf.cf_id",),
-        fixed=(Fixed("department_id", "mz_cf", "ksdm", (value("K1"),)),),
+        fixed=(Fixed(role, "mz_cf", "x", (value("K1"),)),),
     )
     day = Period(value(date), value(date))
     memory, found = Memory(), set[str]()
@@ -822,6 +843,28 @@ def test_who_prescribed_what_on_a_day_that_is_over_is_no_list_to_work_by(
     for n, key in enumerate(random.Random(8).sample(range(10**6), 90)):
         found |= whole(memory.take(rx(key), CLERK, NINE + MINUTE + n * MINUTE // 20))
     assert found == ({"scan-listed", "scan-drip"} if tells else set())
+
+
+def test_rounds_through_ever_other_wards() -> None:
+    """Eight beds of another ward each day; one ward's are a round, and who writes works there."""
+
+    def walk(wards: int, *, writes: bool = False) -> list[set[str]]:
+        memory, found = Memory(), []
+        for day in range(20):
+            ward = (Fixed("unit_id", "zy_yz", "bqdm", (value(f"BQ{day % wards}"),)),)
+            row = Yield(("zy_yz",), ("item_id",), fixed=ward, measured=True, pinned=True)
+            for bed in range(8):
+                pin = Pin("patient_id", "zy_yz", (value(str(bed)),))
+                one = Meaning("clinical", subtype="pinned", pins=(pin,), yields=(row,))
+                at = NINE + day * DAY + bed * MINUTE
+                found.append(whole(memory.take(one, CLERK, at)))
+            if writes and day == 3:
+                memory.take(order("BR1"), CLERK, NINE + day * DAY + 9 * MINUTE)
+        return found
+
+    found = walk(20)
+    assert found[:72] == [set()] * 72 and found[72:] == [{"scan-rounds"}] * 88
+    assert not any(walk(5)) and not any(walk(20, writes=True))
 
 
 def test_lists_put_away_day_by_day_add_up() -> None:

@@ -539,7 +539,15 @@ def _applied(node: exp.Expr, reading: Reading, own: bool, depth: int) -> Const:
         text = computed(node, given)
     literals = tuple(sorted({o for part in parts for o in part.literals}))
     binds = tuple(sorted({b for part in parts for b in part.binds}))
-    return Const(text, literals, binds)
+    const = Const(text, literals, binds)
+    if text is None and len(parts) == len(operands) and any(p.latest is not None for p in parts):
+        told = [part.latest or part.text or "" for part in parts]
+        named: dict[str, list[str]] = {}
+        for (name, _operand), one in zip(operands, told, strict=False):
+            named.setdefault(name, []).append(one)
+        found = joined(node, told) if chain else computed(node, named)
+        const.latest = found if found is not None else f"{node.key}({','.join(told)})"
+    return const
 
 
 def _chained(node: exp.Expr) -> list[exp.Expr]:

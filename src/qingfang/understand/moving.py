@@ -14,6 +14,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -194,11 +195,14 @@ def _tries(tokens: list[Token]) -> bool:
     if texts[0] != "ALTER":
         return False
     values = "TYPE" in texts or "EXCLUDE" in texts
+    # Rows that are there already are not looked at.
+    later = {"NOVALIDATE", "NOCHECK"} & set(texts) or ("NOT", "VALID") in pairwise(texts)
     return any(
-        (word == "CHECK" and texts[at + 1] == "(")
+        (word == "CHECK" and texts[at + 1] == "(" and not later)
         or (word == "USING" and (values or texts[at + 1] not in _KINDS_OF_INDEX))
         or (word == "AS" and "ADD" in texts[:at] and texts[at + 1] != "IDENTITY")
-        or word == "DETACH"
+        or word in {"DETACH", "VALIDATE"}
+        or (texts[at - 2 : at + 1] == ["WITH", "CHECK", "CHECK"] and "CONSTRAINT" in texts)
         for at, word in enumerate(texts[:-1])
     )
 

@@ -25,6 +25,7 @@ from qingfang.understand.catalogue import split_name
 MAX_OBJECTS = 1_000
 MAX_SOURCES = 24
 MAX_LAYERS = 3
+MAX_NUMBERS = 4
 MAX_ALIKE = 10
 """Of how many sources that differ in constants alone one more tells nothing new: no list of so many
 keys is a pin."""
@@ -283,11 +284,16 @@ class SessionState:
         if name not in self.texts and len(self.texts) >= MAX_OBJECTS:
             return
         self.changed = True
-        # A mark ends in no digit: marks are no numbers in an order.
+        # A mark ends in no digit: marks are no numbers in an order. What is worked out from a variable
+        # comes in the order of what that may hold, the latest last.
         self.sets += 1
-        self.latest[name] = texts[0] if texts and len(texts) == 1 else f"{name}:={self.sets}."
+        self.latest[name] = texts[-1] if texts else f"{name}:={self.sets}."
         old = self.texts.get(name, ())
-        both = None if old is None or texts is None else tuple(dict.fromkeys((*old, *texts)))
+        both = None
+        if old is not None and texts is not None:
+            both = (*(text for text in old if text not in texts), *texts)
+            if all(text.isdigit() for text in both):
+                both = both[-MAX_NUMBERS:]  # a number changes no text's structure
         self.texts[name] = both if both is None or len(both) <= MAX_SOURCES else None
 
     def made(self, name: str) -> Made | None:

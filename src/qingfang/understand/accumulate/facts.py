@@ -259,12 +259,12 @@ def _is_work(
     row: Yield, selecting: set[str], meaning: Meaning, one_day: int | None, today: int
 ) -> bool:
     """Whether keys are listed as work is: of one unit or prescriber and of one day, or those who are
-    with a unit now. What the whole hospital did in a day is nobody's list, nor is who prescribed
-    which of a department's on a day that is over."""
+    with a unit now. What the whole hospital did in a day is nobody's list, nor are the prescriptions
+    that others wrote on a day that is over."""
     if one_day is not None or "time" in selecting:
-        if selecting & (_PRESCRIBER | {"unit_id"}):
+        over = one_day is not None and one_day < today and "prescription_id" in row.roles
+        if "unit_id" in selecting or (selecting & _PRESCRIBER and not over):
             return True
-        over = one_day is not None and one_day < today
         return bool(selecting & _DEPARTMENT) and not (over and _PRESCRIBER & set(row.roles))
     if meaning.scope is not None and meaning.scope.period is not None:
         return False

@@ -11,6 +11,7 @@ FINDINGS: dict[str, str] = {
     "scan-range": "一天内打开了同一段号码里几乎所有的病人或处方，已有 {count} 个",
     "scan-elsewhere": "一天内逐床（或逐个）看了别的病区的 {count} 个病人，在那里没有写过什么",
     "scan-drip": "从不写医嘱、不发药、不收费，{days} 天内却照着清单陆续打开了 {count} 个病人或处方",
+    "scan-rounds": "从不写医嘱、不发药、不收费，{days} 天内却换着病区逐床看了 {count} 个病人",
     "enumeration": "一名接一名地查医生，{days} 天内已查 {count} 名",
     "own-in-turn": "同一台终端上换着工号登录，各查“本人”的用量，已有 {count} 名",
     "lists-of-days": "{days} 天内取了 {count} 个别的日子的工作清单，凑在一起已不是当天的工作",

@@ -82,6 +82,7 @@ class Limits(Struct, frozen=True):
     item_units: int = 10
     many_units: int = 30
     drip_keys: int = 50
+    round_units: int = 10
     cap: int = 1024
     sessions: int = 20_000
     persons: int = 50_000
@@ -157,7 +158,8 @@ class Knowledge(Struct):
     last day. `units_now`: units whose lists of the present day were read. `item_units`: item →
     such units. `queues`: prescribers whose lists of patients were read. `drip_us`: when such a list,
     or an unpinned one (`loose_us`), was read last; `drip`: keys opened within a day of one. `numbers`: series →
-    number read → (key, when).
+    number read → (key, when). `rounds`: units within which keys were opened; `round_keys`: these
+    keys.
     """
 
     turn: int = 0
@@ -201,6 +203,8 @@ class Knowledge(Struct):
     loose_us: int = 0
     drip: dict[int, int] = {}
     numbers: dict[str, dict[int, tuple[int, int]]] = {}
+    rounds: dict[int, int] = {}
+    round_keys: dict[int, int] = {}
 
 
 class _Run(Struct, gc=False):

@@ -436,6 +436,8 @@ class Memory:
                 scanning.scan_rows(weighing)
                 if facts.beside:
                     scanning.elsewhere(weighing)
+                    if over == "person" or learner.person is None:
+                        scanning.rounds(weighing)
                 if known.drip_us:
                     scanning.drip(weighing)
             if facts.unseen:

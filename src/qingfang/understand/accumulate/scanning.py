@@ -15,7 +15,8 @@ Rules this module keeps:
    together they may be twice as many.
 5. A round stays within its unit: the one in which keys are opened first, and those in which the
    learner writes. Keys opened within others explain nothing, and count (`elsewhere`).
-6. Who never writes and opens a few keys a day from lists of others adds up over the window (`drip`).
+6. Who never writes and opens a few keys a day from lists of others adds up over the window (`drip`);
+   so does a round that goes through one unit today and another tomorrow (`rounds`).
 7. Of a range of numbers read nearly whole within a day it does not matter in what order it was read,
    nor at which place.
 8. Key order counts however slowly it is followed (`runs`). Numbers are given in the order of time:
@@ -231,6 +232,20 @@ def drip(w: Weighing) -> None:
     queues = sum(1 for last in known.queues.values() if last >= w.since)
     if known.loose_us >= max(1, w.since) or queues >= limits.prescribers:
         w.find("scan-drip", count, "detail")
+
+
+def rounds(w: Weighing) -> None:
+    """Beds of ever other units, day after day, by who never writes (T92): nobody's round."""
+    known, facts, limits, at = w.known, w.facts, w.limits, w.facts.at_us
+    if known.wrote_us >= max(1, w.since):
+        return
+    units = seen(known.rounds, facts.beside, at, w.since, 64, keep=w.keep)
+    count = 0
+    for key in facts.read:
+        if not key.is_row:
+            count = seen(known.round_keys, key.digest, at, w.since, 128, keep=w.keep)
+    if units >= limits.round_units and count >= limits.drip_keys:
+        w.find("scan-rounds", count, "detail")
 
 
 def _beyond_lists(w: Weighing, fresh: list[Key]) -> list[Key]:

@@ -15,6 +15,7 @@ from itertools import product
 
 from sqlglot import exp
 
+from qingfang.understand.computing import joined, number
 from qingfang.understand.folding import Reading, fold
 from qingfang.understand.routines.values import MAX_LENGTH, MAX_TEXTS, Value, common_ends, has_hole
 
@@ -177,10 +178,11 @@ class Texts:
             parts.reverse()
         else:
             parts = list(node.expressions)
-        if isinstance(node, exp.Add) and all(
-            isinstance(part, exp.Literal) and not part.is_string for part in parts
-        ):
+        numbers = [isinstance(part, exp.Literal) and not part.is_string for part in parts]
+        if isinstance(node, exp.Add) and all(numbers):
             return self._folded(node, depth)
+        # With a number among them, and in MySQL always, `+` adds.
+        adds = isinstance(node, exp.Add) and any(numbers)
         between = ""
         if isinstance(node, exp.ConcatWs):
             first = self.of(parts[0], depth + 1)
@@ -194,7 +196,11 @@ class Texts:
             if not texts and skips:
                 texts = ("",)
             glue = between if at else ""
-            total = self._bounded([a + glue + b for a, b in product(total, texts)])
+            both = [(a, b) for a, b in product(total, texts)]
+            sums = [joined(node, [a, b]) for a, b in both] if adds and at else []
+            if adds and at and any(number(a) is None or number(b) is None for a, b in both):
+                return (self.hole(_holding(node, self.lookup), True),)
+            total = self._bounded([s for s in sums if s] or [a + glue + b for a, b in both])
         return total
 
     def _first(self, node: exp.Expr, depth: int) -> tuple[str, ...]:
