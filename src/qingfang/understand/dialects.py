@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import cache
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokens import Tokenizer
 
 from qingfang.understand.clients import without_commands
 from qingfang.understand.repairs import oracle_mode, plain_change, repaired
@@ -39,12 +41,6 @@ _OPERANDS = frozenset(
     {
         *(TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER),
         *(TokenType.R_PAREN, TokenType.R_BRACKET),
-    }
-)
-_COMMANDS = frozenset(
-    {
-        *(TokenType.COMMAND, TokenType.EXECUTE, TokenType.FETCH, TokenType.SHOW),
-        *(TokenType.RENAME, TokenType.REPLACE, TokenType.END),
     }
 )
 # Objects whose body is a block of statements: their `;` do not end the statement.
@@ -131,7 +127,7 @@ def words(sql: str, dialect: str) -> list[Token] | str:
         return "too_long"
     try:
         plain = _without_delimiters(_without_disguise(sql, dialect), dialect)
-        tokens = _tokens(plain, dialect, 0)
+        tokens = _tokens(plain, dialect)
     except Exception:
         return "unparsed"
     if len(tokens) > MAX_TOKENS:
@@ -139,34 +135,17 @@ def words(sql: str, dialect: str) -> list[Token] | str:
     return "too_deep" if _deepest(tokens) > MAX_NESTING else _repaired(tokens, dialect)
 
 
-def _tokens(sql: str, dialect: str, base: int) -> list[Token]:
-    """The words of a text whose first code point is number `base`. The tokenizer keeps what
-    follows EXECUTE, FETCH, CALL and their like as one string; here it is taken apart."""
-    tokens: list[Token] = []
-    for token in Dialect.get_or_raise(dialect).tokenize(sql):
-        if token.token_type is TokenType.STRING and tokens and tokens[-1].token_type in _COMMANDS:
-            after = tokens[-1].end + 1 - base
-            at = after + len(sql[after:]) - len(sql[after:].lstrip())
-            if token.text and sql.startswith(token.text, at):
-                tokens.extend(_tokens(token.text, dialect, base + at))
-                continue
-        if base:
-            tokens.append(_moved(token, base))
-        else:
-            tokens.append(token)
-    return tokens
+def _tokens(sql: str, dialect: str) -> list[Token]:
+    """The words of a text."""
+    home = Dialect.get_or_raise(dialect)
+    return _in_words(type(home).tokenizer_class)(dialect=home).tokenize(sql)
 
 
-def _moved(token: Token, base: int) -> Token:
-    return Token(
-        token.token_type,
-        token.text,
-        line=token.line,
-        col=token.col,
-        start=token.start + base,
-        end=token.end + base,
-        comments=token.comments,
-    )
+@cache
+def _in_words(kind: type[Tokenizer]) -> type[Tokenizer]:
+    """The same tokenizer, but for keeping what follows EXECUTE, FETCH, CALL and their like as one
+    string."""
+    return type(kind.__name__, (kind,), {"COMMANDS": set[TokenType]()})
 
 
 def tree(piece: Piece, sql: str, dialect: str) -> exp.Expr | None:
