@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect, sync_playwright
 
 from qingfang.events import Meaning, Reason
 from qingfang.postgres import Server
@@ -275,6 +275,49 @@ def test_a_group_opened_before_it_is_ready_is_fetched_nevertheless(visit: Visit)
         }"""
     )
     expect(page.locator(".members li").first).to_be_visible()
+
+
+def test_a_filter_chosen_as_soon_as_the_table_was_exchanged_is_asked_for(visit: Visit) -> None:
+    page = visit.sign_in("9001")
+    page.goto("/alerts/?q=9009")
+    expect(page.locator("[data-live-state]")).to_have_class("text-secondary is-live")
+    page.evaluate(
+        """() => {
+            document.addEventListener("htmx:afterSwap", () => setTimeout(() => {
+                const choice = document.querySelector("#alerts select[name=each]");
+                choice.value = "1";
+                choice.dispatchEvent(new Event("change", { bubbles: true }));
+            }), { once: true });
+            htmx.ajax("GET", location.href, { target: "#alerts", swap: "outerHTML" });
+        }"""
+    )
+    expect(page.locator("tbody tr")).to_have_count(50)
+
+
+def test_what_a_person_asked_for_is_shown_though_news_are_still_being_fetched(
+    visit: Visit,
+) -> None:
+    page = visit.sign_in("9001")
+    page.goto("/alerts/?q=9009")
+    expect(page.locator("[data-live-state]")).to_have_class("text-secondary is-live")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "x-live-from" in route.request.headers:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/alerts/\?"), hold)
+    with page.expect_request(lambda request: "x-live-from" in request.headers):
+        visit.console.record([event(ALERTS + 8, operator="9009", after=30_000)])
+    page.get_by_label("相似的告警").focus()
+    page.get_by_label("相似的告警").select_option("1")
+    expect(page.locator("tbody tr")).to_have_count(50)
+    with page.expect_response(lambda answer: "x-live-from" in answer.request.headers):
+        for route in held:
+            route.continue_()
+    expect(page.locator("tbody tr")).to_have_count(50)
 
 
 def test_by_keyboard_alone(visit: Visit) -> None:

@@ -142,6 +142,13 @@ if (live) {
     const from = event.detail.requestConfig?.headers["X-Live-From"];
     if (from === undefined) return;
     if (asked || from !== location.search) event.detail.shouldSwap = false;
+    // The person may have turned to the table while what is new was being fetched.
+    if (unasked !== null && busy()) {
+      event.detail.shouldSwap = false;
+      waiting += unasked;
+      if (waiting) offer();
+    }
+    unasked = null;
   });
   // While nothing may move, what a row's group comes to is still told, in its place.
   const retell = async () => {
@@ -159,16 +166,6 @@ if (live) {
     button.hidden = false;
     button.querySelector("[data-live-count]").textContent = String(waiting);
   };
-  // The person may have turned to the table while what is new was being fetched.
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target !== table()) return;
-    if (unasked !== null && busy()) {
-      event.detail.shouldSwap = false;
-      waiting += unasked;
-      if (waiting) offer();
-    }
-    unasked = null;
-  });
   button.addEventListener("click", () => {
     window.scrollTo({ top: 0 });
     unasked = null;
