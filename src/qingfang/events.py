@@ -152,8 +152,8 @@ class Yield(Struct, frozen=True, gc=False):
     `measured` whether an amount or count of use is revealed; `aggregated` whether rows are sums;
     `pinned` whether each row belongs to a pin in `Meaning.pins`; `paged` whether LIMIT/OFFSET or a
     key range moves over the rows. `fees` is set for sums over a table that mixes use with others
-    (charges, a stock ledger): `all` and its name for all of them together, or `rest` and its name for
-    those that use is left out of.
+    (charges, a stock ledger): `all` and its name for all of them together, `rest` and its name for
+    those that use is left out of, or `some`, its name and those few that are no use.
     """
 
     tables: tuple[str, ...]

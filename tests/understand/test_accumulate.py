@@ -398,6 +398,31 @@ def test_a_list_of_a_ward_is_work_and_a_list_of_a_month_is_none() -> None:
         assert ("scan-listed" in codes(out[-1])) is expected
 
 
+@pytest.mark.parametrize("writes", [False, True])
+def test_keys_of_a_list_taken_days_ago(writes: bool) -> None:
+    """Who never writes may come back to it; who works takes the keys from the work."""
+    month = Scope(period=Period(value("2026-01-01"), value("2026-01-31")))
+    rows = Yield(("zy_br",), ("visit_id", "prescriber_id"), keys=("zy_br.zyh",))
+    memory = Memory()
+    memory.take(Meaning("none", scope=month, yields=(rows,)), CLERK, NINE)
+    if writes:
+        memory.take(order("ZY1", role="visit_id"), CLERK, NINE)
+    keys = random.Random(4).sample(range(10**6), 25)
+    scan = [pinned(str(k), role="visit_id") for k in keys]
+    out = take_all(memory, CLERK, NINE + 11 * DAY, 5 * MINUTE, scan)
+    assert ("scan-listed" in codes(out[-1])) is not writes
+
+
+def test_key_order_beyond_the_wards_list() -> None:
+    """Its 27 patients explain 27 keys; ten more in key order are a scan."""
+    memory = Memory()
+    memory.take(worklist("2026-01-20", unit="W3"), CLERK, NINE, rows=27)
+    memory.take(order("ZY000001", role="visit_id"), CLERK, NINE)
+    scan = [pinned(f"ZY{n:06}", role="visit_id") for n in range(5000, 5076, 2)]
+    out = take_all(memory, CLERK, NINE + 1, MINUTE, scan)
+    assert ["scan-order" in codes(m) for m in out] == [False] * 36 + [True] * 2
+
+
 def test_lists_of_many_units_on_one_day() -> None:
     """Of a day gone by; today's lists of every ward are what a central pharmacy dispenses from."""
     lists = [worklist("2026-01-19", unit=f"W{n}") for n in range(12)]
@@ -636,6 +661,20 @@ def test_all_fees_less_those_that_are_no_use(rest: str) -> None:
     memory.take(total, replace(CLERK, groups=("unit:CW",)), NINE)
     colleague = Learner(session="c3", person="IT08", groups=("unit:CW",))
     assert whole(memory.take(part, colleague, NINE + 1)) == {"difference-fees-group"}
+
+
+def test_all_fees_less_one_kind_after_another() -> None:
+    """T26: two kinds are questions of their own, from three on the rest is taken for the use."""
+    total = HIS.analyse(f"{FEES} GROUP BY kdys").meaning
+    kinds = [
+        HIS.analyse(f"{FEES} AND fylb {test} GROUP BY kdys").meaning
+        for test in ("= '03'", "IN ('03', '04')", "= '05'", "= '05'")
+    ]
+    out = take_all(Memory(), CLERK, NINE, MINUTE, [total, *kinds])
+    assert [whole(m) for m in out] == [set(), set(), set(), {"difference-fees"}, set()]
+    out = take_all(Memory(), CLERK, NINE, MINUTE, [*kinds, total])
+    assert [whole(m) for m in out] == [set()] * 4 + [{"difference-fees"}]
+    assert not any(whole(m) for m in take_all(Memory(), CLERK, NINE, MINUTE, kinds))
 
 
 def test_all_fees_of_one_department_less_anothers_are_nothing() -> None:

@@ -23,12 +23,14 @@ Span = tuple[int, int]
 
 class Instance:
     """One use of a table in a query. `table` is None for rows that mean nothing to us (VALUES,
-    a system catalogue, a temp table of unknown origin)."""
+    a system catalogue, a temp table of unknown origin). `past`: the rows as they were once."""
 
-    __slots__ = ("name", "span", "table")
+    __slots__ = ("name", "past", "span", "table")
 
-    def __init__(self, table: Table | None, name: str, span: Span | None) -> None:
-        self.table, self.name, self.span = table, name, span
+    def __init__(
+        self, table: Table | None, name: str, span: Span | None, past: bool = False
+    ) -> None:
+        self.table, self.name, self.span, self.past = table, name, span, past
 
 
 class Source:

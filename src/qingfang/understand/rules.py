@@ -506,7 +506,9 @@ def _current(evidence: _Evidence) -> frozenset[Instance]:
         table = instance.table
         if table is None:
             continue
-        if table.open_when is not None and truth(table.open_when, facts, evidence.reading):
+        # What was still to be worked on at some moment gone by is no work now.
+        waits = table.open_when is not None and not instance.past
+        if waits and table.open_when and truth(table.open_when, facts, evidence.reading):
             found.add(instance)
             continue
         times = [f for f in facts if f.source.role == "time" and not f.negated]
@@ -702,7 +704,8 @@ def _yield(evidence: _Evidence, reveals: bool, is_pinned: bool) -> Yield | None:
 
 
 _LISTED_FEES = 3
-"""From how many fee kinds on a list of others is taken for all the others."""
+"""From how many fee kinds on a list of others is taken for all the others, in one statement or
+summed one after another."""
 
 
 def _fees(evidence: _Evidence) -> str:
@@ -723,6 +726,9 @@ def _fees(evidence: _Evidence) -> str:
         listed = max((len(f.values) for f in telling if f.fixes), default=_LISTED_FEES)
         if table.kind == "stock" and any(f.fixes for f in telling):
             continue
-        if truth(table.usage_when, facts, evidence.reading) is False and listed >= _LISTED_FEES:
-            return f"rest {table.name}"
+        if truth(table.usage_when, facts, evidence.reading) is False:
+            if listed >= _LISTED_FEES:
+                return f"rest {table.name}"
+            kinds = sorted({v.text or "" for f in telling if f.fixes for v in f.values})
+            return f"some {table.name} {','.join(kinds)}"
     return ""

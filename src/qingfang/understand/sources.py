@@ -294,7 +294,9 @@ def _table(walker: Walker, item: exp.Table, label: str, columns: list[str], scop
         # mentions: both are looked at.
         table = walker.catalogue.table(name)
         if table is not None:
-            found.append(_base(walker, table, alias, columns, anchor))
+            found.append(
+                _base(walker, table, alias, columns, anchor, item.args.get("version") is not None)
+            )
         view = walker.catalogue.view(name)
         if view is not None and table is None:
             blocks = _view(walker, name, view, anchor)
@@ -392,9 +394,9 @@ def _asked(walker: Walker, where: exp.Expr | None, names: frozenset[str]) -> lis
 
 
 def _base(
-    walker: Walker, table: Table, alias: str, columns: list[str], anchor: Span | None
+    walker: Walker, table: Table, alias: str, columns: list[str], anchor: Span | None, past: bool
 ) -> tuple[list[Name], Block]:
-    instance = Instance(table, alias, anchor)
+    instance = Instance(table, alias, anchor, past)
     walker.touched[table.name] = table
     block = Block()
     block.instances.append(instance)

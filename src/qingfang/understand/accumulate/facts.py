@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+from typing import Final
 
 from msgspec import Struct
 
@@ -24,6 +25,8 @@ from qingfang.understand.pins import ROW
 
 KEY_ORDER = ("patient_id", "visit_id", "prescription_id")
 """Key roles, from the one that holds most to the one that holds least."""
+ALL_FEES: Final = 0
+REST_OF_FEES: Final = 1
 _KEY_ROLES = frozenset(KEY_ORDER)
 _ITEM = frozenset({"item_id", "item_name", "item_spec", "item_class", "item_kind"})
 _PRESCRIBER = frozenset({"prescriber_id", "prescriber_name"})
@@ -406,11 +409,14 @@ def _sum(row: Yield) -> tuple[int, int]:
 
 def _of_fees(row: Yield, meaning: Meaning) -> list[tuple[int, int, Grain]]:
     """A sum over all fees, or over those that are no use: what both must have in common to be
-    subtracted (the table, what rows, the period), which of the two it is (0 all, 1 the rest), and
-    whose figures come of it. Figures of each add up to figures of all."""
+    subtracted (the table, what rows, the period), which of them it is (`ALL_FEES`, `REST_OF_FEES`, or
+    one kind that is no use), and whose figures come of it. Figures of each add up to figures of all."""
     chosen = {f.role for f in row.fixed if not f.negated}
     told = set(row.roles) | chosen & (_PRESCRIBER | _DEPARTMENT)
-    part, _space, table = row.fees.partition(" ")
+    part, table, *kinds = row.fees.split(" ", 2)
+    parts = {"all": [ALL_FEES], "rest": [REST_OF_FEES]}.get(part)
+    if parts is None:
+        parts = [digest("kind", kind) | 2 for kind in kinds[0].split(",")]
     rows = sorted(
         f"{f.role}{'<>' if f.negated else '='}{v.text}"
         for f in row.fixed
@@ -425,7 +431,7 @@ def _of_fees(row: Yield, meaning: Meaning) -> list[tuple[int, int, Grain]]:
         grains.append("prescriber")
     elif told & _DEPARTMENT:
         grains.append("department")
-    return [(digest("fees", table, grain, *rows), int(part == "rest"), grain) for grain in grains]
+    return [(digest("fees", table, grain, *rows), p, grain) for grain in grains for p in parts]
 
 
 def _period(period: Period | None) -> list[str]:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from qingfang.understand.accumulate.facts import ALL_FEES, REST_OF_FEES
 from qingfang.understand.accumulate.knowledge import Part, known_since, seen
 from qingfang.understand.accumulate.weighing import Weighing
+
+KINDS_OF_FEES: Final = 3
+"""From how many kinds of fees on, summed one after another, what is left is taken for the use."""
 
 
 def join(w: Weighing) -> None:
@@ -42,17 +48,26 @@ def difference(w: Weighing) -> None:
 
 
 def difference_of_fees(w: Weighing) -> None:
-    """All fees, and the fees without drugs and consumables (T26): the same sums of the same period,
-    or how high they are at least."""
+    """All fees, and the fees without drugs and consumables (T26), together or kind by kind: the same
+    sums of the same period, or how high they are at least."""
     known, facts, since, keep = w.known, w.facts, w.since, w.keep
     for sum_of, part, grain in facts.fees:
         asked = known.sums.get(sum_of) or {}
-        count = seen(asked, part, facts.at_us, since, 8, keep=keep)
+        new = not known_since(asked, part, since)
+        count = seen(asked, part, facts.at_us, since, 16, keep=keep)
         if keep:
             if sum_of not in known.sums and len(known.sums) >= 128:
                 del known.sums[min(known.sums, key=lambda s: max(known.sums[s].values()))]
             known.sums[sum_of] = asked
-        if count > 1:
+        had = {d for d, last in asked.items() if last >= since} | {part}
+        kinds = len(had - {ALL_FEES, REST_OF_FEES})
+        if ALL_FEES not in had:
+            continue
+        if part in (ALL_FEES, REST_OF_FEES):
+            tells = REST_OF_FEES in had or kinds >= KINDS_OF_FEES
+        else:
+            tells = new and kinds >= KINDS_OF_FEES
+        if tells:
             code = "difference-fees-group" if w.over == "group" else "difference-fees"
             w.find(code, count, grain)
 

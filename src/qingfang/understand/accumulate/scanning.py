@@ -128,6 +128,9 @@ def scan(w: Weighing) -> None:
     # Below the least of the limits nothing has to be counted.
     most = len(fresh) + sum([len(held) for held in known.unexplained.values()])
     hour = day = after = hour_of_all = day_of_all = 0
+    # Who never writes may come back to a list on another day.
+    idle = known.wrote_us < max(1, w.since)
+    listed_since = max(0, w.since if idle else at - DAY)
     for role in KEY_ORDER:
         new = {k.digest for k in fresh if k.role == role}
         held = known.unexplained.get(role)
@@ -139,8 +142,8 @@ def scan(w: Weighing) -> None:
             hour_of_all, day_of_all = hour_of_all + in_hour, day_of_all + in_day
             hour, day = max(hour, in_hour), max(day, in_day)
             list_us = known.lists.get(role, -1)
-            if new and list_us >= max(0, at - DAY):
-                after = max(after, held.with_these(new, list_us))
+            if new and list_us >= listed_since:
+                after = max(after, held.with_these(new, max(list_us, at - DAY)))
         if keep and new:
             if len(held) >= limits.cap:
                 held.forget_before(at - DAY)
@@ -154,12 +157,14 @@ def scan(w: Weighing) -> None:
         return
     listed = sum([r for r, t in known.allowance.values() if t >= at - DAY])
     allowed = min(listed, limits.most_explained)
+    # Those on a list are seldom in key order: half as many beyond it will do.
+    ordered = max(limits.ordered_keys, allowed + limits.ordered_keys // 2)
     in_an_hour = min(listed, limits.hourly_explained)
     if after >= limits.listed_keys:
         w.find("scan-listed", after, "detail")
-    elif run >= limits.ordered_keys + allowed:
+    elif run >= ordered:
         w.find("scan-order", run, "detail")
-    elif whole >= limits.ordered_keys + allowed:
+    elif whole >= ordered:
         w.find("scan-range", whole, "detail")
     elif hour > limits.hourly_keys + in_an_hour:
         w.find("scan-hour", hour, "detail")
