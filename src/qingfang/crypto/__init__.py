@@ -10,6 +10,7 @@ Rules this package keeps:
 from qingfang.crypto.digests import Hash, sha256, sm3, start
 from qingfang.crypto.keyfile import KeyProblem, create_key, load_public, load_signer, save_public
 from qingfang.crypto.signing import Ed25519Signer, Ed25519Verifier, Signer, Verifier
+from qingfang.crypto.sm2 import Sm2Signer, Sm2Verifier, Unavailable
 
 __all__ = [
     "Ed25519Signer",
@@ -17,6 +18,9 @@ __all__ = [
     "Hash",
     "KeyProblem",
     "Signer",
+    "Sm2Signer",
+    "Sm2Verifier",
+    "Unavailable",
     "Verifier",
     "create_key",
     "load_public",
