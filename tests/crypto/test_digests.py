@@ -1,6 +1,8 @@
 """Published vectors: FIPS 180-4 examples and GB/T 32905-2016 appendix A."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qingfang.crypto.digests import CarriedSm3, sha256, sm3, start
 
@@ -39,3 +41,10 @@ def test_carried_sm3_in_pieces() -> None:
     carried = CarriedSm3(b"a")
     carried.update(b"bc")
     assert carried.digest() == carried.digest() == sm3(b"abc")
+
+
+@given(st.binary(max_size=200))
+def test_three_implementations_of_sm3_agree(data: bytes) -> None:
+    import gmssl_pyx
+
+    assert sm3(data) == CarriedSm3(data).digest() == gmssl_pyx.sm3_hash(data)

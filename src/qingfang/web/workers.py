@@ -55,7 +55,7 @@ def snapshot_file(config: Config) -> Path:
     return Path(config.paths.state) / "snapshot.json"
 
 
-def snapshot_key(config: Config) -> crypto.Ed25519Signer:
+def snapshot_key(config: Config) -> crypto.Signer:
     """The console's signing key, made when there is none. Raises `crypto.KeyProblem`."""
     folder = Path(config.paths.state) / "keys"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -215,7 +215,7 @@ async def _acts(ledger: Path) -> None:
 # ------------------------------------------------------------------ snapshot, names, coverage
 
 
-async def _snapshots(config: Config, signer: crypto.Ed25519Signer) -> None:
+async def _snapshots(config: Config, signer: crypto.Signer) -> None:
     file = snapshot_file(config)
     seen: tuple[int, ...] = ()
     looked = 0.0
