@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qingfang.crypto import Name, start
+from qingfang.crypto import start
+from qingfang.crypto.digests import Name
 from qingfang.merkle.tree import (
     Frontier,
     ProofProblem,
