@@ -116,6 +116,7 @@ class Ledger(_Section, frozen=True, kw_only=True):
     """Evidence. Less than 366 days cannot be set (滨海新区统方通知 二(四)11)."""
 
     segment_mib: Annotated[int, Meta(ge=1, le=4096)] = 64
+    cipher: Literal["sm4-gcm", "aes-256-gcm"] = "sm4-gcm"
     retention_days: Annotated[int, Meta(ge=366)] = 366
 
 

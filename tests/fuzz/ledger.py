@@ -15,9 +15,10 @@ from typing import Any
 import msgspec
 
 from qingfang.events import Brief, Connection, Event, Template
-from qingfang.record import codec, frame, protocol, segments, service, verify
+from qingfang.record import batch, codec, frame, protocol, segments, service, verify
 from qingfang.record.chain import Chain
 from qingfang.record.entries import Act, Block, Closed, Completed, Loss, Opened
+from qingfang.record.keys import Keys, SegmentKey
 from tests.fuzz import _mutate
 
 _AT = 1_790_000_000_000_000
@@ -47,22 +48,33 @@ _SENT: tuple[Any, ...] = (
 )
 
 
+_SECRET = bytes(range(32))
+
+
 def _frames() -> list[bytes]:
     """A segment as a writer leaves it: opened, some records, closed."""
     chain = Chain()
     made: list[bytes] = []
+    key = SegmentKey(_SECRET, "sm4-gcm")
 
     def put(value: Any, count: int) -> None:
         content = codec.pack(value, _MARK)
         kind = codec.kind_of(value)
+        salt, commitment = bytes(16), frame.NO_COMMITMENT
+        if kind not in (frame.SEGMENT, frame.CLOSE):
+            items = [batch.Item(kind, count, chain.sequence, content)]
+            commitment = batch.commit(items, key, salt)
+            place = (chain.number, chain.sequence, count, frame.BATCH, chain.head)
+            content = key.seal(salt, frame.body(*place, commitment), batch.join(items))
+            kind = frame.BATCH
         place = (1, chain.number, chain.sequence, count, kind, chain.head)
-        made.append(frame.encode(*place, content, salt=bytes(16)))
+        made.append(frame.encode(*place, content, salt, commitment))
         chain.take(made[-1], count)
 
-    put(Opened("h/n", "h", "n", 1, _AT, b""), 0)
+    put(Opened("h/n", "h", "n", 1, _AT, b"", "sm4-gcm", (), ()), 0)
     for value in _SENT:
         put(value, len(value.briefs) if isinstance(value, Block) else 1)
-    put(Closed(_AT, len(made), 6, chain.segment_digest()), 0)
+    put(Closed(_AT, len(made), 6, chain.sm3_root()), 0)
     return made
 
 
@@ -75,6 +87,9 @@ _ENDS = {sum(len(f) for f in _FRAMES[: n + 1]) for n in range(len(_FRAMES))}
 def _folder() -> Path:
     made = tempfile.TemporaryDirectory(prefix="qingfang-fuzz-")
     atexit.register(made.cleanup)
+    keys = Keys(Path(made.name))
+    keys.path(1).parent.mkdir()
+    keys.path(1).write_bytes(_SECRET)
     return Path(made.name)
 
 
@@ -87,7 +102,10 @@ def _damaged(rng: random.Random, *, whole: bool) -> None:
     path = _folder() / segments.name(1)
     path.write_bytes(data)
     walk = segments.Walk(path, 1, Chain())
-    walked = [codec.unpack(found.kind, found.content) for found in walk]
+    opener = batch.Opener(_folder())
+    walked = [
+        codec.unpack(item.kind, item.content) for found in walk for item in opener.items(found)
+    ]
     assert walk.end == sound, f"read to {walk.end}, sound to {sound}"
     assert len(walked) == sum(1 for end in _ENDS if end <= sound)
     if whole:

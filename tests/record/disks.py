@@ -11,6 +11,15 @@ from pathlib import Path
 from qingfang.record.disk import Disk
 
 SECTOR = 512
+KEYS = "keys"
+
+
+def _name(path: Path) -> str:
+    return f"{KEYS}/{path.name}" if path.parent.name == KEYS else path.name
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 class RecordingDisk(Disk):
@@ -25,13 +34,13 @@ class RecordingDisk(Disk):
 
     def create(self, path: Path) -> int:
         file = super().create(path)
-        self._names[file] = path.name
-        self.operations.append(("create", path.name))
+        self._names[file] = _name(path)
+        self.operations.append(("create", _name(path)))
         return file
 
     def open(self, path: Path) -> int:
         file = super().open(path)
-        self._names[file] = path.name
+        self._names[file] = _name(path)
         return file
 
     def append(self, file: int, data: bytes) -> None:
@@ -48,11 +57,11 @@ class RecordingDisk(Disk):
 
     def sync_folder(self, folder: Path) -> None:
         super().sync_folder(folder)
-        self.operations.append(("sync_folder",))
+        self.operations.append(("sync_folder", KEYS if folder.name == KEYS else ""))
 
     def remove(self, path: Path) -> None:
         super().remove(path)
-        self.operations.append(("remove", path.name))
+        self.operations.append(("remove", _name(path)))
 
 
 def after_power_loss(operations: list[tuple], cut: int, chance: random.Random) -> dict[str, bytes]:
@@ -61,7 +70,9 @@ def after_power_loss(operations: list[tuple], cut: int, chance: random.Random) -
     not synced may or may not be there."""
     now: dict[str, bytearray] = {}
     synced: dict[str, bytes] = {}
-    named: set[str] = set()
+    # What each folder was known to hold: the folder of keys is itself a name in the other.
+    named: dict[str, set[str]] = {"": set(), KEYS: set()}
+    made = False
     old = bytearray()
     for operation in operations[:cut]:
         match operation:
@@ -75,13 +86,18 @@ def after_power_loss(operations: list[tuple], cut: int, chance: random.Random) -
                 del now[name][size:]
             case ("sync", name):
                 synced[name] = bytes(now[name])
-            case ("sync_folder",):
-                named = set(now)
+            case ("sync_folder", folder):
+                named[folder] = {name for name in now if _folder(name) == folder}
+                made = made or folder == ""
             case ("remove", name):
                 now.pop(name)
     files: dict[str, bytes] = {}
+    keys_kept = made or chance.random() < 0.5
     for name, content in now.items():
-        if name in named or chance.random() < 0.5:
+        folder = _folder(name)
+        if folder and not keys_kept:
+            continue
+        if name in named[folder] or chance.random() < 0.5:
             files[name] = _surviving(synced[name], bytes(content), bytes(old), chance)
     return files
 

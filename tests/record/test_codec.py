@@ -181,7 +181,7 @@ def test_what_is_not_known_stays_empty() -> None:
 
 
 MARK = codec.token(b"12345678", 1)
-OPENED = codec.pack(Opened("log", "s", "n", 1, 1, b""))
+OPENED = codec.pack(Opened("log", "s", "n", 1, 1, b"", "sm4-gcm", (), ()))
 
 
 def decoded(*frames: tuple[int, int, bytes], first: int = 0):

@@ -16,7 +16,7 @@ def parse(data: bytes, segment=7, number=41, sequence=900, offset=0):
 
 
 def sample(content: bytes = b"content", **other: int) -> bytes:
-    fields = {"segment": 7, "number": 41, "sequence": 900, "count": 3, "kind": frame.BLOCK}
+    fields = {"segment": 7, "number": 41, "sequence": 900, "count": 3, "kind": frame.BATCH}
     return frame.encode(**{**fields, **other}, previous=PREVIOUS, content=content)
 
 
@@ -26,7 +26,7 @@ def sample(content: bytes = b"content", **other: int) -> bytes:
     st.integers(0, 2**63),
     st.integers(0, 2**63),
     st.integers(0, 65535),
-    st.sampled_from(sorted(frame.KINDS)),
+    st.sampled_from((frame.SEGMENT, frame.CLOSE, frame.BATCH)),
     st.binary(max_size=40),
 )
 def test_what_is_written_is_read(content, segment, number, sequence, count, kind, before) -> None:
@@ -47,7 +47,7 @@ def test_the_salt_makes_equal_records_differ() -> None:
     assert sample() != sample()
 
 
-@pytest.mark.parametrize("size", [76, 512, 4096, 65536])
+@pytest.mark.parametrize("size", [108, 512, 4096, 65536])
 @pytest.mark.parametrize("fill", [0x00, 0xFF, 0xA5])
 def test_a_filled_sector_is_no_frame(size: int, fill: int) -> None:
     assert parse(bytes([fill]) * size, 0, 0, 0) is None
@@ -84,7 +84,7 @@ def test_an_unknown_kind_or_version_is_no_frame() -> None:
 
 def test_too_large_a_record_is_refused() -> None:
     with pytest.raises(ValueError, match="the most is"):
-        frame.encode(1, 1, 1, 1, frame.ACT, PREVIOUS, bytes(frame.MAX_CONTENT + 1))
+        frame.encode(1, 1, 1, 1, frame.BATCH, PREVIOUS, bytes(frame.MAX_CONTENT + 1))
 
 
 def test_twenty_thousand_hostile_inputs() -> None:

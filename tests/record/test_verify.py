@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from qingfang.record import codec, frame, segments
-from qingfang.record.chain import Chain
-from qingfang.record.entries import Act
+from qingfang.record.batch import Item, Opener, commit, join
+from qingfang.record.chain import Chain, leaf
+from qingfang.record.entries import Act, Opened
 from qingfang.record.verify import Report, verify
 from qingfang.record.writer import Draft, Writer
 
@@ -34,7 +35,10 @@ def folder(tmp_path: Path) -> Path:
 def frames(path: Path, number: int) -> list[frame.Frame]:
     first = segments.first_of(path, number)
     assert first is not None
-    return list(segments.Walk(path, number, Chain(first.number, first.sequence, first.previous)))
+    opened = codec.unpack(frame.SEGMENT, first.content)
+    assert isinstance(opened, Opened)
+    chain = Chain(first.number, first.sequence, first.previous, opened.peaks, opened.sm3_peaks)
+    return list(segments.Walk(path, number, chain))
 
 
 def segment(folder: Path, number: int) -> Path:
@@ -109,42 +113,80 @@ def test_two_frames_exchanged(folder: Path) -> None:
     assert (report.ok, report.first_bad) == (False, a.sequence)
 
 
-def forge(path: Path, number: int, at: int) -> frame.Frame:
+def forged(folder: Path, old: frame.Frame, previous: bytes, content: bytes) -> bytes:
+    """A batch in place of another as somebody with the key can make it: all checksums right."""
+    key = Opener(folder).key(old.segment)
+    items = [Item(frame.ACT, 1, old.sequence, content)]
+    salt = bytes(16)
+    commitment = commit(items, key, salt)
+    fields = (old.number, old.sequence, 1, frame.BATCH)
+    sealed = key.seal(salt, frame.body(*fields, previous, commitment), join(items))
+    return frame.encode(old.segment, *fields, previous, sealed, salt, commitment)
+
+
+FORGED = codec.pack(Act(0, "forged", "nobody"), codec.token(b"testtest", 4))
+
+
+def forge(folder: Path, number: int, at: int) -> frame.Frame:
     """Replace frame `at` by another content, with every number and checksum right."""
+    path = segment(folder, number)
     old = frames(path, number)[at]
-    content = codec.pack(Act(0, "forged", "nobody"), old.content[: codec.TOKEN_SIZE])
-    new = frame.encode(number, old.number, old.sequence, old.count, old.kind, old.previous, content)
+    new = forged(folder, old, old.previous, FORGED)
     data = path.read_bytes()
     path.write_bytes(data[: old.start] + new + data[old.end :])
     return old
 
 
 def test_a_forged_frame_with_right_checksums_breaks_the_chain(folder: Path) -> None:
-    old = forge(segment(folder, 2), 2, 3)
+    old = forge(folder, 2, 3)
     report = verify(folder)
     assert (report.code, report.first_bad) == ("order", old.sequence + 1)
 
 
 def test_a_forged_frame_with_the_chain_mended_breaks_the_closing(folder: Path) -> None:
-    """Frame by frame everything fits; the digest of the segment does not."""
+    """Frame by frame everything fits; the root in the closing frame does not."""
     path = segment(folder, 2)
     old = frames(path, 2)
     data = path.read_bytes()
-    chain = Chain(old[0].number, old[0].sequence, old[0].previous)
+    head = old[0].previous
     mended = b""
     for n, each in enumerate(old):
-        content = each.content
         if n == 3:
-            content = codec.pack(Act(0, "forged", "nobody"), content[: codec.TOKEN_SIZE])
-        new = frame.encode(
-            2, each.number, each.sequence, each.count, each.kind, chain.head, content
-        )
-        chain.take(new, each.count)
+            new = forged(folder, each, head, FORGED)
+        elif each.kind == frame.BATCH:
+            [item] = Opener(folder).items(each)
+            new = forged(folder, each, head, item.content)
+        else:
+            numbers = (each.number, each.sequence, each.count, each.kind)
+            new = frame.encode(2, *numbers, head, each.content)
+        head = leaf(new)
         mended += new
     assert len(mended) != len(data)
     path.write_bytes(mended)
     report = verify(folder)
     assert (report.code, report.first_bad) == ("damaged", old[-1].sequence)
+
+
+def test_a_content_that_is_not_what_was_committed_to(folder: Path) -> None:
+    path = segment(folder, 1)
+    old = frames(path, 1)[2]
+    key = Opener(folder).key(1)
+    head = frame.body(old.number, old.sequence, 1, frame.BATCH, old.previous, old.commitment)
+    sealed = key.seal(old.salt, head, join([Item(frame.ACT, 1, old.sequence, FORGED)]))
+    new = frame.encode(
+        1, old.number, old.sequence, 1, frame.BATCH, old.previous, sealed, old.salt, old.commitment
+    )
+    data = path.read_bytes()
+    path.write_bytes(data[: old.start] + new + data[old.end :])
+    report = verify(folder)
+    assert (report.code, report.first_bad) == ("damaged", old.sequence)
+    assert "承诺" in (report.problem or "")
+
+
+def test_side_by_side_is_as_one_after_the_other(folder: Path) -> None:
+    assert verify(folder, jobs=2) == verify(folder)
+    forge(folder, 2, 3)
+    assert verify(folder, jobs=2) == verify(folder)
 
 
 def test_a_segment_rewritten_whole_does_not_fit_its_neighbours(tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from qingfang.events import Brief, Connection, Template
 from qingfang.record import codec, frame
 from qingfang.record.client import now_us
 from qingfang.record.codec import Packer
+from qingfang.record.keys import Cipher
 from qingfang.record.verify import verify
 from qingfang.record.writer import Draft, Writer
 
+CIPHERS: tuple[Cipher, ...] = ("aes-256-gcm", "sm4-gcm")
 _RECORD = 600
 _SLICES = 10
 _SLICE_S = 0.3
@@ -27,21 +29,22 @@ def run(progress: Progress) -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="qingfang-bench-") as name:
         place = Path(name)
-        for batch in (64, 1000):
-            progress(f"ledger: append, {batch} a batch")
-            ours, bare = _append(place / str(batch), batch)
-            what = f"records/s appended and synced, {batch} a batch, {_RECORD} bytes each"
-            rows.append(ratio(what, ours, bare, "bare SM3 + fdatasync loop", at_least=0.7))
+        for cipher in CIPHERS:
+            for batch in (64, 1000):
+                progress(f"ledger: append, {batch} a batch, {cipher}")
+                ours, bare = _append(place / f"{cipher}-{batch}", batch, cipher)
+                what = f"records/s appended and synced, {cipher}, {batch} a batch, {_RECORD} bytes"
+                rows.append(ratio(what, ours, bare, "bare SM3 + fdatasync loop", at_least=0.7))
         progress("ledger: passed statements")
         rows += _briefs(place / "briefs")
     return rows
 
 
-def _append(place: Path, batch: int) -> tuple[float, float]:
+def _append(place: Path, batch: int, cipher: Cipher) -> tuple[float, float]:
     """Records a second: (ours, a loop of SM3 and fdatasync over the same bytes), in turns."""
     place.mkdir()
     content = codec.token(b"benchmrk", 1) + os.urandom(_RECORD)
-    writer = _writer(place / "ledger")
+    writer = _writer(place / "ledger", cipher)
     drafts = [Draft(frame.EVENT, 1, codec.NO_TOKEN + content) for _n in range(batch)]
     bare = os.open(place / "bare", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     done = [0, 0]
@@ -116,5 +119,12 @@ def _briefs(place: Path) -> list[Row]:
     ]
 
 
-def _writer(folder: Path) -> Writer:
-    return Writer(folder, site="bench", node="n", segment_bytes=64 * 1024 * 1024, clock=now_us)
+def _writer(folder: Path, cipher: Cipher = "sm4-gcm") -> Writer:
+    return Writer(
+        folder,
+        site="bench",
+        node="n",
+        segment_bytes=64 * 1024 * 1024,
+        clock=now_us,
+        cipher=cipher,
+    )

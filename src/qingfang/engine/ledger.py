@@ -31,6 +31,7 @@ async def run(config: Config, stopping: asyncio.Event) -> None:
         site=config.site.id,
         node=config.site.node,
         segment_bytes=config.ledger.segment_mib * MIB,
+        cipher=config.ledger.cipher,
         clock=now_us,
     )
     serving = asyncio.create_task(service.run())

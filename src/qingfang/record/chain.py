@@ -2,19 +2,21 @@
 
 Rules this module keeps:
 
-1. The leaf hash of a frame is SHA-256(0x00 ‖ frame as stored), the leaf of RFC 6962: a Merkle tree
-   over the same frames needs no change on disk.
+1. The leaf hash of a frame is SHA-256(0x00 ‖ frame as stored), the leaf of RFC 6962.
 2. A frame carries the leaf hash of the frame before it, so one leaf hash fixes all frames before.
    The first frame of a log carries `NOTHING`.
-3. Beside it runs SM3 over the bytes of a segment: the closing frame carries the digest of all
-   bytes before it, the next segment's first frame the digest of the whole segment before it.
+3. Over the same frames grow two Merkle trees, SHA-256 and SM3. A segment's first frame carries
+   their peaks before it, so that a segment is read, checked and continued by itself; its last
+   frame carries the SM3 root before it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from qingfang.crypto import Hash, sha256, start
+from qingfang.crypto import sha256, sm3
+from qingfang.merkle.tree import Frontier
 
 NOTHING: Final = b"\0" * 32
 
@@ -24,41 +26,43 @@ def leaf(frame: bytes) -> bytes:
     return sha256(b"\0" + frame)
 
 
-class Chain:
-    """The state after a frame: what the next one must carry. `head` is the last leaf hash."""
+def sm3_leaf(frame: bytes) -> bytes:
+    """32 bytes."""
+    return sm3(b"\0" + frame)
 
-    __slots__ = ("_sm3", "head", "number", "sequence")
+
+class Chain:
+    """The state after a frame: what the next one must carry. `head` is the last leaf hash, `number`
+    and `sequence` are those of the next frame; `trees` are the SHA-256 and the SM3 tree."""
+
+    __slots__ = ("head", "number", "sequence", "trees")
 
     def __init__(
-        self, number: int = 0, sequence: int = 1, head: bytes = NOTHING, sm3: Hash | None = None
+        self,
+        number: int = 0,
+        sequence: int = 1,
+        head: bytes = NOTHING,
+        peaks: Sequence[bytes] = (),
+        sm3_peaks: Sequence[bytes] = (),
     ) -> None:
+        """Raises ValueError for peaks that no tree of `number` leaves has."""
         self.number = number
         self.sequence = sequence
         self.head = head
-        self._sm3 = start("sm3") if sm3 is None else sm3
+        self.trees = (Frontier("sha256", number, peaks), Frontier("sm3", number, sm3_peaks))
 
-    def take(self, frame: bytes, count: int) -> None:
-        """The next frame is `frame`, with `count` records."""
-        self.link(frame, count)
-        self.absorb(frame)
-
-    def link(self, frame: bytes, count: int) -> None:
-        """Half of `take`: everything but the segment's digest."""
-        self.head = leaf(frame)
+    def take(self, frame: bytes, count: int) -> tuple[bytes, bytes]:
+        """The next frame is `frame`, with `count` records: its leaf hash in either tree."""
+        self.head, other = leaf(frame), sm3_leaf(frame)
         self.number += 1
         self.sequence += count
+        self.trees[0].append(self.head)
+        self.trees[1].append(other)
+        return self.head, other
 
-    def absorb(self, frames: bytes) -> None:
-        """The other half, for any number of linked frames at once: one call costs less."""
-        self._sm3.update(frames)
-
-    def segment_digest(self) -> bytes:
-        """SM3 over the bytes of this segment so far."""
-        return self._sm3.digest()
+    def sm3_root(self) -> bytes:
+        return self.trees[1].root()
 
     def copy(self) -> Chain:
-        return Chain(self.number, self.sequence, self.head, self._sm3.copy())
-
-    def next_segment(self) -> Chain:
-        """The state in which the first frame of the next segment is written."""
-        return Chain(self.number, self.sequence, self.head)
+        sha256_tree, sm3_tree = self.trees
+        return Chain(self.number, self.sequence, self.head, sha256_tree.peaks, sm3_tree.peaks)

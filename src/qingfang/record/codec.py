@@ -57,6 +57,8 @@ _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {
     frame.ACT: msgspec.msgpack.Decoder(Act),
     frame.RECOVERED: msgspec.msgpack.Decoder(Recovered),
 }
+_Raws = tuple[msgspec.Raw, ...]
+_RAW: Final = msgspec.msgpack.Decoder(tuple[_Raws, _Raws, _Raws])
 _KIND_OF: Final[dict[type, int]] = {
     Opened: frame.SEGMENT,
     Closed: frame.CLOSE,
@@ -97,18 +99,23 @@ def pack(value: Value | Block | Opened | Closed, mark: bytes = NO_TOKEN) -> byte
     return mark + PACKED + zlib.compress(plain, 1)
 
 
+def _unpacked(content: bytes) -> bytes:
+    form, data = content[TOKEN_SIZE : TOKEN_SIZE + 1], content[TOKEN_SIZE + 1 :]
+    if form == PLAIN:
+        return data
+    if form != PACKED:
+        raise Unreadable("unknown form of content")
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(data, UNPACKED_LIMIT)
+    if not unpacker.eof:
+        raise Unreadable("packed content is cut off or too large")
+    return data
+
+
 def unpack(kind: int, content: bytes) -> Value | Block | Opened | Closed:
     """Raises `Unreadable`."""
-    form, data = content[TOKEN_SIZE : TOKEN_SIZE + 1], content[TOKEN_SIZE + 1 :]
     try:
-        if form == PACKED:
-            unpacker = zlib.decompressobj()
-            data = unpacker.decompress(data, UNPACKED_LIMIT)
-            if not unpacker.eof:
-                raise Unreadable("packed content is cut off or too large")
-        elif form != PLAIN:
-            raise Unreadable("unknown form of content")
-        return _DECODERS[kind].decode(data)
+        return _DECODERS[kind].decode(_unpacked(content))
     except (
         msgspec.MsgspecError,
         zlib.error,
@@ -117,6 +124,16 @@ def unpack(kind: int, content: bytes) -> Value | Block | Opened | Closed:
         RecursionError,
     ) as error:
         raise Unreadable(f"{frame.KINDS.get(kind, kind)}: {error}") from None
+
+
+def raw_block(content: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """The MessagePack of a block's connections, templates and briefs, one by one. Raises
+    `Unreadable`."""
+    try:
+        connections, templates, briefs = _RAW.decode(_unpacked(content))
+    except (msgspec.MsgspecError, zlib.error, RecursionError) as error:
+        raise Unreadable(f"brief: {error}") from None
+    return [*map(bytes, connections)], [*map(bytes, templates)], [*map(bytes, briefs)]
 
 
 def moment(at_us: int) -> str:

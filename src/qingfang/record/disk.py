@@ -21,6 +21,10 @@ class Disk:
         """A new, empty file (an existing one is an error), open for appending."""
         return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
+    def make_folder(self, path: Path) -> None:
+        """One that may be there already."""
+        path.mkdir(mode=0o700, exist_ok=True)
+
     def open(self, path: Path) -> int:
         """An existing file, open for appending."""
         return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)

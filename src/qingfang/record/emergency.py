@@ -85,7 +85,7 @@ class Emergency:
     def _save(self) -> None:
         self.generation += 1
         content = msgspec.msgpack.encode(list(self.losses.values()))
-        data = frame.encode(0, self.generation, 0, 0, frame.LOSS, chain.NOTHING, content)
+        data = frame.encode(0, self.generation, 0, 0, frame.BATCH, chain.NOTHING, content)
         if self._file is None or len(data) > _SLOT:
             self.reserved = False
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from qingfang.events import Answered, Brief, Connection, Event, Template
+from qingfang.record.keys import Cipher
 
 
 class Completed(Struct, frozen=True):
@@ -59,7 +60,9 @@ class Recovered(Struct, frozen=True):
 
 
 class Opened(Struct, frozen=True):
-    """First frame of a segment. `sealed` is the SM3 of the whole segment before (empty: none)."""
+    """First frame of a segment. `peaks` and `sm3_peaks` are those of the two trees over all frames
+    before it, the largest first; `sealed` is the SM3 tree's root (empty in the first segment).
+    `cipher` tells how the records in this segment are sealed."""
 
     log: str
     site: str
@@ -67,10 +70,14 @@ class Opened(Struct, frozen=True):
     segment: int
     at_us: int
     sealed: bytes
+    cipher: Cipher
+    peaks: tuple[bytes, ...]
+    sm3_peaks: tuple[bytes, ...]
 
 
 class Closed(Struct, frozen=True):
-    """Last frame of a segment: frames and records in it before this one, and the SM3 over them."""
+    """Last frame of a segment: frames and records in it before this one, and the root of the SM3
+    tree over all frames of the log before this one."""
 
     at_us: int
     frames: int

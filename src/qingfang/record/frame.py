@@ -7,10 +7,11 @@
     16      8    sequence number of the first record in the frame
     24      2    count of records in the frame; they are numbered sequence, sequence + 1, …
     26      1    kind
-    27      1    version of the content's format
+    27      1    version of the format
     28      32   leaf hash of the frame before this one (`chain`)
-    60      16   salt: random, so that a leaf hash tells nothing about a guessable content
-    76      …    content
+    60      32   commitment to the records in it (`batch`); zeros where the content is plain
+    92      16   salt: random
+    108     …    content: sealed in a frame of records (`batch`), plain in a segment's first and last
 
 Rules this module keeps:
 
@@ -29,10 +30,12 @@ from typing import Final
 
 MASK: Final = 0xA5C3_965A
 MAX_CONTENT: Final = 48 * 1024 * 1024
-VERSION: Final = 1
-HEADER_SIZE: Final = 60
+VERSION: Final = 2
+HEADER_SIZE: Final = 92
 SALT_SIZE: Final = 16
+NO_COMMITMENT: Final = bytes(32)
 
+# Kinds of frames are SEGMENT, CLOSE and BATCH; the others are kinds of records, inside a batch.
 SEGMENT: Final = 1
 CLOSE: Final = 2
 EVENT: Final = 3
@@ -41,6 +44,7 @@ COMPLETED: Final = 5
 LOSS: Final = 6
 ACT: Final = 7
 RECOVERED: Final = 8
+BATCH: Final = 9
 KINDS: Final = {
     SEGMENT: "segment",
     CLOSE: "close",
@@ -50,37 +54,73 @@ KINDS: Final = {
     LOSS: "loss",
     ACT: "act",
     RECOVERED: "recovered",
+    BATCH: "batch",
 }
+_FRAMES: Final = frozenset({SEGMENT, CLOSE, BATCH})
 
 _HEAD: Final = struct.Struct(">II")
-_BODY: Final = struct.Struct(">QQHBB32s")
+_BODY: Final = struct.Struct(">QQHBB32s32s")
 _SEED: Final = struct.Struct(">QQQI")
 
 
 class Frame:
-    """A frame as read: its header fields, `content` without salt, and where it stood."""
+    """A frame as read: its segment and header fields, `head` (the header from offset 8 on, which
+    the sealing covers), `salt`, `content`, and where it stood in the data."""
 
-    __slots__ = ("content", "count", "end", "kind", "number", "previous", "sequence", "start")
+    __slots__ = (
+        "commitment",
+        "content",
+        "count",
+        "end",
+        "head",
+        "kind",
+        "number",
+        "previous",
+        "salt",
+        "segment",
+        "sequence",
+        "start",
+    )
 
     def __init__(
         self,
+        segment: int,
         number: int,
         sequence: int,
         count: int,
         kind: int,
         previous: bytes,
+        commitment: bytes,
+        head: bytes,
+        salt: bytes,
         content: bytes,
         start: int,
         end: int,
     ) -> None:
+        self.segment = segment
         self.number = number
         self.sequence = sequence
         self.count = count
         self.kind = kind
         self.previous = previous
+        self.commitment = commitment
+        self.head = head
+        self.salt = salt
         self.content = content
         self.start = start
         self.end = end
+
+
+def body(
+    number: int,
+    sequence: int,
+    count: int,
+    kind: int,
+    previous: bytes,
+    commitment: bytes = NO_COMMITMENT,
+) -> bytes:
+    """The header from offset 8 on."""
+    return _BODY.pack(number, sequence, count, kind, VERSION, previous, commitment)
 
 
 def encode(
@@ -92,20 +132,21 @@ def encode(
     previous: bytes,
     content: bytes,
     salt: bytes | None = None,
+    commitment: bytes = NO_COMMITMENT,
 ) -> bytes:
     """The frame's bytes. Raises ValueError when the content is over `MAX_CONTENT`."""
     if len(content) > MAX_CONTENT:
         raise ValueError(f"a record of {len(content)} bytes; the most is {MAX_CONTENT}")
     length = SALT_SIZE + len(content)
-    body = b"".join(
+    rest = b"".join(
         (
-            _BODY.pack(number, sequence, count, kind, VERSION, previous),
+            body(number, sequence, count, kind, previous, commitment),
             os.urandom(SALT_SIZE) if salt is None else salt,
             content,
         )
     )
-    crc = zlib.crc32(body, zlib.crc32(_SEED.pack(segment, number, sequence, length)))
-    return _HEAD.pack(length ^ MASK, crc) + body
+    crc = zlib.crc32(rest, zlib.crc32(_SEED.pack(segment, number, sequence, length)))
+    return _HEAD.pack(length ^ MASK, crc) + rest
 
 
 def parse(data: memoryview, offset: int, segment: int, number: int, sequence: int) -> Frame | None:
@@ -119,14 +160,27 @@ def parse(data: memoryview, offset: int, segment: int, number: int, sequence: in
     end = offset + HEADER_SIZE + length
     if end > len(data):
         return None
-    found, first, count, kind, version, previous = _BODY.unpack_from(data, offset + 8)
-    if found != number or first != sequence or version != VERSION or kind not in KINDS:
+    found, first, count, kind, version, previous, commitment = _BODY.unpack_from(data, offset + 8)
+    if found != number or first != sequence or version != VERSION or kind not in _FRAMES:
         return None
     seed = zlib.crc32(_SEED.pack(segment, number, sequence, length))
     if zlib.crc32(data[offset + 8 : end], seed) != crc:
         return None
-    content = bytes(data[offset + HEADER_SIZE + SALT_SIZE : end])
-    return Frame(number, sequence, count, kind, previous, content, offset, end)
+    at = offset + HEADER_SIZE
+    return Frame(
+        segment,
+        number,
+        sequence,
+        count,
+        kind,
+        previous,
+        commitment,
+        bytes(data[offset + 8 : at]),
+        bytes(data[at : at + SALT_SIZE]),
+        bytes(data[at + SALT_SIZE : end]),
+        offset,
+        end,
+    )
 
 
 def is_cut_off(data: memoryview, offset: int) -> bool:

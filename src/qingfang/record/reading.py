@@ -17,6 +17,7 @@ import msgspec
 
 from qingfang.events import Event
 from qingfang.record import codec, frame, segments
+from qingfang.record.batch import Item, Opener
 from qingfang.record.entries import Completed, Entry
 
 _EVERYTHING: Final = 1 << 63
@@ -24,7 +25,7 @@ _CHUNK: Final = 1 << 20
 
 
 def records(folder: Path, first: int = 1, *, briefs: bool = True) -> Iterator[Entry]:
-    """Entries from `first` on. Raises OSError and `codec.Unreadable`."""
+    """Entries from `first` on. Raises OSError, `KeyGone` and `codec.Unreadable`."""
     ends = _ends(folder, first)
     for entry in _entries(folder, first, briefs=briefs):
         value = entry.value
@@ -61,7 +62,7 @@ def as_json(entry: Entry) -> bytes:
 
 def _ends(folder: Path, first: int) -> dict[int, Completed]:
     found: dict[int, Completed] = {}
-    for each in _frames(folder, first, 0):
+    for each in _items(folder, first, 0):
         if each.kind == frame.COMPLETED:
             value = codec.unpack(each.kind, each.content)
             assert isinstance(value, Completed)
@@ -71,11 +72,12 @@ def _ends(folder: Path, first: int) -> dict[int, Completed]:
 
 def _entries(folder: Path, first: int, *, briefs: bool) -> Iterator[Entry]:
     decoder = codec.Decoder("", first, briefs=briefs)
-    for each in _frames(folder, first, int(briefs)):
+    for each in _items(folder, first, int(briefs)):
         yield from decoder.feed(each.kind, each.sequence, each.content)
 
 
-def _frames(folder: Path, first: int, back: int) -> Iterator[frame.Frame]:
+def _items(folder: Path, first: int, back: int) -> Iterator[Item]:
+    opener = Opener(folder)
     place = segments.locate(folder, first, back)
     while place is not None and (found := segments.read_on(folder, place, _EVERYTHING, _CHUNK)):
-        yield from found
+        yield from opener.all(found)

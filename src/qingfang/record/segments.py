@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -41,8 +41,15 @@ class Walk:
     what may be a frame.
     """
 
-    def __init__(self, path: Path, segment: int, chain: Chain) -> None:
-        self._path, self._segment = path, segment
+    def __init__(
+        self,
+        path: Path,
+        segment: int,
+        chain: Chain,
+        taken: Callable[[bytes, bytes], None] | None = None,
+    ) -> None:
+        """`taken` is told the leaf hashes of every frame that was taken, SHA-256 and SM3."""
+        self._path, self._segment, self._taken = path, segment, taken
         self.chain = chain
         self.end = 0
         self.size = 0
@@ -74,8 +81,10 @@ class Walk:
             # The caller sees the chain as it was before this frame: a closing frame is checked
             # against the digest of what stands before it.
             yield found
-            chain.take(bytes(data[found.start : found.end]), found.count)
+            leaves = chain.take(bytes(data[found.start : found.end]), found.count)
             self.end = found.end
+            if self._taken is not None:
+                self._taken(*leaves)
 
 
 def first_of(path: Path, segment: int) -> Frame | None:
@@ -92,6 +101,19 @@ def first_of(path: Path, segment: int) -> Frame | None:
             return None
         found = frame.parse(memoryview(head + file.read(length)), 0, segment, number, sequence)
     return found if found and found.kind == frame.SEGMENT else None
+
+
+def has_records(path: Path, segment: int) -> bool:
+    """Whether a whole frame of records stands anywhere in a segment whose first frame is damaged.
+    Slow (it tries every byte): for files of a few kilobytes."""
+    data = path.read_bytes()
+    for at in range(len(data) - frame.HEADER_SIZE):
+        number = int.from_bytes(data[at + 8 : at + 16])
+        sequence = int.from_bytes(data[at + 16 : at + 24])
+        found = frame.parse(memoryview(data), at, segment, number, sequence)
+        if found is not None and found.kind == frame.BATCH:
+            return True
+    return False
 
 
 class Place:

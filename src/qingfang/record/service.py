@@ -31,9 +31,11 @@ import msgspec
 from qingfang import ipc
 from qingfang.language import _
 from qingfang.record import codec, frame, protocol, segments
+from qingfang.record.batch import Opener
 from qingfang.record.disk import Disk
 from qingfang.record.emergency import Emergency
 from qingfang.record.entries import Loss, Opened
+from qingfang.record.keys import Cipher
 from qingfang.record.protocol import Append, Cursor, Frames, Read, SourceCount, Stat
 from qingfang.record.writer import Draft, Full, Writer, probe
 
@@ -67,10 +69,13 @@ class Service:
         clock: Callable[[], int],
         uids: frozenset[int] = frozenset(),
         disk: Disk | None = None,
+        cipher: Cipher = "sm4-gcm",
     ) -> None:
         self._folder, self._socket, self._uids = folder, socket, uids
         self._site, self._node, self._segment_bytes = site, node, segment_bytes
         self._clock, self._disk = clock, disk
+        self._cipher: Cipher = cipher
+        self._opener = Opener(folder)
         self._writer: Writer | None = None
         self._emergency: Emergency | None = None
         self._full = ""
@@ -128,6 +133,7 @@ class Service:
             segment_bytes=self._segment_bytes,
             clock=self._clock,
             disk=self._disk,
+            cipher=self._cipher,
         )
         self._synced = self._telling = self._writer.sequence
 
@@ -360,9 +366,9 @@ class Service:
         while True:
             frames = segments.read_on(self._folder, place, self._synced, protocol.READ_LIMIT)
             chosen = tuple(
-                (f.kind, f.sequence, f.content)
-                for f in frames
-                if wanted is None or f.kind in wanted
+                (item.kind, item.sequence, item.content)
+                for item in self._opener.all(frames)
+                if wanted is None or item.kind in wanted
             )
             if chosen or not frames:
                 here = Cursor(place.segment, place.offset, place.number, place.sequence)

@@ -3,29 +3,37 @@
 Rules this module keeps:
 
 1. Nothing is taken on the log's word that the files themselves can prove: frame numbers, sequence
-   numbers, every leaf hash, every segment's SM3, every record readable.
+   numbers, every leaf hash, both trees, and, where the keys are, every record's commitment.
 2. The first thing that is wrong is named with its place; what follows it is not trusted.
 3. What cannot be known without a witness is not claimed: a log cut off at a frame's end, or
    replaced as a whole, looks sound (`witnessed_to` is None).
 4. An oldest segment with a number above 1 is not an error here: retention removes whole segments
    from the old end. What stands before it is `unproven`.
+5. A segment begins with the trees' peaks before it, so segments are checked side by side; that each
+   begins where the one before it ended is checked afterwards.
+6. A copy without any keys proves that nothing was changed, and not what it says: those records are
+   `unopened`. A folder of keys in which one is missing is a fault.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
-from qingfang.crypto import sm3
+from qingfang.crypto import sha256, sm3
 from qingfang.language import _
-from qingfang.record import codec, segments
+from qingfang.merkle.tree import Frontier
+from qingfang.record import batch, codec, frame, segments
 from qingfang.record.chain import NOTHING, Chain
 from qingfang.record.entries import Block, Closed, Opened, Recovered
 from qingfang.record.frame import Frame
+from qingfang.record.keys import FOLDER, KeyGone
 
 _TRIES: Final = 5
 _PAUSE: Final = 0.05
@@ -33,9 +41,11 @@ _PAUSE: Final = 0.05
 
 class Report(Struct):
     """`first_bad` is the first sequence number that cannot be vouched for. `problem` (zh) says
-    what and where. `code`: `damaged`, `order`, `missing`, `truncated`, `trailing`, `empty`, or None.
-    `first`/`last` are the sequence numbers checked, `unproven` how many records stood before
-    them, `repairs` the interrupted writes that the log itself tells of."""
+    what and where. `code`: `damaged`, `order`, `missing`, `truncated`, `trailing`, `key`, `empty`,
+    or None. `first`/`last` are the sequence numbers checked, `unproven` how many records stood
+    before them, `unopened` those whose keys are not here, `repairs` the interrupted writes that the
+    log itself tells of. `root` and `sm3_root` (hex) are those of the trees over all `size` frames
+    of the log."""
 
     ok: bool = True
     records: int = 0
@@ -49,195 +59,293 @@ class Report(Struct):
     first: int | None = None
     last: int | None = None
     unproven: int = 0
+    unopened: int = 0
     repairs: int = 0
     frames: int = 0
     bytes: int = 0
+    size: int = 0
+    root: str = ""
+    sm3_root: str = ""
 
     def bad(self, code: str, sequence: int, problem: str) -> None:
         self.ok, self.code, self.first_bad, self.problem = False, code, sequence, problem
 
 
-def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> Report:
-    """Check all segments in `folder`; `progress(done, all)` in bytes. Raises OSError."""
+class _State(Struct, frozen=True):
+    """Where a segment begins or ends: what the next frame must carry."""
+
+    number: int
+    sequence: int
+    head: bytes
+    peaks: tuple[bytes, ...]
+    sm3_peaks: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, chain: Chain) -> _State:
+        one, two = chain.trees
+        return cls(chain.number, chain.sequence, chain.head, tuple(one.peaks), tuple(two.peaks))
+
+
+class _Found(Struct):
+    """One segment, checked by itself."""
+
+    number: int
+    size: int = 0
+    log: str = ""
+    start: _State | None = None
+    end: _State | None = None
+    closed: bool = False
+    frames: int = 0
+    records: int = 0
+    unopened: int = 0
+    repairs: int = 0
+    bytes: int = 0
+    code: str | None = None
+    first_bad: int = 1
+    problem: str = ""
+
+    def bad(self, code: str, sequence: int, problem: str) -> None:
+        if self.code is None:
+            self.code, self.first_bad, self.problem = code, sequence, problem
+
+
+def verify(
+    folder: Path, progress: Callable[[int, int], None] | None = None, *, jobs: int = 1
+) -> Report:
+    """Check all segments in `folder`, in `jobs` processes; `progress(done, all)` in bytes. Raises
+    OSError."""
     report = Report()
     numbers = segments.numbers(folder)
     if not numbers:
         report.bad("empty", 1, _("{}：这里没有账本段文件").format(folder))
         return report
     total = sum((folder / segments.name(n)).stat().st_size for n in numbers)
-    first = segments.first_of(folder / segments.name(numbers[0]), numbers[0])
-    if first is None:
-        report.bad(
-            "damaged",
-            1,
-            _("{}：首帧损坏").format(segments.name(numbers[0])),
-        )
-        return report
-    if first.number == 0 and first.previous != NOTHING:
-        report.bad("order", 1, _("首帧的前序摘要不是空值"))
-        return report
-    report.first, report.unproven = first.sequence, first.sequence - 1
-    chain = Chain(first.number, first.sequence, first.previous)
-    sealed: bytes | None = b"" if numbers[0] == 1 else None
-    for at, number in enumerate(numbers):
-        if number != numbers[0] + at:
+    keyed = (folder / FOLDER).is_dir()
+    before: _State | None = None
+    closed = True
+    expected = numbers[0]
+    for found in _checked(folder, numbers, keyed, jobs):
+        name = segments.name(found.number)
+        if found.number != expected:
+            missing = segments.name(expected)
             report.bad(
-                "missing",
-                chain.sequence,
-                _("缺少段文件 {}").format(segments.name(numbers[0] + at)),
+                "missing", before.sequence if before else 1, _("缺少段文件 {}").format(missing)
             )
             break
-        check = _Segment(folder, number, report, chain, sealed)
-        closed = check.run(last=number == numbers[-1])
-        if not report.ok:
+        if not closed and before is not None:
+            last = segments.name(found.number - 1)
+            report.bad("truncated", before.sequence, _("{}：没有封存帧，段尾被截去").format(last))
             break
-        sealed = check.chain.segment_digest()
-        chain = check.chain.next_segment()
+        if before is None:
+            if found.start is not None and not _at_beginning(found):
+                report.bad("order", 1, _("首帧的前序摘要不是空值"))
+                break
+            report.log = found.log
+            if found.start is not None:
+                report.first = found.start.sequence
+                report.unproven = found.start.sequence - 1
+        elif found.start is not None and (found.start != before or found.log != report.log):
+            report.bad("order", before.sequence, _("{}：不接在前一段之后").format(name))
+            break
+        _add(report, found)
+        if found.code is not None:
+            first_bad = found.first_bad
+            if found.start is None and before is not None:
+                first_bad = before.sequence
+            report.bad(found.code, first_bad, found.problem)
+            break
+        before, closed, expected = found.end, found.closed, expected + 1
         if progress is not None:
             progress(report.bytes, total)
-        if not closed and number != numbers[-1]:
-            report.bad(
-                "truncated",
-                chain.sequence,
-                _("{}：没有封存帧，段尾被截去").format(segments.name(number)),
-            )
-            break
-    report.last = report.first + report.records - 1 if report.records else None
+    if before is not None:
+        report.size = before.number
+        report.root = Frontier("sha256", before.number, before.peaks).root().hex()
+        report.sm3_root = Frontier("sm3", before.number, before.sm3_peaks).root().hex()
+    if report.first is not None:
+        report.last = report.first + report.records - 1 if report.records else None
     return report
 
 
+def _checked(folder: Path, numbers: list[int], keyed: bool, jobs: int) -> Iterator[_Found]:
+    last = numbers[-1]
+    if jobs < 2 or len(numbers) < 2:
+        for number in numbers:
+            yield _check(folder, number, number == last, keyed)
+        return
+    with ProcessPoolExecutor(min(jobs, len(numbers), os.cpu_count() or 1)) as pool:
+        try:
+            count = len(numbers)
+            yield from pool.map(
+                _check, [folder] * count, numbers, [n == last for n in numbers], [keyed] * count
+            )
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _at_beginning(found: _Found) -> bool:
+    start = found.start
+    return start is None or start.number > 0 or (start.head == NOTHING and start.sequence == 1)
+
+
+def _add(report: Report, found: _Found) -> None:
+    report.segments += 1
+    report.frames += found.frames
+    report.records += found.records
+    report.unopened += found.unopened
+    report.repairs += found.repairs
+    report.bytes += found.bytes
+
+
+def _check(folder: Path, number: int, last: bool, keyed: bool) -> _Found:
+    for attempt in range(_TRIES):
+        check = _Segment(folder, number, keyed)
+        cut_off = check.run(last=last)
+        # A writer at work may have been caught in the middle of a write.
+        if not cut_off or not last or check.found.closed or attempt == _TRIES - 1:
+            return check.found
+        time.sleep(_PAUSE)
+    raise AssertionError
+
+
 class _Segment:
-    def __init__(
-        self, folder: Path, number: int, report: Report, chain: Chain, sealed: bytes | None
-    ) -> None:
+    def __init__(self, folder: Path, number: int, keyed: bool) -> None:
         self._path = folder / segments.name(number)
-        self._number, self._report, self._sealed = number, report, sealed
-        self._frames = self._records = 0
-        self._closed = False
-        self.chain = chain
+        self._keyed = keyed
+        self._opener = batch.Opener(folder)
+        self.found = _Found(number)
 
     def run(self, *, last: bool) -> bool:
-        """Whether the segment is closed; the report has what is wrong."""
-        report = self._report
-        report.segments += 1
-        walk: segments.Walk | None = None
-        for attempt in range(_TRIES):
-            before = (report.records, report.frames, report.repairs)
-            walk = self._walk()
-            if walk is None:
-                return self._closed
-            if not walk.cut_off or not last or self._closed:
+        """Whether the file ends within what may be a frame."""
+        found, name = self.found, self._path.name
+        first = segments.first_of(self._path, found.number)
+        chain = self._start(first)
+        if chain is None:
+            found.bad("damaged", 1, _("{}：首帧损坏").format(name))
+            return False
+        found.start = _State.of(chain)
+        walk = segments.Walk(self._path, found.number, chain)
+        for each in walk:
+            if not self._frame(each, walk):
                 break
-            # A writer at work may have been caught in the middle of a write.
-            if attempt < _TRIES - 1:
-                report.records, report.frames, report.repairs = before
-                time.sleep(_PAUSE)
-        assert walk is not None
-        self.chain = walk.chain
-        report.bytes += walk.end
+        found.end = _State.of(walk.chain)
+        found.bytes = walk.end
         if walk.problem is not None:
             self._stopped(walk, last)
-        return self._closed
+        return walk.cut_off
 
-    def _walk(self) -> segments.Walk | None:
-        """None: something is wrong, and reported."""
-        self._frames = self._records = 0
-        self._closed = False
-        walk = segments.Walk(self._path, self._number, self.chain.copy())
-        for found in walk:
-            if not self._frame(found, walk):
-                return None
-        return walk
-
-    def _frame(self, found: Frame, walk: segments.Walk) -> bool:
-        report, name = self._report, self._path.name
-        if self._closed:
-            report.bad("trailing", found.sequence, _("{}：封存帧之后还有内容").format(name))
-            return False
+    def _start(self, first: Frame | None) -> Chain | None:
+        if first is None:
+            return None
         try:
-            value = codec.unpack(found.kind, found.content)
-        except codec.Unreadable as error:
-            report.bad(
-                "damaged",
-                found.sequence,
-                _("{} 偏移 {}：内容不可读（{}）").format(name, found.start, error),
+            opened = codec.unpack(frame.SEGMENT, first.content)
+            assert isinstance(opened, Opened)
+            chain = Chain(
+                first.number, first.sequence, first.previous, opened.peaks, opened.sm3_peaks
             )
+        except (codec.Unreadable, ValueError):
+            return None
+        if opened.segment != self.found.number or opened.sealed != (
+            chain.sm3_root() if chain.number else b""
+        ):
+            return None
+        self.found.log = opened.log
+        return chain
+
+    def _frame(self, each: Frame, walk: segments.Walk) -> bool:
+        found, name = self.found, self._path.name
+        if found.closed:
+            found.bad("trailing", each.sequence, _("{}：封存帧之后还有内容").format(name))
             return False
-        if (self._frames == 0) != isinstance(value, Opened):
-            report.bad(
-                "order", found.sequence, _("{} 偏移 {}：段首帧错位").format(name, found.start)
-            )
+        if (found.frames == 0) != (each.kind == frame.SEGMENT):
+            found.bad("order", each.sequence, _("{} 偏移 {}：段首帧错位").format(name, each.start))
             return False
-        if isinstance(value, Opened) and not self._opened(value, found):
+        if each.kind == frame.BATCH:
+            problem = self._batch(each)
+        else:
+            problem = each.count != 0 or each.commitment != frame.NO_COMMITMENT
+            if each.kind == frame.CLOSE and not problem:
+                problem = not self._closing(each, walk)
+            if problem:
+                found.bad("damaged", each.sequence, _("{}：封存帧与段内容不符").format(name))
+        if problem:
             return False
-        if isinstance(value, Closed) and not self._closing(value, found, walk):
-            return False
-        if found.count != _count(value):
-            report.bad(
-                "damaged", found.sequence, _("{} 偏移 {}：条数不符").format(name, found.start)
-            )
-            return False
-        if isinstance(value, Recovered):
-            report.repairs += 1
-            if not self._kept(value, found):
-                return False
-        self._frames += 1
-        self._records += found.count
-        report.frames += 1
-        report.records += found.count
+        found.frames += 1
+        found.records += each.count
         return True
 
-    def _opened(self, value: Opened, found: Frame) -> bool:
-        report = self._report
-        if not report.log:
-            report.log = value.log
-        wrong = (
-            value.log != report.log
-            or value.segment != self._number
-            or (self._sealed is not None and value.sealed != self._sealed)
-        )
-        if wrong:
-            report.bad("order", found.sequence, _("{}：不接在前一段之后").format(self._path.name))
-        return not wrong
+    def _batch(self, each: Frame) -> bool:
+        """Whether something is wrong with the records in a frame."""
+        found, name = self.found, self._path.name
+        if not self._keyed:
+            found.unopened += each.count
+            return False
+        where = _("{} 偏移 {}").format(name, each.start)
+        try:
+            items = self._opener.items(each)
+            shown = batch.parts(items)
+            salts = self._opener.key(each.segment).salts(each.salt, len(shown))
+            if sha256(b"".join(batch.hashes(shown, salts))) != each.commitment:
+                found.bad("damaged", each.sequence, _("{}：内容与帧首的承诺不符").format(where))
+                return True
+            values = [(item, codec.unpack(item.kind, item.content)) for item in items]
+        except KeyGone as error:
+            found.bad("key", each.sequence, f"{where}：{error}")
+            return True
+        except codec.Unreadable as error:
+            found.bad("damaged", each.sequence, _("{}：内容不可读（{}）").format(where, error))
+            return True
+        count = 0
+        for item, value in values:
+            records = len(value.briefs) if isinstance(value, Block) else 1
+            count += records
+            if item.records != records or isinstance(value, Opened | Closed):
+                found.bad("damaged", item.sequence, _("{}：条数不符").format(where))
+                return True
+            if isinstance(value, Recovered):
+                found.repairs += 1
+                if not self._kept(value, item.sequence):
+                    return True
+        if count != each.count:
+            found.bad("damaged", each.sequence, _("{}：条数不符").format(where))
+            return True
+        return False
 
-    def _closing(self, value: Closed, found: Frame, walk: segments.Walk) -> bool:
-        wrong = (
-            value.frames != self._frames
-            or value.records != self._records
-            or value.digest != walk.chain.segment_digest()
+    def _closing(self, each: Frame, walk: segments.Walk) -> bool:
+        try:
+            value = codec.unpack(frame.CLOSE, each.content)
+        except codec.Unreadable:
+            return False
+        self.found.closed = True
+        return (
+            isinstance(value, Closed)
+            and value.frames == self.found.frames
+            and value.records == self.found.records
+            and value.digest == walk.chain.sm3_root()
         )
-        if wrong:
-            self._report.bad(
-                "damaged", found.sequence, _("{}：封存帧与段内容不符").format(self._path.name)
-            )
-        self._closed = True
-        return not wrong
 
-    def _kept(self, value: Recovered, found: Frame) -> bool:
+    def _kept(self, value: Recovered, sequence: int) -> bool:
         path = self._path.parent / value.kept_as
         try:
             same = sm3(path.read_bytes()) == value.digest
         except FileNotFoundError:
             same = False
         if not same:
-            self._report.bad(
+            self.found.bad(
                 "missing",
-                found.sequence,
+                sequence,
                 _("{}：恢复时留存的残片不见了或被改动").format(value.kept_as),
             )
         return same
 
     def _stopped(self, walk: segments.Walk, last: bool) -> None:
-        report, name = self._report, self._path.name
+        found, name = self.found, self._path.name
         sequence = walk.chain.sequence
-        if self._closed:
-            report.bad("trailing", sequence, _("{}：封存帧之后还有内容").format(name))
+        if found.closed:
+            found.bad("trailing", sequence, _("{}：封存帧之后还有内容").format(name))
         elif walk.problem == "chain":
-            report.bad(
-                "order", sequence, _("{} 偏移 {}：与前一帧的摘要不符").format(name, walk.end)
-            )
-        elif last:
-            report.bad(
+            found.bad("order", sequence, _("{} 偏移 {}：与前一帧的摘要不符").format(name, walk.end))
+        elif last and walk.cut_off:
+            found.bad(
                 "truncated",
                 sequence,
                 _(
@@ -246,10 +354,4 @@ class _Segment:
                 ).format(name, walk.end, walk.size - walk.end),
             )
         else:
-            report.bad("damaged", sequence, _("{} 偏移 {}：帧损坏或缺失").format(name, walk.end))
-
-
-def _count(value: object) -> int:
-    if isinstance(value, Block):
-        return len(value.briefs)
-    return 0 if isinstance(value, Opened | Closed) else 1
+            found.bad("damaged", sequence, _("{} 偏移 {}：帧损坏或缺失").format(name, walk.end))

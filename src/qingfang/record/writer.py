@@ -8,7 +8,9 @@ Rules this module keeps:
    it is cut off, and a `Recovered` record tells of it.
 4. `Full` leaves the writer usable: the batch was taken back, the next may succeed. `Broken` does
    not: after a failed sync only a new writer, which reads the disk again, knows what is there.
-5. A segment is closed by a day's end (UTC+8) or when a batch would make it too large; its closing
+5. Records are sealed (`keys`) and committed to (`batch`) as they are written: the disk never has
+   them in plain. One `append` is one frame, unless it is too much for one.
+6. A segment is closed by a day's end (UTC+8) or when a batch would make it too large; its closing
    frame is synced before the next segment is made, and that one's first frame before any record.
 """
 
@@ -20,26 +22,34 @@ import logging
 import os
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from qingfang.crypto import sm3
 from qingfang.language import _
-from qingfang.record import codec, frame, segments
+from qingfang.record import batch, codec, frame, segments
+from qingfang.record.batch import Item, Opener
 from qingfang.record.chain import Chain
 from qingfang.record.disk import Disk
 from qingfang.record.entries import Closed, Opened, Recovered
+from qingfang.record.frame import Frame
+from qingfang.record.keys import Cipher, KeyGone, Keys, SegmentKey
 
 log = logging.getLogger(__name__)
 
 # A first frame is far smaller; a larger file whose first frame is damaged held records.
-_TORN_START: Final = 4096
+_TORN_START: Final = 8192
 _EVERYTHING: Final = 1 << 63
 _CHUNK: Final = 1 << 20
 _ROOM: Final = 32 * 1024
+# Bytes beside its content that an item of a commit costs at most (rolling is not exact to a byte).
+_ITEM_COST: Final = batch.ITEM_HEAD + 1
+_FRAME_RECORDS: Final = 65_535
+_FRAME_BYTES: Final = frame.MAX_CONTENT - 1024
 # How far back a new writer looks for batches that may be sent again.
 _BATCHES_KEPT: Final = 16_384
+_ORIGINS_KEPT: Final = 4096
 _LOOK_BACK: Final = 64 * 1024 * 1024
 _DAY_US: Final = 86_400_000_000
 _EIGHT_HOURS_US: Final = 28_800_000_000
@@ -55,7 +65,7 @@ class Broken(Exception):
 
 
 class Draft:
-    """A frame to be: its kind, how many records it holds, its content."""
+    """An item to be: its kind, how many records it holds, its content."""
 
     __slots__ = ("content", "count", "kind")
 
@@ -67,7 +77,8 @@ class Writer:
     """Raises `Full` or `Broken` when it cannot come into being.
 
     `sequence` is the number the next record gets, `segment` the segment it goes to, `recovered`
-    what was found when this writer started (None: a clean end).
+    what was found when this writer started (None: a clean end), `leaves` the leaf hashes of the
+    frames stored by this writer that nobody has taken yet.
     """
 
     def __init__(
@@ -79,19 +90,24 @@ class Writer:
         segment_bytes: int,
         clock: Callable[[], int],
         disk: Disk | None = None,
+        cipher: Cipher = "sm4-gcm",
     ) -> None:
         self._folder, self._site, self._node = folder, site, node
+        self._cipher: Cipher = cipher
+        self._keys = Keys(folder)
+        self._key: SegmentKey | None = None
+        self._opener = Opener(folder, self._keys)
         self._limit, self._clock, self._disk = segment_bytes, clock, disk or Disk()
         self._file: int | None = None
         self._chain = Chain()
         self._size = 0
         self._frames = 0
         self._first_sequence = 1
-        self._sealed = b""
         self._day = 0
         self._broken = False
         self._closed = False
-        self._batches: dict[bytes, OrderedDict[int, int]] = {}
+        self._batches: OrderedDict[bytes, OrderedDict[int, int]] = OrderedDict()
+        self.leaves: list[tuple[bytes, bytes]] = []
         self.log = ""
         self.segment = 0
         self.recovered: Recovered | None = None
@@ -136,7 +152,7 @@ class Writer:
 
     def append(self, drafts: Sequence[Draft]) -> list[int]:
         """The first sequence number of each draft, in order, all of them synced."""
-        self.prepare(sum(len(d.content) + frame.HEADER_SIZE + frame.SALT_SIZE for d in drafts))
+        self.prepare(sum(len(d.content) for d in drafts) + _ITEM_COST * len(drafts))
         return self._append(drafts)
 
     def close(self) -> None:
@@ -150,34 +166,36 @@ class Writer:
     # ------------------------------------------------------------------ appending
 
     def _append(self, drafts: Sequence[Draft]) -> list[int]:
+        assert self._key is not None
         chain = self._chain.copy()
         sequences: list[int] = []
         parts: list[bytes] = []
-        salts = os.urandom(frame.SALT_SIZE * len(drafts))
-        at = 0
-        for draft in drafts:
-            data = frame.encode(
-                self.segment,
-                chain.number,
-                chain.sequence,
-                draft.count,
-                draft.kind,
-                chain.head,
-                draft.content,
-                salts[at : at + frame.SALT_SIZE],
-            )
-            at += frame.SALT_SIZE
-            sequences.append(chain.sequence)
-            chain.link(data, draft.count)
+        leaves: list[tuple[bytes, bytes]] = []
+        for some in _by_frame(drafts):
+            sequence = chain.sequence
+            items: list[Item] = []
+            for draft in some:
+                items.append(Item(draft.kind, draft.count, sequence, draft.content))
+                sequences.append(sequence)
+                sequence += draft.count
+            salt = os.urandom(frame.SALT_SIZE)
+            fields = (chain.number, chain.sequence, sequence - chain.sequence, frame.BATCH)
+            commitment = batch.commit(items, self._key, salt)
+            head = frame.body(*fields, chain.head, commitment)
+            content = self._key.seal(salt, head, batch.join(items))
+            data = frame.encode(self.segment, *fields, chain.head, content, salt, commitment)
+            leaves.append(chain.take(data, sequence - chain.sequence))
             parts.append(data)
-        whole = b"".join(parts)
-        chain.absorb(whole)
-        self._write(whole)
-        self._chain = chain
-        self._frames += len(drafts)
+        self._store(b"".join(parts), chain, leaves)
         for draft, sequence in zip(drafts, sequences, strict=True):
             self._remember(draft.content, sequence)
         return sequences
+
+    def _store(self, data: bytes, chain: Chain, leaves: list[tuple[bytes, bytes]]) -> None:
+        self._write(data)
+        self._chain = chain
+        self._frames += len(leaves)
+        self.leaves += leaves
 
     def _write(self, data: bytes) -> None:
         assert self._file is not None
@@ -206,6 +224,9 @@ class Writer:
             return
         origin, batch = codec.token_of(content)
         stored = self._batches.setdefault(origin, OrderedDict())
+        self._batches.move_to_end(origin)
+        if len(self._batches) > _ORIGINS_KEPT:
+            self._batches.popitem(last=False)
         stored[batch] = sequence
         if len(stored) > _BATCHES_KEPT:
             stored.popitem(last=False)
@@ -217,27 +238,37 @@ class Writer:
 
     def _close_segment(self) -> None:
         assert self._file is not None
+        chain = self._chain.copy()
         closing = Closed(
             at_us=self._clock(),
             frames=self._frames,
-            records=self._chain.sequence - self._first_sequence,
-            digest=self._chain.segment_digest(),
+            records=chain.sequence - self._first_sequence,
+            digest=chain.sm3_root(),
         )
-        self._append([Draft(frame.CLOSE, 0, codec.pack(closing))])
-        self._sealed = self._chain.segment_digest()
+        data = frame.encode(
+            self.segment, chain.number, chain.sequence, 0, frame.CLOSE, chain.head,
+            codec.pack(closing),
+        )  # fmt: skip
+        leaves = chain.take(data, 0)
+        self._store(data, chain, [leaves])
         self._disk.close(self._file)
         self._file = None
 
     def _open_next(self) -> None:
         number = self.segment + 1
-        chain = self._chain.next_segment()
+        chain = self._chain.copy()
+        key = self._keys.create(number, self._cipher, self._disk)
+        sha256_tree, sm3_tree = chain.trees
         opening = Opened(
             log=self.log or f"{self._site}/{self._node}/{secrets.token_hex(4)}",
             site=self._site,
             node=self._node,
             segment=number,
             at_us=self._clock(),
-            sealed=self._sealed,
+            sealed=sm3_tree.root() if chain.number else b"",
+            cipher=self._cipher,
+            peaks=tuple(sha256_tree.peaks),
+            sm3_peaks=tuple(sm3_tree.peaks),
         )
         data = frame.encode(
             number, chain.number, chain.sequence, 0, frame.SEGMENT, chain.head, codec.pack(opening)
@@ -253,9 +284,10 @@ class Writer:
             self._disk.remove(path)
             raise
         self._first_sequence = chain.sequence
-        chain.take(data, 0)
+        self.leaves.append(chain.take(data, 0))
         self._file, self._chain, self._size, self._frames = file, chain, len(data), 1
         self.segment, self.log, self._day = number, opening.log, self._today()
+        self._key = key
 
     # ------------------------------------------------------------------ coming back
 
@@ -275,8 +307,11 @@ class Writer:
         self._chain = walk.chain
         if self._closed:
             # Bytes after a closing frame cannot be ours: verification reports them.
-            self._sealed = self._chain.segment_digest()
             return
+        try:
+            self._key = self._opener.key(self.segment)
+        except (KeyGone, codec.Unreadable) as error:
+            raise Broken(str(error)) from None
         path = self._folder / segments.name(self.segment)
         self._file = self._disk.open(path)
         self._size = walk.end
@@ -293,14 +328,32 @@ class Writer:
         assert isinstance(opened, Opened)
         self.log, self._day = opened.log, (opened.at_us + _EIGHT_HOURS_US) // _DAY_US
         self._first_sequence, self._frames, self._closed = first.sequence, 0, False
-        walk = segments.Walk(path, number, Chain(first.number, first.sequence, first.previous))
+        try:
+            chain = Chain(
+                first.number, first.sequence, first.previous, opened.peaks, opened.sm3_peaks
+            )
+        except ValueError as error:
+            raise Broken(f"{path}: {error}") from None
+        walk = segments.Walk(path, number, chain)
         for found in walk:
             self._frames += 1
             if found.kind == frame.CLOSE:
                 self._closed = True
-            elif found.kind in codec.FROM_CLIENTS:
-                self._remember(found.content, found.sequence)
+            else:
+                self._note(found)
         return walk
+
+    def _note(self, found: Frame) -> None:
+        """Which batches a stored frame holds. One that cannot be opened is for verification to
+        report; a batch in it that is sent again would be stored twice, not lost."""
+        try:
+            items = self._opener.items(found)
+        except (KeyGone, codec.Unreadable) as error:
+            log.error("frame %d cannot be opened: %s", found.number, error)
+            return
+        for item in items:
+            if item.kind in codec.FROM_CLIENTS:
+                self._remember(item.content, item.sequence)
 
     def _look_back(self, numbers: list[int]) -> None:
         """Batches in earlier segments; damage there is for verification to report."""
@@ -318,13 +371,12 @@ class Writer:
                 found := segments.read_on(self._folder, place, _EVERYTHING, _CHUNK)
             ):
                 for each in found:
-                    if each.kind in codec.FROM_CLIENTS:
-                        self._remember(each.content, each.sequence)
+                    self._note(each)
 
     def _drop_torn_start(self, number: int) -> None:
         """A segment whose first frame was never synced holds no record."""
         path = self._folder / segments.name(number)
-        if path.stat().st_size > _TORN_START:
+        if path.stat().st_size > _TORN_START or segments.has_records(path, number):
             raise Broken(
                 _("{}：首帧损坏而其后还有内容，不会覆盖。先运行 qingfang ledger verify").format(
                     path
@@ -373,6 +425,20 @@ def probe(folder: Path, disk: Disk) -> None:
             disk.remove(path)
     except OSError as error:
         raise Full(_describe(error)) from error
+
+
+def _by_frame(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
+    """Runs of drafts that fit into one frame each."""
+    begin = records = size = 0
+    for at, draft in enumerate(drafts):
+        cost = len(draft.content) + _ITEM_COST
+        if at > begin and (records + draft.count > _FRAME_RECORDS or size + cost > _FRAME_BYTES):
+            yield drafts[begin:at]
+            begin, records, size = at, 0, 0
+        records += draft.count
+        size += cost
+    if drafts:
+        yield drafts[begin:]
 
 
 def _lock(folder: Path) -> int:
