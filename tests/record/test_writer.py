@@ -11,10 +11,11 @@ import pytest
 from qingfang.events import Brief
 from qingfang.merkle.tree import Frontier
 from qingfang.record import codec, frame, reading, segments
+from qingfang.record.batch import Draft
 from qingfang.record.entries import Act, Block, Recovered
 from qingfang.record.keys import KeyGone, Keys
 from qingfang.record.verify import verify
-from qingfang.record.writer import Broken, Draft, Full, Writer
+from qingfang.record.writer import Broken, Full, Writer
 
 from .disks import KEYS, FailingDisk, RecordingDisk, after_power_loss
 

@@ -31,13 +31,13 @@ import msgspec
 from qingfang import ipc
 from qingfang.language import _
 from qingfang.record import codec, frame, protocol, segments
-from qingfang.record.batch import Opener
+from qingfang.record.batch import Draft, Opener
 from qingfang.record.disk import Disk
 from qingfang.record.emergency import Emergency
 from qingfang.record.entries import Loss, Opened
 from qingfang.record.keys import Cipher
 from qingfang.record.protocol import Append, Cursor, Frames, Read, SourceCount, Stat
-from qingfang.record.writer import Draft, Full, Writer, probe
+from qingfang.record.writer import Full, Writer, probe
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from qingfang.crypto import sha256, sm3
+from qingfang.crypto import sm3
 from qingfang.language import _
 from qingfang.merkle.tree import Frontier
 from qingfang.record import batch, codec, frame, segments
@@ -284,7 +284,7 @@ class _Segment:
             items = self._opener.items(each)
             shown = batch.parts(items)
             salts = self._opener.key(each.segment).salts(each.salt, len(shown))
-            if sha256(b"".join(batch.hashes(shown, salts))) != each.commitment:
+            if batch.commit(shown, salts) != each.commitment:
                 found.bad("damaged", each.sequence, _("{}：内容与帧首的承诺不符").format(where))
                 return True
             values = [(item, codec.unpack(item.kind, item.content)) for item in items]
