@@ -132,10 +132,12 @@ def test_what_is_not_there_or_cut_off_is_named(tmp_path: Path) -> None:
     store.extend(leaves(300))
     store.publish()
     (tmp_path / "tile/0/001.p/44").unlink()
+    reader = TileReader("sha256", 300, from_folder(tmp_path))
     with pytest.raises(TileProblem, match=r"tile/0/001\.p/44"):
-        store.reader()(0, 299)
+        reader(0, 299)
+    assert store.reader()(0, 299) == leaves(300)[299]
     (tmp_path / "tile/0/000").write_bytes(bytes(100))
     with pytest.raises(TileProblem, match="tile/0/000"):
-        store.reader()(0, 3)
+        reader(0, 3)
     with pytest.raises(TileProblem, match="beyond"):
-        store.reader()(0, 300)
+        reader(0, 300)

@@ -76,6 +76,10 @@ class TileReader:
         at = begin % WIDTH
         return root_of_slice(self._name, hashes[at : at + (1 << inside)])
 
+    def know(self, level: int, index: int, hashes: Sequence[bytes]) -> None:
+        """A tile that need not be fetched."""
+        self._tiles[level, index] = list(hashes)
+
     def tile(self, level: int, index: int) -> list[bytes]:
         """The hashes of a tile, as many as a tree of this size has in it."""
         found = self._tiles.get((level, index))
@@ -144,11 +148,13 @@ class TileStore:
                 self._begun.add(path.parent)
                 _write(path, b"".join(edge))
 
-    def reader(self, size: int | None = None) -> TileReader:
-        """Over the published tiles of a tree of `size` leaves, by default of all."""
-        return TileReader(
-            self._name, self.size if size is None else size, from_folder(self._folder)
-        )
+    def reader(self) -> TileReader:
+        """Over the tree as it is now, published or not."""
+        reader = TileReader(self._name, self.size, from_folder(self._folder))
+        for level, edge in enumerate(self._edges):
+            if edge:
+                reader.know(level, (self.size >> (HEIGHT * level)) // WIDTH, edge)
+        return reader
 
     def _add(self, level: int, node: bytes) -> None:
         if level == len(self._edges):
