@@ -125,6 +125,15 @@ def test_a_key_that_is_gone_takes_its_records_with_it(tmp_path: Path) -> None:
     assert (report.ok, report.records, report.unopened) == (True, 5, 5)
 
 
+def test_a_log_of_the_older_format_is_left_alone(tmp_path: Path) -> None:
+    old = tmp_path / segments.name(1)
+    data = bytes(27) + b"\1" + bytes(200)
+    old.write_bytes(data)
+    with pytest.raises(Broken, match="格式 1"):
+        writer(tmp_path)
+    assert old.read_bytes() == data
+
+
 def test_a_writer_without_the_key_of_its_open_segment_does_not_start(tmp_path: Path) -> None:
     writer(tmp_path).close()
     Keys(tmp_path).path(1).unlink()

@@ -295,6 +295,14 @@ class Writer:
         numbers = segments.numbers(self._folder)
         if not numbers:
             return
+        version = segments.format_of(self._folder)
+        if version is not None and version < frame.VERSION:
+            raise Broken(
+                _(
+                    "{}：是格式 {} 的账本，这一版只写格式 {}。把整个文件夹移到别处保存"
+                    "（用写它的那一版核验），再启动。"
+                ).format(self._folder, version, frame.VERSION)
+            )
         last = numbers[-1]
         if segments.first_of(self._folder / segments.name(last), last) is None:
             self._drop_torn_start(last)
