@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from qingfang.merkle import checkpoint, note
@@ -111,7 +112,23 @@ def cut_off(log: Path, frames: int) -> None:
     place = segments.Place(number, 0, first.number, first.sequence)
     found = segments.read_on(log, place, 1 << 60, 1 << 20)
     path.write_bytes(path.read_bytes()[: found[max(1, len(found) - frames)].start])
-    assert verify(log).ok
+    report = verify(log)
+    assert (report.ok, report.code) == (False, "rolled-back")
+    assert "截去或退回" in (report.problem or "")
+
+
+def test_a_checkpoint_of_another_history_is_found(log: Path) -> None:
+    """One that an earlier state was signed with, now put beside a log written anew."""
+    assert verify(log).checkpoints == 4
+    data = (log / LATEST).read_bytes()
+    kept = sorted((log / "checkpoints").iterdir())[1]
+    signed = note.parse(data)
+    other = checkpoint.read(note.parse(kept.read_bytes()).text)
+    forged = msgspec.structs.replace(other, sm3_root=bytes(32))
+    kept.write_bytes(note.Note(forged.encode(), signed.lines).encode())
+    report = verify(log)
+    assert (report.ok, report.code) == (False, "order")
+    assert str(other.size) in (report.problem or "")
 
 
 def test_a_log_cut_off_is_not_signed_again(log: Path) -> None:
