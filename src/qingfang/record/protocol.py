@@ -1,6 +1,7 @@
 """What is said over `ledger.sock` (`qingfang.ipc`), for both ends.
 
     append   one frame's worth of records → where they are stored, after they are synced
+    offer    as append, from a sender that keeps what is refused: it is not counted as lost
     read     frames from a cursor on, waiting for some if asked → frames and the next cursor
     stat     → state and counts
     ping     → nothing: the process answers
@@ -26,7 +27,7 @@ _STORED: Final = struct.Struct(">QQ")
 
 class Append(Struct, frozen=True):
     """`segment`: the one the sender believes to be written to. `seen` and `lost`: the sender's
-    own running counts of records, for reconciliation."""
+    own running counts of records, for reconciliation. `kept`: it came as an `offer`."""
 
     kind: int
     count: int
@@ -35,6 +36,7 @@ class Append(Struct, frozen=True):
     lost: int
     source: str
     content: bytes
+    kept: bool = False
 
 
 def encode_append(request: Append) -> bytes:
