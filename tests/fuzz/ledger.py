@@ -62,10 +62,10 @@ def _frames() -> list[bytes]:
         kind = codec.kind_of(value)
         salt, commitment = bytes(16), frame.NO_COMMITMENT
         if kind not in (frame.SEGMENT, frame.CLOSE):
-            items = [batch.Item(kind, count, chain.sequence, content)]
-            commitment = batch.commit(items, key, salt)
+            made_of = batch.make([batch.Draft(kind, count, content)], chain.sequence, key, salt)
+            commitment = made_of.commitment
             place = (chain.number, chain.sequence, count, frame.BATCH, chain.head)
-            content = key.seal(salt, frame.body(*place, commitment), batch.join(items))
+            content = key.seal(salt, frame.body(*place, commitment), made_of.plain)
             kind = frame.BATCH
         place = (1, chain.number, chain.sequence, count, kind, chain.head)
         made.append(frame.encode(*place, content, salt, commitment))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from qingfang.record import codec, frame, segments
-from qingfang.record.batch import Item, Opener, commit, join
+from qingfang.record.batch import Draft, Opener, make
 from qingfang.record.chain import Chain, leaf
 from qingfang.record.entries import Act, Opened
 from qingfang.record.verify import Report, verify
-from qingfang.record.writer import Draft, Writer
+from qingfang.record.writer import Writer
 
 RECORDS = 60
 
@@ -116,12 +116,11 @@ def test_two_frames_exchanged(folder: Path) -> None:
 def forged(folder: Path, old: frame.Frame, previous: bytes, content: bytes) -> bytes:
     """A batch in place of another as somebody with the key can make it: all checksums right."""
     key = Opener(folder).key(old.segment)
-    items = [Item(frame.ACT, 1, old.sequence, content)]
     salt = bytes(16)
-    commitment = commit(items, key, salt)
-    fields = (old.number, old.sequence, 1, frame.BATCH)
-    sealed = key.seal(salt, frame.body(*fields, previous, commitment), join(items))
-    return frame.encode(old.segment, *fields, previous, sealed, salt, commitment)
+    made = make([Draft(frame.ACT, 1, content)], old.sequence, key, salt)
+    fields = (old.number, old.sequence, 1, frame.BATCH, previous)
+    sealed = key.seal(salt, frame.body(*fields, made.commitment), made.plain)
+    return frame.encode(old.segment, *fields, sealed, salt, made.commitment)
 
 
 FORGED = codec.pack(Act(0, "forged", "nobody"), codec.token(b"testtest", 4))
@@ -172,7 +171,8 @@ def test_a_content_that_is_not_what_was_committed_to(folder: Path) -> None:
     old = frames(path, 1)[2]
     key = Opener(folder).key(1)
     head = frame.body(old.number, old.sequence, 1, frame.BATCH, old.previous, old.commitment)
-    sealed = key.seal(old.salt, head, join([Item(frame.ACT, 1, old.sequence, FORGED)]))
+    made = make([Draft(frame.ACT, 1, FORGED)], old.sequence, key, old.salt)
+    sealed = key.seal(old.salt, head, made.plain)
     new = frame.encode(
         1, old.number, old.sequence, 1, frame.BATCH, old.previous, sealed, old.salt, old.commitment
     )

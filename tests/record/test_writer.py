@@ -11,10 +11,11 @@ import pytest
 from qingfang.events import Brief
 from qingfang.merkle.tree import Frontier
 from qingfang.record import codec, frame, reading, segments
+from qingfang.record.batch import Draft
 from qingfang.record.entries import Act, Block, Recovered
 from qingfang.record.keys import KeyGone, Keys
 from qingfang.record.verify import verify
-from qingfang.record.writer import Broken, Draft, Full, Writer
+from qingfang.record.writer import Broken, Full, Writer
 
 from .disks import KEYS, FailingDisk, RecordingDisk, after_power_loss
 
@@ -122,6 +123,15 @@ def test_a_key_that_is_gone_takes_its_records_with_it(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "keys")
     report = verify(tmp_path)
     assert (report.ok, report.records, report.unopened) == (True, 5, 5)
+
+
+def test_a_log_of_the_older_format_is_left_alone(tmp_path: Path) -> None:
+    old = tmp_path / segments.name(1)
+    data = bytes(27) + b"\1" + bytes(200)
+    old.write_bytes(data)
+    with pytest.raises(Broken, match="格式 1"):
+        writer(tmp_path)
+    assert old.read_bytes() == data
 
 
 def test_a_writer_without_the_key_of_its_open_segment_does_not_start(tmp_path: Path) -> None:

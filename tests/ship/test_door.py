@@ -44,38 +44,41 @@ def ask(
 @in_loop
 async def test_hashes_are_public_and_nothing_else_is(tmp_path: Path) -> None:
     prints = fingerprints(tmp_path)
-    with LedgerProcess(tmp_path) as ledger:
+    ledger = tmp_path / "ledger"
+    (ledger / "keys").mkdir(parents=True)
+    (ledger / "keys" / "0000000001.key").write_bytes(b"secret")
+    (ledger / "0000000001.seg").write_bytes(b"secret")
+    for name in ("checkpoint", "grants", "tile/0/000", "sm3/tile/1/x001/234.p/7"):
+        path = ledger / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    (ledger / "certificate").symlink_to(ledger / "keys" / "0000000001.key")
+    (ledger / "tile" / "2").symlink_to(ledger)
+    (ledger / "000").write_bytes(b"secret")
+    async with a_door(tmp_path, prints) as port:
+
+        async def get(path: str, method: str = "GET") -> tuple[int, bytes]:
+            return await asyncio.to_thread(ask, tmp_path, port, method, path)
+
         for name in ("checkpoint", "grants", "tile/0/000", "sm3/tile/1/x001/234.p/7"):
-            path = ledger.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(name.encode())
-        (ledger.folder / "certificate").symlink_to(ledger.folder / "keys" / "0000000001.key")
-        (ledger.folder / "tile" / "2").symlink_to(ledger.folder)
-        (ledger.folder / "000").write_bytes(b"secret")
-        async with a_door(tmp_path, prints) as port:
-
-            async def get(path: str, method: str = "GET") -> tuple[int, bytes]:
-                return await asyncio.to_thread(ask, tmp_path, port, method, path)
-
-            for name in ("checkpoint", "grants", "tile/0/000", "sm3/tile/1/x001/234.p/7"):
-                assert await get(f"/{name}") == (200, name.encode())
-            for path in (
-                "/certificate",
-                "/tile/2/000",
-                "/tile/0/001",
-                "/tile/64/000",
-                "/tile/0/000.p/256",
-                "/tile/0/../../checkpoint",
-                "/tile/%2e%2e/000",
-                "/keys/0000000001.key",
-                "/0000000001.seg",
-                "//checkpoint",
-                "/checkpoint%0a",
-                "/signing/sm2.pem",
-                "/",
-            ):
-                assert (await get(path))[0] == 404, path
-            assert (await get("/checkpoint", "DELETE"))[0] == 405
+            assert await get(f"/{name}") == (200, name.encode())
+        for path in (
+            "/certificate",
+            "/tile/2/000",
+            "/tile/0/001",
+            "/tile/64/000",
+            "/tile/0/000.p/256",
+            "/tile/0/../../checkpoint",
+            "/tile/%2e%2e/000",
+            "/keys/0000000001.key",
+            "/0000000001.seg",
+            "//checkpoint",
+            "/checkpoint%0a",
+            "/signing/sm2.pem",
+            "/",
+        ):
+            assert (await get(path))[0] == 404, path
+        assert (await get("/checkpoint", "DELETE"))[0] == 405
 
 
 @in_loop

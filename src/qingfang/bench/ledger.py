@@ -13,11 +13,12 @@ from qingfang.bench import Progress, Row, absolute, ratio
 from qingfang.crypto import sm3
 from qingfang.events import Brief, Connection, Template
 from qingfang.record import codec, frame
+from qingfang.record.batch import Draft
 from qingfang.record.client import now_us
 from qingfang.record.codec import Packer
 from qingfang.record.keys import Cipher
 from qingfang.record.verify import verify
-from qingfang.record.writer import Draft, Writer
+from qingfang.record.writer import Writer
 
 CIPHERS: tuple[Cipher, ...] = ("aes-256-gcm", "sm4-gcm")
 _RECORD = 600

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,8 +59,9 @@ def command() -> None:
 )
 @_path
 @_config
+@click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help=_("同时核验几段"))
 @click.option("--json", "as_json", is_flag=True, help=_("输出一个 JSON 对象"))
-def verify(path: Path | None, file: Path, as_json: bool) -> None:
+def verify(path: Path | None, file: Path, jobs: int, as_json: bool) -> None:
     folder = path or _folder(file)
     shown = 0
 
@@ -70,7 +72,7 @@ def verify(path: Path | None, file: Path, as_json: bool) -> None:
             click.echo(_("已核验 {}%").format(shown * 10), err=True)
 
     try:
-        report = verify_folder(folder, progress)
+        report = verify_folder(folder, progress, jobs=jobs)
     except OSError as error:
         raise Refused(_("{}：读不了（{}）").format(folder, error.strerror)) from None
     if as_json:
@@ -83,6 +85,12 @@ def verify(path: Path | None, file: Path, as_json: bool) -> None:
         )
         if report.unproven:
             click.echo(_("更早的 {} 条不在这里，未核验").format(report.unproven))
+        if report.unopened:
+            click.echo(
+                _("其中 {} 条没有密钥，只核验了没有被改动，没有核对内容").format(report.unopened)
+            )
+        if report.checkpoints:
+            click.echo(_("与 {} 个检查点相符").format(report.checkpoints))
         click.echo(_("未经见证：整体替换或从末尾整帧截去，单凭本机文件看不出来"))
     else:
         click.echo(_("不完好：自序号 {} 起。{}").format(report.first_bad, report.problem))

@@ -15,6 +15,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
@@ -34,6 +35,7 @@ from qingfang.demo.workload import Order
 from qingfang.engine import house
 from qingfang.language import _
 from qingfang.postgres import Server, free_port
+from qingfang.record import frame, segments
 
 SEED = 1
 ACCOUNT = "hisapp"
@@ -99,6 +101,11 @@ class Stage:
         catalogue = files("qingfang.demo").joinpath("catalogue.json").read_text(encoding="utf-8")
         state = self.folder / "state"
         state.mkdir(mode=0o711, exist_ok=True)
+        ledger = state / "ledger"
+        version = segments.format_of(ledger)
+        if version is not None and version < frame.VERSION:
+            # A demo shown by an older version: what it played is of no use to anybody.
+            shutil.rmtree(ledger)
         (state / "catalogue.json").write_text(catalogue, encoding="utf-8")
         # Nobody minds a demo that was off over night.
         (state / "alive").unlink(missing_ok=True)

@@ -17,10 +17,11 @@ Rules this module keeps:
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from qingfang.crypto import sha256
 from qingfang.record import codec, frame, segments
@@ -36,30 +37,60 @@ _ITEM: Final = struct.Struct(">BHI")
 _PART: Final = struct.Struct(">BQ")
 
 
-class Item(NamedTuple):
+class Item:
     """One append of a client (or the writer's own): its kind, how many records, the sequence number
     of the first, and the content as `codec` packs it."""
 
-    kind: int
-    records: int
-    sequence: int
-    content: bytes
+    __slots__ = ("content", "kind", "records", "sequence")
+
+    def __init__(self, kind: int, records: int, sequence: int, content: bytes) -> None:
+        self.kind = kind
+        self.records = records
+        self.sequence = sequence
+        self.content = content
 
 
-class Part(NamedTuple):
-    """The smallest thing that can be shown by itself."""
+class Draft:
+    """An item to be: its kind, how many records it holds, its content."""
 
-    kind: int
-    sequence: int
-    data: bytes
+    __slots__ = ("content", "count", "kind")
+
+    def __init__(self, kind: int, count: int, content: bytes) -> None:
+        self.kind = kind
+        self.count = count
+        self.content = content
 
 
-def join(items: Sequence[Item]) -> bytes:
+class Made:
+    """Drafts as one frame's content: `plain`, the `commitment`, the first sequence number of each
+    draft, and the number after the last record."""
+
+    __slots__ = ("commitment", "end", "plain", "sequences")
+
+    def __init__(self, plain: bytes, commitment: bytes, sequences: list[int], end: int) -> None:
+        self.plain = plain
+        self.commitment = commitment
+        self.sequences = sequences
+        self.end = end
+
+
+def make(drafts: Sequence[Draft], sequence: int, key: SegmentKey, salt: bytes) -> Made:
+    """The content of a frame whose first record is `sequence`. Raises `codec.Unreadable`."""
     pieces: list[bytes] = []
-    for kind, count, _sequence, content in items:
+    texts: list[bytes] = []
+    sequences: list[int] = []
+    for draft in drafts:
+        kind, count, content = draft.kind, draft.count, draft.content
         pieces.append(_ITEM.pack(kind, count, len(content)))
         pieces.append(content)
-    return b"".join(pieces)
+        sequences.append(sequence)
+        if kind == frame.BLOCK:
+            texts += _of_block(count, sequence, content)
+        else:
+            texts.append(_PART.pack(kind, sequence) + content[codec.TOKEN_SIZE :])
+        sequence += count
+    commitment = commit(texts, key.salts(salt, len(texts)))
+    return Made(b"".join(pieces), commitment, sequences, sequence)
 
 
 def split(plain: bytes, sequence: int) -> list[Item]:
@@ -80,34 +111,40 @@ def split(plain: bytes, sequence: int) -> list[Item]:
     return items
 
 
-def parts(items: Sequence[Item]) -> list[Part]:
-    """Raises `codec.Unreadable` for a block that is none, or has another count than it says."""
-    found: list[Part] = []
-    for kind, count, sequence, content in items:
-        if kind != frame.BLOCK:
-            found.append(Part(kind, sequence, content[codec.TOKEN_SIZE :]))
-            continue
-        connections, templates, briefs = codec.raw_block(content)
-        if len(briefs) != count:
-            raise codec.Unreadable("a block's count is not that of its briefs")
-        found += [Part(CONNECTION, sequence, data) for data in connections]
-        found += [Part(TEMPLATE, sequence, data) for data in templates]
-        found += [Part(kind, number, data) for number, data in enumerate(briefs, sequence)]
+def parts(items: Sequence[Item]) -> list[bytes]:
+    """What can be shown by itself: kind u8, sequence u64, data. Raises `codec.Unreadable` for a
+    block that is none, or has another count than it says."""
+    found: list[bytes] = []
+    for item in items:
+        if item.kind == frame.BLOCK:
+            found += _of_block(item.records, item.sequence, item.content)
+        else:
+            found.append(_PART.pack(item.kind, item.sequence) + item.content[codec.TOKEN_SIZE :])
     return found
 
 
-def hashes(shown: Sequence[Part], salts: Sequence[bytes]) -> list[bytes]:
+def _of_block(count: int, sequence: int, content: bytes) -> list[bytes]:
+    connections, templates, briefs = codec.raw_block(content)
+    if len(briefs) != count:
+        raise codec.Unreadable("a block's count is not that of its briefs")
     pack = _PART.pack
-    return [
-        sha256(b"".join((salt, pack(kind, sequence), data)))
-        for (kind, sequence, data), salt in zip(shown, salts, strict=True)
-    ]
+    head = pack(CONNECTION, sequence)
+    found = [head + data for data in connections]
+    head = pack(TEMPLATE, sequence)
+    found += [head + data for data in templates]
+    found += [pack(frame.BLOCK, number) + data for number, data in enumerate(briefs, sequence)]
+    return found
 
 
-def commit(items: Sequence[Item], key: SegmentKey, salt: bytes) -> bytes:
-    """The commitment to `items`, 32 bytes."""
-    shown = parts(items)
-    return sha256(b"".join(hashes(shown, key.salts(salt, len(shown)))))
+def hashes(shown: Sequence[bytes], salts: Sequence[bytes]) -> list[bytes]:
+    """The digest of each part, 32 bytes."""
+    digest = hashlib.sha256
+    return [digest(salt + part).digest() for part, salt in zip(shown, salts, strict=True)]
+
+
+def commit(shown: Sequence[bytes], salts: Sequence[bytes]) -> bytes:
+    """The commitment to all parts of a frame, 32 bytes."""
+    return sha256(b"".join(hashes(shown, salts)))
 
 
 class Opener:

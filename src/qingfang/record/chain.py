@@ -15,20 +15,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from qingfang.crypto import sha256, sm3
-from qingfang.merkle.tree import Frontier
+from qingfang.crypto import start
+from qingfang.crypto.digests import Name
+from qingfang.merkle.tree import LEAF, Frontier
 
 NOTHING: Final = b"\0" * 32
 
 
 def leaf(frame: bytes) -> bytes:
     """32 bytes."""
-    return sha256(b"\0" + frame)
+    return _hash("sha256", frame)
 
 
 def sm3_leaf(frame: bytes) -> bytes:
     """32 bytes."""
-    return sm3(b"\0" + frame)
+    return _hash("sm3", frame)
+
+
+def _hash(name: Name, frame: bytes) -> bytes:
+    """Of 0x00 and the frame, without copying a large one."""
+    hashing = start(name, LEAF)
+    hashing.update(frame)
+    return hashing.digest()
 
 
 class Chain:
@@ -53,12 +61,18 @@ class Chain:
 
     def take(self, frame: bytes, count: int) -> tuple[bytes, bytes]:
         """The next frame is `frame`, with `count` records: its leaf hash in either tree."""
-        self.head, other = leaf(frame), sm3_leaf(frame)
+        other = sm3_leaf(frame)
+        self.trees[1].append(other)
+        return self.link(frame, count), other
+
+    def link(self, frame: bytes, count: int) -> bytes:
+        """Half of `take`: all that the next frame depends on. The frame's SM3 leaf is still to be
+        appended to the tree."""
+        self.head = leaf(frame)
         self.number += 1
         self.sequence += count
         self.trees[0].append(self.head)
-        self.trees[1].append(other)
-        return self.head, other
+        return self.head
 
     def sm3_root(self) -> bytes:
         return self.trees[1].root()

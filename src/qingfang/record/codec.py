@@ -133,7 +133,7 @@ def raw_block(content: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
         connections, templates, briefs = _RAW.decode(_unpacked(content))
     except (msgspec.MsgspecError, zlib.error, RecursionError) as error:
         raise Unreadable(f"brief: {error}") from None
-    return [*map(bytes, connections)], [*map(bytes, templates)], [*map(bytes, briefs)]
+    return list(map(bytes, connections)), list(map(bytes, templates)), list(map(bytes, briefs))
 
 
 def moment(at_us: int) -> str:

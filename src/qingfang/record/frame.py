@@ -138,15 +138,12 @@ def encode(
     if len(content) > MAX_CONTENT:
         raise ValueError(f"a record of {len(content)} bytes; the most is {MAX_CONTENT}")
     length = SALT_SIZE + len(content)
-    rest = b"".join(
-        (
-            body(number, sequence, count, kind, previous, commitment),
-            os.urandom(SALT_SIZE) if salt is None else salt,
-            content,
-        )
-    )
-    crc = zlib.crc32(rest, zlib.crc32(_SEED.pack(segment, number, sequence, length)))
-    return _HEAD.pack(length ^ MASK, crc) + rest
+    head = body(number, sequence, count, kind, previous, commitment)
+    if salt is None:
+        salt = os.urandom(SALT_SIZE)
+    crc = zlib.crc32(head + salt, zlib.crc32(_SEED.pack(segment, number, sequence, length)))
+    crc = zlib.crc32(content, crc)
+    return b"".join((_HEAD.pack(length ^ MASK, crc), head, salt, content))
 
 
 def parse(data: memoryview, offset: int, segment: int, number: int, sequence: int) -> Frame | None:

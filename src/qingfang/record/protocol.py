@@ -116,7 +116,8 @@ class SourceCount(Struct, frozen=True):
 
 class Stat(Struct, frozen=True):
     """`state`: ok, full. `next` is the next sequence number, `oldest_us` the opening of the oldest
-    segment, `segment` the one written to."""
+    segment, `segment` the one written to. `published` is the size of the last
+    checkpoint, `unpublished` why there is none any more (zh)."""
 
     log: str
     state: str
@@ -129,3 +130,5 @@ class Stat(Struct, frozen=True):
     kinds: dict[str, int]
     sources: dict[str, SourceCount]
     waiting: int
+    published: int | None = None
+    unpublished: str = ""

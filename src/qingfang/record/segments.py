@@ -103,6 +103,17 @@ def first_of(path: Path, segment: int) -> Frame | None:
     return found if found and found.kind == frame.SEGMENT else None
 
 
+def format_of(folder: Path) -> int | None:
+    """The version of the format of the oldest segment, by its own word; None without one."""
+    found = numbers(folder) if folder.is_dir() else []
+    if not found:
+        return None
+    with (folder / name(found[0])).open("rb") as file:
+        head = file.read(28)
+    # Both formats that there were have it in this place.
+    return head[27] if len(head) == 28 else None
+
+
 def has_records(path: Path, segment: int) -> bool:
     """Whether a whole frame of records stands anywhere in a segment whose first frame is damaged.
     Slow (it tries every byte): for files of a few kilobytes."""

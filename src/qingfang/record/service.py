@@ -10,7 +10,9 @@ Rules this module keeps:
 3. A broken writer ends the service (`Service.run` raises `Broken`): whoever starts it again reads
    the disk afresh. Senders keep what was not acknowledged and send it again under the same token.
 4. Readers who want no briefs are woken when something else may be stored, not by every block.
-5. Readers are served from the files, up to what is synced, in threads of their own: no reader
+5. Once a second what was stored is published and signed (`publishing`), by the thread that writes:
+   nothing is signed that is not synced.
+6. Readers are served from the files, up to what is synced, in threads of their own: no reader
    delays a commit, and no memory is held for a slow one.
 """
 
@@ -31,19 +33,23 @@ import msgspec
 from qingfang import ipc
 from qingfang.language import _
 from qingfang.record import codec, frame, protocol, segments
-from qingfang.record.batch import Opener
+from qingfang.record.batch import Draft, Opener
 from qingfang.record.disk import Disk
 from qingfang.record.emergency import Emergency
-from qingfang.record.entries import Loss, Opened
+from qingfang.record.entries import Act, Loss, Opened
 from qingfang.record.keys import Cipher
 from qingfang.record.protocol import Append, Cursor, Frames, Read, SourceCount, Stat
-from qingfang.record.writer import Draft, Full, Writer, probe
+from qingfang.record.publishing import Publisher, Unsound
+from qingfang.record.writer import Full, Writer, probe
 
 log = logging.getLogger(__name__)
 
 _COMMIT_LIMIT: Final = 4 * 1024 * 1024
 _WAITING_LIMIT: Final = 256 * 1024 * 1024
 _RETRY_SECONDS: Final = 1.0
+_PUBLISH_SECONDS: Final = 1.0
+_SIGN_AGAIN_SECONDS: Final = 30.0
+_SHOW_AGAIN_SECONDS: Final = 10.0
 _LOSS_ORIGIN: Final = b"qf-loss\0"
 _WAIT_LIMIT_MS: Final = 60_000
 
@@ -90,6 +96,11 @@ class Service:
         self._commits = 0
         self._kinds: Counter[str] = Counter()
         self._sources: dict[tuple[str, bytes], SourceCount] = {}
+        self._publisher: Publisher | None = None
+        self._unpublished = ""
+        self._unsound = False
+        self._published = 0.0
+        self._kept_segment = 0
         self._writing = ThreadPoolExecutor(1, "ledger-write")
         self._reading = ThreadPoolExecutor(2, "ledger-read")
         self.ready = asyncio.Event()
@@ -101,9 +112,11 @@ class Service:
             await loop.run_in_executor(self._writing, self._start)
             server = await ipc.serve(self._socket, self._handle, uids=self._uids)
             self.ready.set()
+            publishing = asyncio.create_task(self._publish_for_ever())
             try:
                 await self._commit_for_ever()
             finally:
+                publishing.cancel()
                 server.close()
                 with contextlib.suppress(FileNotFoundError):
                     self._socket.unlink()
@@ -138,8 +151,65 @@ class Service:
             cipher=self._cipher,
         )
         self._synced = self._telling = self._writer.sequence
+        self._show()
+
+    def _show(self) -> None:
+        """Begin to publish, from what is on the disk."""
+        writer = self._writer
+        assert writer is not None
+        self._publisher = None
+        try:
+            self._publisher = Publisher(self._folder, writer.log)
+            writer.leaves.clear()
+            self._unpublished = ""
+        except Unsound as error:
+            # Only a person can say what happened here: it is not tried again by itself.
+            self._unsound, self._unpublished = True, str(error)
+            log.critical("nothing is published: %s", error)
+            act = Act(self._clock(), "ledger.unsound", "ledger", about=str(error))
+            with contextlib.suppress(Full):
+                writer.append([Draft(frame.ACT, 1, codec.pack(act))])
+        except OSError as error:
+            self._unpublished = str(error)
+            log.error("nothing can be published: %s", error)
+
+    def _publish(self, *, always: bool = False) -> None:
+        """Sign what was stored since, or the same again after a while: whoever watches from outside
+        takes silence for an alarm."""
+        writer = self._writer
+        if writer is None:
+            return
+        now = time.monotonic()
+        if self._publisher is None:
+            writer.leaves.clear()
+            if self._unsound or now - self._published < _SHOW_AGAIN_SECONDS:
+                return
+            self._published = now
+            self._show()
+        publisher = self._publisher
+        if publisher is None:
+            return
+        leaves, writer.leaves = writer.leaves, []
+        if not (leaves or always) and now - self._published < _SIGN_AGAIN_SECONDS:
+            return
+        sources = list(self._sources.values())
+        seen = sum(each.seen for each in sources)
+        dropped = sum(each.lost + each.refused for each in sources)
+        keep = writer.segment != self._kept_segment
+        try:
+            publisher.extend(leaves)
+            at = self._clock() // 1_000_000
+            publisher.publish(at, writer.sequence - 1, (seen, 0, dropped), keep)
+        except OSError as error:
+            # What is on the disk now is known only by reading it again.
+            self._publisher, self._unpublished = None, str(error)
+            log.error("nothing can be published: %s", error)
+        else:
+            self._kept_segment = writer.segment
+        self._published = now
 
     def _stop(self) -> None:
+        self._publish(always=True)
         if self._writer is not None:
             self._writer.close()
         if self._emergency is not None:
@@ -268,6 +338,12 @@ class Service:
                 else:
                     waiting.done.set_exception(answer)
             await self._tell_readers(only_blocks)
+
+    async def _publish_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await loop.run_in_executor(self._writing, self._publish)
+            await asyncio.sleep(_PUBLISH_SECONDS)
 
     def _take(self) -> list[_Waiting]:
         size = count = 0
@@ -406,6 +482,7 @@ class Service:
                 old.lost + count.lost,
                 old.refused + count.refused,
             )
+        publisher = self._publisher
         return Stat(
             log=writer.log if writer else "",
             state="full" if self._full else "ok",
@@ -418,6 +495,8 @@ class Service:
             kinds=dict(self._kinds),
             sources=sources,
             waiting=len(self._waiting),
+            published=publisher.last.size if publisher and publisher.last else None,
+            unpublished=self._unpublished,
         )
 
 

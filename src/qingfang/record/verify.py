@@ -11,7 +11,9 @@ Rules this module keeps:
    from the old end. What stands before it is `unproven`.
 5. A segment begins with the trees' peaks before it, so segments are checked side by side; that each
    begins where the one before it ended is checked afterwards.
-6. A copy without any keys proves that nothing was changed, and not what it says: those records are
+6. Every checkpoint kept beside the segments must have the roots found here, and none may be ahead.
+   Who signed it is for those to say who hold the keys it is to be checked with.
+7. A copy without any keys proves that nothing was changed, and not what it says: those records are
    `unopened`. A folder of keys in which one is missing is a fault.
 """
 
@@ -26,14 +28,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from qingfang.crypto import sha256, sm3
+from qingfang.crypto import sm3
 from qingfang.language import _
+from qingfang.merkle import checkpoint, note
+from qingfang.merkle.checkpoint import Checkpoint, CheckpointProblem
+from qingfang.merkle.note import NoteProblem
 from qingfang.merkle.tree import Frontier
 from qingfang.record import batch, codec, frame, segments
 from qingfang.record.chain import NOTHING, Chain
 from qingfang.record.entries import Block, Closed, Opened, Recovered
 from qingfang.record.frame import Frame
 from qingfang.record.keys import FOLDER, KeyGone
+from qingfang.record.publishing import KEPT, LATEST
 
 _TRIES: Final = 5
 _PAUSE: Final = 0.05
@@ -41,7 +47,8 @@ _PAUSE: Final = 0.05
 
 class Report(Struct):
     """`first_bad` is the first sequence number that cannot be vouched for. `problem` (zh) says
-    what and where. `code`: `damaged`, `order`, `missing`, `truncated`, `trailing`, `key`, `empty`,
+    what and where. `code`: `damaged`, `order`, `missing`, `truncated`, `trailing`, `key`, `rolled-back`,
+    `empty`,
     or None. `first`/`last` are the sequence numbers checked, `unproven` how many records stood
     before them, `unopened` those whose keys are not here, `repairs` the interrupted writes that the
     log itself tells of. `root` and `sm3_root` (hex) are those of the trees over all `size` frames
@@ -100,6 +107,7 @@ class _Found(Struct):
     unopened: int = 0
     repairs: int = 0
     bytes: int = 0
+    roots: dict[int, tuple[bytes, bytes]] = {}
     code: str | None = None
     first_bad: int = 1
     problem: str = ""
@@ -121,10 +129,13 @@ def verify(
         return report
     total = sum((folder / segments.name(n)).stat().st_size for n in numbers)
     keyed = (folder / FOLDER).is_dir()
+    signed = _checkpoints(folder, report)
+    sizes = frozenset(each.size for each in signed)
+    roots: dict[int, tuple[bytes, bytes]] = {}
     before: _State | None = None
     closed = True
     expected = numbers[0]
-    for found in _checked(folder, numbers, keyed, jobs):
+    for found in _checked(folder, numbers, keyed, sizes, jobs):
         name = segments.name(found.number)
         if found.number != expected:
             missing = segments.name(expected)
@@ -148,6 +159,7 @@ def verify(
             report.bad("order", before.sequence, _("{}：不接在前一段之后").format(name))
             break
         _add(report, found)
+        roots.update(found.roots)
         if found.code is not None:
             first_bad = found.first_bad
             if found.start is None and before is not None:
@@ -157,6 +169,8 @@ def verify(
         before, closed, expected = found.end, found.closed, expected + 1
         if progress is not None:
             progress(report.bytes, total)
+    if report.ok and before is not None:
+        _compare(report, signed, roots, before)
     if before is not None:
         report.size = before.number
         report.root = Frontier("sha256", before.number, before.peaks).root().hex()
@@ -166,17 +180,62 @@ def verify(
     return report
 
 
-def _checked(folder: Path, numbers: list[int], keyed: bool, jobs: int) -> Iterator[_Found]:
+def _checkpoints(folder: Path, report: Report) -> list[Checkpoint]:
+    """Those that are kept here, the latest included."""
+    found: list[Checkpoint] = []
+    for path in (*sorted((folder / KEPT).glob("[0-9]*")), folder / LATEST):
+        try:
+            found.append(checkpoint.read(note.parse(path.read_bytes()).text))
+        except FileNotFoundError:
+            continue
+        except (NoteProblem, CheckpointProblem) as error:
+            report.bad("damaged", 1, _("{}：读不懂（{}）").format(path.name, error))
+    return found
+
+
+def _compare(
+    report: Report,
+    signed: list[Checkpoint],
+    roots: dict[int, tuple[bytes, bytes]],
+    end: _State,
+) -> None:
+    for each in signed:
+        if each.origin != report.log:
+            report.bad("order", 1, _("检查点是另一个账本的：{}").format(each.origin))
+        elif each.size > end.number:
+            report.bad(
+                "rolled-back",
+                end.sequence,
+                _("检查点已到第 {} 帧，段文件只到第 {} 帧：账本被截去或退回").format(
+                    each.size, end.number
+                ),
+            )
+        elif each.size in roots and roots[each.size] != (each.root, each.sm3_root):
+            report.bad("order", 1, _("第 {} 帧处的检查点与段文件不符").format(each.size))
+        else:
+            report.checkpoints += each.size in roots
+            continue
+        return
+
+
+def _checked(
+    folder: Path, numbers: list[int], keyed: bool, sizes: frozenset[int], jobs: int
+) -> Iterator[_Found]:
     last = numbers[-1]
     if jobs < 2 or len(numbers) < 2:
         for number in numbers:
-            yield _check(folder, number, number == last, keyed)
+            yield _check(folder, number, number == last, keyed, sizes)
         return
     with ProcessPoolExecutor(min(jobs, len(numbers), os.cpu_count() or 1)) as pool:
         try:
             count = len(numbers)
             yield from pool.map(
-                _check, [folder] * count, numbers, [n == last for n in numbers], [keyed] * count
+                _check,
+                [folder] * count,
+                numbers,
+                [n == last for n in numbers],
+                [keyed] * count,
+                [sizes] * count,
             )
         finally:
             pool.shutdown(cancel_futures=True)
@@ -196,9 +255,9 @@ def _add(report: Report, found: _Found) -> None:
     report.bytes += found.bytes
 
 
-def _check(folder: Path, number: int, last: bool, keyed: bool) -> _Found:
+def _check(folder: Path, number: int, last: bool, keyed: bool, sizes: frozenset[int]) -> _Found:
     for attempt in range(_TRIES):
-        check = _Segment(folder, number, keyed)
+        check = _Segment(folder, number, keyed, sizes)
         cut_off = check.run(last=last)
         # A writer at work may have been caught in the middle of a write.
         if not cut_off or not last or check.found.closed or attempt == _TRIES - 1:
@@ -208,9 +267,9 @@ def _check(folder: Path, number: int, last: bool, keyed: bool) -> _Found:
 
 
 class _Segment:
-    def __init__(self, folder: Path, number: int, keyed: bool) -> None:
+    def __init__(self, folder: Path, number: int, keyed: bool, sizes: frozenset[int]) -> None:
         self._path = folder / segments.name(number)
-        self._keyed = keyed
+        self._keyed, self._sizes = keyed, sizes
         self._opener = batch.Opener(folder)
         self.found = _Found(number)
 
@@ -225,13 +284,19 @@ class _Segment:
         found.start = _State.of(chain)
         walk = segments.Walk(self._path, found.number, chain)
         for each in walk:
+            self._root(walk.chain)
             if not self._frame(each, walk):
                 break
+        self._root(walk.chain)
         found.end = _State.of(walk.chain)
         found.bytes = walk.end
         if walk.problem is not None:
             self._stopped(walk, last)
         return walk.cut_off
+
+    def _root(self, chain: Chain) -> None:
+        if chain.number in self._sizes:
+            self.found.roots[chain.number] = (chain.trees[0].root(), chain.sm3_root())
 
     def _start(self, first: Frame | None) -> Chain | None:
         if first is None:
@@ -284,7 +349,7 @@ class _Segment:
             items = self._opener.items(each)
             shown = batch.parts(items)
             salts = self._opener.key(each.segment).salts(each.salt, len(shown))
-            if sha256(b"".join(batch.hashes(shown, salts))) != each.commitment:
+            if batch.commit(shown, salts) != each.commitment:
                 found.bad("damaged", each.sequence, _("{}：内容与帧首的承诺不符").format(where))
                 return True
             values = [(item, codec.unpack(item.kind, item.content)) for item in items]

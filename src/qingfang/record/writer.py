@@ -23,14 +23,15 @@ import os
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from qingfang.crypto import sm3
 from qingfang.language import _
 from qingfang.record import batch, codec, frame, segments
-from qingfang.record.batch import Item, Opener
-from qingfang.record.chain import Chain
+from qingfang.record.batch import Draft, Opener
+from qingfang.record.chain import Chain, sm3_leaf
 from qingfang.record.disk import Disk
 from qingfang.record.entries import Closed, Opened, Recovered
 from qingfang.record.frame import Frame
@@ -45,6 +46,8 @@ _CHUNK: Final = 1 << 20
 _ROOM: Final = 32 * 1024
 # Bytes beside its content that an item of a commit costs at most (rolling is not exact to a byte).
 _ITEM_COST: Final = batch.ITEM_HEAD + 1
+# Handing work to a thread costs some 30 µs, as much as hashing this many bytes.
+_WORTH_A_THREAD: Final = 16 * 1024
 _FRAME_RECORDS: Final = 65_535
 _FRAME_BYTES: Final = frame.MAX_CONTENT - 1024
 # How far back a new writer looks for batches that may be sent again.
@@ -62,15 +65,6 @@ class Full(Exception):
 
 class Broken(Exception):
     """The writer must not go on; start a new one."""
-
-
-class Draft:
-    """An item to be: its kind, how many records it holds, its content."""
-
-    __slots__ = ("content", "count", "kind")
-
-    def __init__(self, kind: int, count: int, content: bytes) -> None:
-        self.kind, self.count, self.content = kind, count, content
 
 
 class Writer:
@@ -96,6 +90,7 @@ class Writer:
         self._cipher: Cipher = cipher
         self._keys = Keys(folder)
         self._key: SegmentKey | None = None
+        self._hashing = ThreadPoolExecutor(1, "ledger-sm3")
         self._opener = Opener(folder, self._keys)
         self._limit, self._clock, self._disk = segment_bytes, clock, disk or Disk()
         self._file: int | None = None
@@ -161,6 +156,7 @@ class Writer:
             self._disk.close(self._file)
             self._file = None
         os.close(self._lock)
+        self._hashing.shutdown()
         self._broken = True
 
     # ------------------------------------------------------------------ appending
@@ -170,29 +166,32 @@ class Writer:
         chain = self._chain.copy()
         sequences: list[int] = []
         parts: list[bytes] = []
-        leaves: list[tuple[bytes, bytes]] = []
+        heads: list[bytes] = []
         for some in _by_frame(drafts):
-            sequence = chain.sequence
-            items: list[Item] = []
-            for draft in some:
-                items.append(Item(draft.kind, draft.count, sequence, draft.content))
-                sequences.append(sequence)
-                sequence += draft.count
             salt = os.urandom(frame.SALT_SIZE)
-            fields = (chain.number, chain.sequence, sequence - chain.sequence, frame.BATCH)
-            commitment = batch.commit(items, self._key, salt)
-            head = frame.body(*fields, chain.head, commitment)
-            content = self._key.seal(salt, head, batch.join(items))
-            data = frame.encode(self.segment, *fields, chain.head, content, salt, commitment)
-            leaves.append(chain.take(data, sequence - chain.sequence))
+            made = batch.make(some, chain.sequence, self._key, salt)
+            count = made.end - chain.sequence
+            fields = (chain.number, chain.sequence, count, frame.BATCH, chain.head)
+            head = frame.body(*fields, made.commitment)
+            content = self._key.seal(salt, head, made.plain)
+            data = frame.encode(self.segment, *fields, content, salt, made.commitment)
+            heads.append(chain.link(data, count))
             parts.append(data)
-        self._store(b"".join(parts), chain, leaves)
+            sequences += made.sequences
+        # SM3 is most of the work, and nothing on the disk depends on it: while the disk works,
+        # another thread does it.
+        large = sum(map(len, parts)) > _WORTH_A_THREAD
+        under_way = self._hashing.map(sm3_leaf, parts) if large else None
+        self._write(parts[0] if len(parts) == 1 else b"".join(parts))
+        others = list(under_way or map(sm3_leaf, parts))
+        for other in others:
+            chain.trees[1].append(other)
+        self._stored(chain, list(zip(heads, others, strict=True)))
         for draft, sequence in zip(drafts, sequences, strict=True):
             self._remember(draft.content, sequence)
         return sequences
 
-    def _store(self, data: bytes, chain: Chain, leaves: list[tuple[bytes, bytes]]) -> None:
-        self._write(data)
+    def _stored(self, chain: Chain, leaves: list[tuple[bytes, bytes]]) -> None:
         self._chain = chain
         self._frames += len(leaves)
         self.leaves += leaves
@@ -220,7 +219,7 @@ class Writer:
         self._size += len(data)
 
     def _remember(self, content: bytes, sequence: int) -> None:
-        if content[: codec.TOKEN_SIZE] == codec.NO_TOKEN:
+        if content.startswith(codec.NO_TOKEN):
             return
         origin, batch = codec.token_of(content)
         stored = self._batches.setdefault(origin, OrderedDict())
@@ -250,7 +249,8 @@ class Writer:
             codec.pack(closing),
         )  # fmt: skip
         leaves = chain.take(data, 0)
-        self._store(data, chain, [leaves])
+        self._write(data)
+        self._stored(chain, [leaves])
         self._disk.close(self._file)
         self._file = None
 
@@ -295,6 +295,14 @@ class Writer:
         numbers = segments.numbers(self._folder)
         if not numbers:
             return
+        version = segments.format_of(self._folder)
+        if version is not None and version < frame.VERSION:
+            raise Broken(
+                _(
+                    "{}：是格式 {} 的账本，这一版只写格式 {}。把整个文件夹移到别处保存"
+                    "（用写它的那一版核验），再启动。"
+                ).format(self._folder, version, frame.VERSION)
+            )
         last = numbers[-1]
         if segments.first_of(self._folder / segments.name(last), last) is None:
             self._drop_torn_start(last)
