@@ -28,6 +28,10 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Address = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$")]
 
+Fingerprint = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+NoAddress = Annotated[str, Meta(pattern=r"^((\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5})?$")]
+NoFingerprint = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")]
+
 
 class ConfigError(Exception):
     """The file cannot be used. `file`, `line` (1-based, None when unknown), `key`, `problem`."""
@@ -120,6 +124,37 @@ class Ledger(_Section, frozen=True, kw_only=True):
     retention_days: Annotated[int, Meta(ge=366)] = 366
 
 
+class DoorPeer(_Section, frozen=True, kw_only=True):
+    """One whose certificate the door accepts: a sensor by its node's name, or a witness.
+    `fingerprint` is the SHA-256 of the certificate in the file."""
+
+    name: Name
+    certificate: str
+    fingerprint: Fingerprint
+    may: Literal["ship", "cosign"] = "ship"
+
+
+class Door(_Section, frozen=True, kw_only=True):
+    """Where other machines reach this ledger (empty `listen`: nowhere)."""
+
+    listen: NoAddress = ""
+    certificate: str = ""
+    key: str = ""
+    peer: tuple[DoorPeer, ...] = ()
+
+
+class Ship(_Section, frozen=True, kw_only=True):
+    """Where this machine's records go (empty `to`: into a ledger here). What was taken there is
+    kept here for `keep_days`, and no more of it than `keep_mib`."""
+
+    to: NoAddress = ""
+    fingerprint: NoFingerprint = ""
+    certificate: str = ""
+    key: str = ""
+    keep_days: Annotated[int, Meta(ge=0)] = 7
+    keep_mib: Annotated[int, Meta(ge=1)] = 4096
+
+
 class Mail(_Section, frozen=True, kw_only=True):
     host: str
     port: Port = 25
@@ -161,6 +196,8 @@ class Config(_Section, frozen=True, kw_only=True):
     route: tuple[Route, ...] = ()
     tap: tuple[Tap, ...] = ()
     ledger: Ledger = Ledger()
+    door: Door = Door()
+    ship: Ship = Ship()
     channels: Channels = Channels()
 
 
@@ -200,6 +237,9 @@ _PATHS = {
     Paths: ("state", "run"),
     Database: ("catalogue", "names_file"),
     Route: ("tls_certificate", "tls_key", "backend_ca"),
+    DoorPeer: ("certificate",),
+    Door: ("certificate", "key"),
+    Ship: ("certificate", "key"),
     Mail: ("password_file",),
     Syslog: ("ca",),
     Webhook: ("secret_file",),
@@ -321,3 +361,40 @@ def _check_references(file: Path, text: str, config: Config) -> None:
             raise ConfigError(
                 file, _line_of(text, key), key, _("tls_certificate 与 tls_key 要同时给出")
             )
+    _check_ways(file, text, config)
+
+
+def _check_ways(file: Path, text: str, config: Config) -> None:
+    """Doors and shipping are whole or absent."""
+    ways: tuple[tuple[str, str, dict[str, str]], ...] = (
+        (
+            "door",
+            config.door.listen,
+            {"certificate": config.door.certificate, "key": config.door.key},
+        ),
+        (
+            "ship",
+            config.ship.to,
+            {
+                "certificate": config.ship.certificate,
+                "key": config.ship.key,
+                "fingerprint": config.ship.fingerprint,
+            },
+        ),
+    )
+    for section, address, needed in ways:
+        for name, value in needed.items():
+            if address and not value:
+                key = f"{section}.{name}"
+                raise ConfigError(file, _line_of(text, key), key, _("缺少必填项"))
+    if config.door.listen and config.ship.to:
+        problem = _("本机的记录送往别处（ship.to），就没有账本可以开门")
+        raise ConfigError(file, _line_of(text, "door.listen"), "door.listen", problem)
+    for attribute in ("name", "fingerprint"):
+        seen: set[str] = set()
+        for n, peer in enumerate(config.door.peer):
+            value = getattr(peer, attribute)
+            if value in seen:
+                key = f"door.peer[{n}].{attribute}"
+                raise ConfigError(file, _line_of(text, key), key, _("名称重复：{}").format(value))
+            seen.add(value)

@@ -94,7 +94,13 @@ def test_stat(ledger: LedgerProcess, tmp_path: Path) -> None:
     arguments = ["--config", str(tmp_path / "qingfang.toml")]
     found = json.loads(run("stat", *arguments, "--json").stdout)
     assert (found["state"], found["next"]) == ("ok", 4)
-    assert found["sources"]["test"] == {"seen": 3, "stored": 3, "lost": 0, "refused": 0}
+    assert found["sources"]["test"] == {
+        "seen": 3,
+        "stored": 3,
+        "lost": 0,
+        "refused": 0,
+        "missing": 0,
+    }
     assert "看见 3，存入 3，丢失 0" in run("stat", *arguments).output
 
 

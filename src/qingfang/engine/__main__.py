@@ -13,7 +13,10 @@ from pathlib import Path
 from qingfang import config as configuration
 from qingfang.engine import process
 
-PARTS = ("ledger", "analyser", "judge", "notifier", "gateway", "tap")
+PARTS = (
+    *("ledger", "analyser", "judge", "notifier", "gateway", "tap"),
+    *("spool", "shipper", "door"),
+)
 
 
 def main() -> None:

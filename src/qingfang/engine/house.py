@@ -43,16 +43,24 @@ def services(config: Config, file: Path, *, console: bool = True) -> list[Servic
     """Every process of this node. Logs go to `paths.state`/log, sockets to `paths.run`."""
     run, logs = Path(config.paths.run), Path(config.paths.state) / "log"
 
-    def one(name: str, *arguments: str, socket: bool = True, label: str = "") -> Service:
+    def one(
+        name: str, *arguments: str, socket: bool = True, label: str = "", at: str = ""
+    ) -> Service:
         label = label or name
         return Service(
             label,
             part(name, file, *arguments),
-            socket=run / f"{name}.sock" if socket else None,
+            socket=run / f"{at or name}.sock" if socket else None,
             log=logs / f"{label}.log",
         )
 
-    found = [one("ledger"), one("analyser"), one("judge"), one("notifier")]
+    if config.ship.to:
+        found = [one("spool", at="ledger"), one("shipper")]
+    else:
+        found = [one("ledger")]
+    if config.door.listen:
+        found.append(one("door", socket=False))
+    found += [one("analyser"), one("judge"), one("notifier")]
     for route in config.route:
         for worker in range(route.workers):
             more = ("--name", route.name, "--worker", str(worker))
@@ -74,6 +82,9 @@ def parts(config: Config, found: Sequence[Service]) -> dict[str, Part]:
     taps = {t.name: t for t in config.tap}
     known = {
         "ledger": Part(_("账本进程"), _("证据暂存在各进程里，存不下的会有计数")),
+        "spool": Part(_("暂存进程"), _("证据暂存在各进程里，存不下的会有计数")),
+        "shipper": Part(_("送出进程"), _("记录留在本机的暂存里，没有送到中心的账本")),
+        "door": Part(_("账本的入口"), _("别的机器送不来记录，见证者取不到检查点")),
         "analyser": Part(_("分析进程"), _("没有见过的语句不能分析，按线路的失败策略处理")),
         "judge": Part(_("判断进程"), _("语句不能判断，按线路的失败策略处理")),
         "notifier": Part(_("通知进程"), _("告警没有通知到人，恢复后补发")),
@@ -134,6 +145,8 @@ def check_listen(config: Config, *, console: bool = True) -> None:
     one another (SO_REUSEPORT), so they would share it with a second house too, and half of the
     connections would be judged by the wrong one."""
     wanted = [(f"route[{n}].listen", route.listen) for n, route in enumerate(config.route)]
+    if config.door.listen:
+        wanted.append(("door.listen", config.door.listen))
     if console:
         wanted.append(("console.listen", config.console.listen))
     for key, address in wanted:

@@ -25,8 +25,13 @@ def socket(config: Config) -> Path:
 async def run(config: Config, stopping: asyncio.Event) -> None:
     """Serve until `stopping` is set. Raises `record.writer.Broken` when the disk cannot be
     trusted: the process ends, and whoever starts it again reads the disk afresh."""
+    await serve(config, folder(config), stopping)
+
+
+async def serve(config: Config, place: Path, stopping: asyncio.Event) -> None:
+    """`run`, with the segments in `place`."""
     service = Service(
-        folder(config),
+        place,
         socket(config),
         site=config.site.id,
         node=config.site.node,

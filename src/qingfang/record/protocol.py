@@ -1,6 +1,7 @@
 """What is said over `ledger.sock` (`qingfang.ipc`), for both ends.
 
     append   one frame's worth of records → where they are stored, after they are synced
+    offer    as append, from a sender that keeps what is refused: it is not counted as lost
     read     frames from a cursor on, waiting for some if asked → frames and the next cursor
     stat     → state and counts
     ping     → nothing: the process answers
@@ -27,7 +28,8 @@ _STORED: Final = struct.Struct(">QQ")
 class Append(Struct, frozen=True):
     """`segment`: the one the sender believes to be written to. `seen` and `lost`: the sender's
     own running counts of records, `waiting` how many of them it holds that have no answer yet, those
-    of this request included: so it believes that seen - lost - waiting are stored."""
+    of this request included: so it believes that seen - lost - waiting are stored. `kept`: it came
+    as an `offer`."""
 
     kind: int
     count: int
@@ -37,6 +39,7 @@ class Append(Struct, frozen=True):
     waiting: int
     source: str
     content: bytes
+    kept: bool = False
 
 
 def encode_append(request: Append) -> bytes:

@@ -138,6 +138,8 @@ class Service:
         if not self._emergency.reserved:
             log.error("no room to reserve for counts of losses")
         self._settle()
+        if self._writer is not None:
+            self._synced = self._telling = self._writer.sequence
 
     def _open(self) -> None:
         self._writer = Writer(
@@ -285,6 +287,8 @@ class Service:
         now = self._clock()
         sums: dict[str, Counter[str]] = {}
         for request in requests:
+            if request.kept:
+                continue
             # A loss that a source reports is not a further loss: its counts are taken over.
             kinds = sums.setdefault(request.source, Counter())
             if request.kind == frame.LOSS:
@@ -371,6 +375,8 @@ class Service:
         key = (request.source, b"" if own else request.content[:8])
         old = self._sources.get(key, SourceCount())
         stored = count if isinstance(answer, bytes) else 0
+        if request.kept and not stored:
+            return
         refused = count if str(answer) == protocol.FULL else 0
         missing = 0
         if not own:
@@ -391,6 +397,8 @@ class Service:
     async def _handle(self, method: str, payload: bytes, peer: ipc.Peer) -> bytes:
         if method == "append":
             return await self._append(payload)
+        if method == "offer":
+            return await self._append(payload, kept=True)
         if method == "ping":
             return b""
         if method == "read":
@@ -401,9 +409,11 @@ class Service:
             return msgspec.json.encode(stat)
         raise ipc.Refusal(_("账本没有这个方法：{}").format(method))
 
-    async def _append(self, payload: bytes) -> bytes:
+    async def _append(self, payload: bytes, *, kept: bool = False) -> bytes:
         try:
             request = protocol.decode_append(payload)
+            if kept:
+                request = msgspec.structs.replace(request, kept=True)
             check(request)
         except (ValueError, codec.Unreadable) as error:
             raise ipc.Refusal(_("不能入账：{}").format(error)) from None
