@@ -125,7 +125,7 @@ def _appended(rng: random.Random) -> None:
         case 1:
             tree = _mutate.document(rng, msgspec.msgpack.decode(msgspec.msgpack.encode(value)))
             content = _MARK + codec.PLAIN + msgspec.msgpack.encode(tree)
-    request = protocol.Append(kind, count, 1, 1, 0, "gateway/main", content)
+    request = protocol.Append(kind, count, 1, 1, 0, 1, "gateway/main", content)
     payload = protocol.encode_append(request)
     if rng.random() < 0.4:
         payload = _mutate.octets(rng, payload)

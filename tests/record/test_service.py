@@ -103,7 +103,7 @@ def test_what_no_reader_could_read_back_is_refused() -> None:
 
     def ask(kind: int, value: codec.Value | codec.Block, content: bytes = b"") -> protocol.Append:
         packed = content or codec.pack(value, mark)
-        return protocol.Append(kind, 1, 1, 1, 0, "gateway/main", packed)
+        return protocol.Append(kind, 1, 1, 1, 0, 1, "gateway/main", packed)
 
     late = msgspec.structs.replace(brief(1), at_us=2**62)
     check(ask(frame.BLOCK, codec.Block((CONNECTION,), (TEMPLATE,), (brief(1),))))
@@ -308,7 +308,9 @@ async def test_the_same_batch_twice_is_stored_once(tmp_path: Path) -> None:
         both = ipc.Client(ledger.socket)
         mark = codec.token(b"consoleA", 78)
         content = codec.pack(Act(1, "x", "y"), mark)
-        request = protocol.encode_append(protocol.Append(frame.ACT, 1, 1, 1, 0, "console", content))
+        request = protocol.encode_append(
+            protocol.Append(frame.ACT, 1, 1, 1, 0, 1, "console", content)
+        )
         answers = await asyncio.gather(
             both.call("append", request), both.call("append", request), return_exceptions=True
         )
@@ -408,7 +410,7 @@ async def test_what_a_client_may_not_append(tmp_path: Path) -> None:
     block = codec.pack(codec.Block((), (), (brief(1),)), codec.token(b"12345678", 1))
 
     def request(kind: int, count: int, content: bytes) -> bytes:
-        return protocol.encode_append(protocol.Append(kind, count, 1, 0, 0, "x", content))
+        return protocol.encode_append(protocol.Append(kind, count, 1, 0, 0, 0, "x", content))
 
     with LedgerProcess(tmp_path) as ledger:
         peer = ipc.Client(ledger.socket)
@@ -473,3 +475,49 @@ async def test_another_user_is_refused(tmp_path: Path) -> None:
         command = ["python3", "-c", script, str(tmp_path), ping]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.stdout.strip() == "b''", done.stderr
+
+
+def test_what_a_source_believes_to_be_stored_and_is_not_is_missing(tmp_path: Path) -> None:
+    """Exactly, whatever else is under way; and what it believed before the ledger started is not
+    this ledger's to count."""
+    ledger = LedgerProcess(tmp_path)
+    ledger.start()
+    socket = ipc.BlockingClient(ledger.socket, 10)
+
+    def append(number: int, seen: int, lost: int, waiting: int) -> int:
+        content = codec.pack(Act(number, "test", "x"), codec.token(b"sourceid", number))
+        request = protocol.Append(frame.ACT, 1, 1, seen, lost, waiting, "gateway/x", content)
+        socket.call("append", protocol.encode_append(request))
+        return client.stat(ledger.socket).sources["gateway/x"].missing
+
+    assert append(1, seen=1000, lost=3, waiting=5) == 0
+    assert append(2, seen=1000, lost=3, waiting=4) == 0
+    assert append(3, seen=1010, lost=3, waiting=13) == 0
+    # Seven more than were stored here.
+    assert append(4, seen=1010, lost=3, waiting=5) == 7
+    assert append(5, seen=1010, lost=10, waiting=4) == 7
+    socket.close()
+    ledger.stop()
+
+
+@in_loop
+async def test_nothing_is_missing_under_load_and_over_a_kill(tmp_path: Path) -> None:
+    ledger = LedgerProcess(tmp_path)
+    ledger.start()
+    recorder = Recorder(ledger.socket, "test")
+    await recorder.start()
+    for each in range(6):
+        for number in range(200):
+            recorder.note(brief(each * 200 + number), CONNECTION, TEMPLATE)
+            if number % 20 == 0:
+                recorder.later(event(number))
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+        await recorder.record(event(each))
+        if each == 3:
+            ledger.kill()
+            ledger.start()
+    await recorder.record(event(9))
+    assert client.stat(ledger.socket).sources["test"].missing == 0
+    await recorder.close()
+    ledger.stop()

@@ -17,21 +17,26 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from qingfang import ipc
 from qingfang.config import Config
 from qingfang.engine import closed, outages
+from qingfang.engine.evidence import Evidence
 from qingfang.engine.outages import Alive, Outages, Part
 from qingfang.engine.status import Status
 from qingfang.engine.supervisor import Change, Failed, Service, Supervisor, part
 from qingfang.language import _
 from qingfang.record.client import now_us
 from qingfang.record.entries import Act
+from qingfang.record.protocol import Stat
 from qingfang.record.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
 NAMED = 20
 LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 5.0
 
 
 def services(config: Config, file: Path, *, console: bool = True) -> list[Service]:
@@ -191,6 +196,17 @@ async def _standing(
         status.changed(change)
         watch.changed(change)
 
+    evidence = Evidence(node, recorder.later)
+    ledger: ipc.Client = ipc.Client(run_folder / "ledger.sock")
+
+    async def check_evidence() -> None:
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            # A ledger that does not answer is the outage's matter.
+            with contextlib.suppress(ipc.Unavailable, ipc.Refusal):
+                stat = msgspec.json.decode(await ledger.call("stat"), type=Stat)
+                evidence.take(stat, now_us())
+
     async def look() -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
@@ -200,7 +216,7 @@ async def _standing(
     server = await ipc.serve(run_folder / "status.sock", status.answer)
     await recorder.start()
     boss = Supervisor(changed)
-    looking = asyncio.create_task(look())
+    looking = [asyncio.create_task(look()), asyncio.create_task(check_evidence())]
     try:
         for record in alive.begin(node, now_us()):
             recorder.later(record)
@@ -211,11 +227,13 @@ async def _standing(
             await boss.start(service)
         yield boss
     finally:
-        looking.cancel()
+        for task in looking:
+            task.cancel()
         for record in alive.end(node, now_us()):
             recorder.later(record)
         # Before the ledger goes: what is still to be told waits for it no longer.
         await recorder.close()
+        await ledger.close()
         await boss.stop()
         server.close()
 

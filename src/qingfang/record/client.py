@@ -44,7 +44,7 @@ class BlockingRecorder:
         self._source = source
         self._origin = os.urandom(8)
         self._batch = 0
-        self._seen = 0
+        self._seen = self._lost = 0
 
     def record(self, value: Recordable, mark: bytes | None = None) -> int:
         """The record's sequence number. `mark`: a token of the caller's own (`codec.token`), to
@@ -55,14 +55,19 @@ class BlockingRecorder:
         if mark is None:
             seen = self._seen = self._seen + 1
         content = codec.pack(value, mark or codec.token(self._origin, self._batch))
-        request = Append(codec.kind_of(value), 1, 0, seen, 0, self._source, content)
+        request = Append(codec.kind_of(value), 1, 0, seen, self._lost, 1, self._source, content)
         while True:
             try:
                 answer = self._ledger.call("append", protocol.encode_append(request))
             except ipc.Refusal as no:
                 if str(no).startswith(protocol.STALE):
                     continue
+                self._lost += seen > 0
                 raise NotStored(str(no)) from None
+            except ipc.Unavailable:
+                # It may be stored; we do not believe so.
+                self._lost += seen > 0
+                raise
             return protocol.decode_stored(answer)[0]
 
     def close(self) -> None:

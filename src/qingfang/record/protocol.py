@@ -21,19 +21,22 @@ FULL: Final = "full"
 STALE: Final = "stale"
 READ_LIMIT: Final = 1 << 20
 
-_APPEND: Final = struct.Struct(">BHQQQB")
+_APPEND: Final = struct.Struct(">BHQQQQB")
 _STORED: Final = struct.Struct(">QQ")
 
 
 class Append(Struct, frozen=True):
     """`segment`: the one the sender believes to be written to. `seen` and `lost`: the sender's
-    own running counts of records, for reconciliation. `kept`: it came as an `offer`."""
+    own running counts of records, `waiting` how many of them it holds that have no answer yet, those
+    of this request included: so it believes that seen - lost - waiting are stored. `kept`: it came
+    as an `offer`."""
 
     kind: int
     count: int
     segment: int
     seen: int
     lost: int
+    waiting: int
     source: str
     content: bytes
     kept: bool = False
@@ -48,6 +51,7 @@ def encode_append(request: Append) -> bytes:
             request.segment,
             request.seen,
             request.lost,
+            request.waiting,
             len(source),
         )
         + source
@@ -58,12 +62,12 @@ def encode_append(request: Append) -> bytes:
 def decode_append(payload: bytes) -> Append:
     """Raises ValueError."""
     try:
-        kind, count, segment, seen, lost, size = _APPEND.unpack_from(payload)
+        kind, count, segment, seen, lost, waiting, size = _APPEND.unpack_from(payload)
     except struct.error:
         raise ValueError("short request") from None
     start = _APPEND.size + size
     source = payload[_APPEND.size : start].decode()
-    return Append(kind, count, segment, seen, lost, source, payload[start:])
+    return Append(kind, count, segment, seen, lost, waiting, source, payload[start:])
 
 
 def encode_stored(sequence: int, segment: int) -> bytes:
@@ -106,12 +110,14 @@ class Frames(Struct, frozen=True):
 
 class SourceCount(Struct, frozen=True):
     """Records of one source since the service started: `seen` and `lost` in the source's words,
-    `stored` and `refused` (disk full) in ours."""
+    `stored` and `refused` (disk full) in ours. `missing`: how many the source believed to be stored
+    that we did not store, at the worst."""
 
     seen: int = 0
     stored: int = 0
     lost: int = 0
     refused: int = 0
+    missing: int = 0
 
 
 class Stat(Struct, frozen=True):

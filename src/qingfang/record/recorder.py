@@ -61,6 +61,8 @@ class Recorder:
         self._notes: list[Noted] = []
         self._noted: asyncio.Event = asyncio.Event()
         self._awake: bool = False
+        # Records handed in, with no answer, and in no list any more.
+        self._under_way: int = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sender: asyncio.Task[None] | None = None
         self._losses: dict[str, Loss] = {}
@@ -135,6 +137,7 @@ class Recorder:
             self.lost += 1
             self.report_loss(frame.KINDS[kind], 1, _("等待入账的太多"))
             return self._keep(_not_stored(_("等待入账的太多")))
+        self._under_way += 1
         return self._keep(self._deliver(kind, codec.pack(value, self._next_token())))
 
     def _keep(self, work: Coroutine[Any, Any, int]) -> asyncio.Task[int]:
@@ -163,16 +166,25 @@ class Recorder:
                 if str(no).startswith(protocol.STALE):
                     continue
                 self.lost += 1
+                self._under_way -= 1
                 if str(no) != protocol.FULL:
                     self.report_loss(frame.KINDS[kind], 1, str(no))
                 raise NotStored(str(no)) from None
             else:
                 self.stored += 1
+                self._under_way -= 1
                 return sequence
 
     async def _append(self, kind: int, count: int, content: bytes) -> int:
         request = Append(
-            kind, count, self._packer.segment, self.seen, self.lost, self._source, content
+            kind,
+            count,
+            self._packer.segment,
+            self.seen,
+            self.lost,
+            len(self._notes) + self._under_way,
+            self._source,
+            content,
         )
         answer = await self._ledger.call("append", protocol.encode_append(request))
         sequence, segment = protocol.decode_stored(answer)
@@ -207,7 +219,9 @@ class Recorder:
                 block = self._notes[:_BLOCK_RECORDS]
                 del self._notes[: len(block)]
                 if block:
+                    self._under_way += len(block)
                     await self._send_block(block)
+                    self._under_way -= len(block)
                 # What came meanwhile waits for company as the first did.
                 if len(self._notes) < _BLOCK_RECORDS:
                     break

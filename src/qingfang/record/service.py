@@ -96,6 +96,7 @@ class Service:
         self._commits = 0
         self._kinds: Counter[str] = Counter()
         self._sources: dict[tuple[str, bytes], SourceCount] = {}
+        self._believed: dict[tuple[str, bytes], int] = {}
         self._publisher: Publisher | None = None
         self._unpublished = ""
         self._unsound = False
@@ -377,11 +378,18 @@ class Service:
         if request.kept and not stored:
             return
         refused = count if str(answer) == protocol.FULL else 0
+        missing = 0
+        if not own:
+            believed = request.seen - request.lost - request.waiting
+            # What it had stored before we started is not ours to count.
+            before = self._believed.setdefault(key, believed)
+            missing = believed - before - old.stored
         self._sources[key] = SourceCount(
             seen=old.seen + count if own else max(old.seen, request.seen),
             stored=old.stored + stored,
             lost=max(old.lost, request.lost),
             refused=old.refused + refused,
+            missing=max(old.missing, missing),
         )
         if isinstance(answer, bytes):
             self._kinds[frame.KINDS[request.kind]] += request.count
@@ -481,6 +489,7 @@ class Service:
                 old.stored + count.stored,
                 old.lost + count.lost,
                 old.refused + count.refused,
+                old.missing + count.missing,
             )
         publisher = self._publisher
         return Stat(

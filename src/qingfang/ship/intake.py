@@ -116,7 +116,7 @@ class Intake:
         """Why it was not stored; empty when it was."""
         kind, content = self._checked(name, item)
         source = f"ship/{wire.node_of(name)}"
-        request = Append(kind, item.count, segment, 0, 0, source, content)
+        request = Append(kind, item.count, segment, 0, 0, 0, source, content)
         try:
             answer = await self._ledger.call("offer", protocol.encode_append(request))
         except ipc.Unavailable:
@@ -241,7 +241,7 @@ class Intake:
         self._batch += 1
         act = Act(self._clock(), "ship.resumed", f"ship/{wire.node_of(name)}", about=name)
         content = codec.pack(act, codec.token(self._origin, self._batch))
-        request = Append(frame.ACT, 1, 0, 0, 0, "door", content)
+        request = Append(frame.ACT, 1, 0, 0, 0, 0, "door", content)
         sequence, self._segment = protocol.decode_stored(
             await self._ledger.call("offer", protocol.encode_append(request))
         )
