@@ -8,7 +8,7 @@ Rules this module keeps:
    process keeps out is counted by kind, and the count becomes a record when the ledger takes it.
 3. Everything is sent again until answered, under one token: stored once, whatever was lost
    underway.
-4. Briefs wait for company, a tenth of a second or until a block is full: every frame costs some
+4. Briefs wait for company, a quarter of a second or until a block is full: every frame costs some
    190 bytes beside its content, which a quiet hour would pay for each statement. What a process
    that was killed had not sent is counted (`protocol.Append.waiting`). One block is under way at a
    time, so that what a block tells of connections and templates is known to be stored before the
@@ -36,7 +36,7 @@ from qingfang.record.protocol import Append
 
 log = logging.getLogger(__name__)
 
-_GATHER_SECONDS: Final = 0.1
+_GATHER_SECONDS: Final = 0.25
 _LOOK_SECONDS: Final = 0.005
 _BLOCK_RECORDS: Final = 1024
 _FIRST_PAUSE: Final = 0.02
