@@ -117,11 +117,20 @@ class Tap(_Section, frozen=True, kw_only=True):
 
 
 class Ledger(_Section, frozen=True, kw_only=True):
-    """Evidence. Less than 366 days cannot be set (滨海新区统方通知 二(四)11)."""
+    """Evidence. `office` is the file with the discipline office's public keys, which certify those
+    of this machine. Less than 366 days cannot be set (滨海新区统方通知 二(四)11)."""
 
+    office: str = ""
     segment_mib: Annotated[int, Meta(ge=1, le=4096)] = 64
     cipher: Literal["sm4-gcm", "aes-256-gcm"] = "sm4-gcm"
     retention_days: Annotated[int, Meta(ge=366)] = 366
+
+
+class WitnessKeys(_Section, frozen=True, kw_only=True):
+    """A witness whose cosignatures count; the file `keys` has its public keys."""
+
+    name: Name
+    keys: str
 
 
 class DoorPeer(_Section, frozen=True, kw_only=True):
@@ -196,6 +205,7 @@ class Config(_Section, frozen=True, kw_only=True):
     route: tuple[Route, ...] = ()
     tap: tuple[Tap, ...] = ()
     ledger: Ledger = Ledger()
+    witness: tuple[WitnessKeys, ...] = ()
     door: Door = Door()
     ship: Ship = Ship()
     channels: Channels = Channels()
@@ -237,6 +247,8 @@ _PATHS = {
     Paths: ("state", "run"),
     Database: ("catalogue", "names_file"),
     Route: ("tls_certificate", "tls_key", "backend_ca"),
+    Ledger: ("office",),
+    WitnessKeys: ("keys",),
     DoorPeer: ("certificate",),
     Door: ("certificate", "key"),
     Ship: ("certificate", "key"),

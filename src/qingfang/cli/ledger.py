@@ -14,10 +14,14 @@ from qingfang import config as configuration
 from qingfang import ipc
 from qingfang.cli import Refused
 from qingfang.language import _
-from qingfang.record import client, reading
+from qingfang.merkle import parties
+from qingfang.merkle.checkpoint import moment
+from qingfang.merkle.parties import Party, PartyProblem
+from qingfang.record import client, reading, witnessed
 from qingfang.record.codec import Unreadable
 from qingfang.record.entries import Entry
 from qingfang.record.verify import verify as verify_folder
+from qingfang.record.witnessed import Witnessed
 
 _config = click.option(
     "--config",
@@ -60,9 +64,31 @@ def command() -> None:
 @_path
 @_config
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help=_("同时核验几段"))
+@click.option(
+    "--witness",
+    "keys",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help=_("见证者的公钥 witness.pub，可写几次；省略 PATH 时也取配置里的"),
+)
+@click.option(
+    "--checkpoint",
+    "outside",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help=_("见证者自己留存的检查点，可写几次；账本必须是它的延续"),
+)
 @click.option("--json", "as_json", is_flag=True, help=_("输出一个 JSON 对象"))
-def verify(path: Path | None, file: Path, jobs: int, as_json: bool) -> None:
+def verify(
+    path: Path | None,
+    file: Path,
+    jobs: int,
+    keys: tuple[Path, ...],
+    outside: tuple[Path, ...],
+    as_json: bool,
+) -> None:
     folder = path or _folder(file)
+    witnesses, shown_to_us = _vouching(None if path else file, keys, outside)
     shown = 0
 
     def progress(done: int, total: int) -> None:
@@ -72,7 +98,9 @@ def verify(path: Path | None, file: Path, jobs: int, as_json: bool) -> None:
             click.echo(_("已核验 {}%").format(shown * 10), err=True)
 
     try:
-        report = verify_folder(folder, progress, jobs=jobs)
+        report = verify_folder(
+            folder, progress, jobs=jobs, witnesses=witnesses, outside=shown_to_us
+        )
     except OSError as error:
         raise Refused(_("{}：读不了（{}）").format(folder, error.strerror)) from None
     if as_json:
@@ -91,7 +119,10 @@ def verify(path: Path | None, file: Path, jobs: int, as_json: bool) -> None:
             )
         if report.checkpoints:
             click.echo(_("与 {} 个检查点相符").format(report.checkpoints))
-        click.echo(_("未经见证：整体替换或从末尾整帧截去，单凭本机文件看不出来"))
+        if report.witnessed_to is None:
+            click.echo(_("未经见证：整体替换或从末尾整帧截去，单凭本机文件看不出来"))
+        else:
+            click.echo(_("经见证到序号 {}").format(report.witnessed_to))
     else:
         click.echo(_("不完好：自序号 {} 起。{}").format(report.first_bad, report.problem))
     sys.exit(0 if report.ok else 1)
@@ -123,6 +154,11 @@ def stat(file: Path, as_json: bool) -> None:
                     source, count.seen, count.stored, count.lost + count.refused
                 )
             )
+        if found.uncertified:
+            click.echo(found.uncertified)
+        for name, at in sorted(found.witnessed.items()):
+            when = moment(at) if at else _("还没有")
+            click.echo(_("  见证者 {}：最近一次 {}").format(name, when))
     sys.exit(0 if found.state == "ok" else 1)
 
 
@@ -159,6 +195,62 @@ def tail(file: Path, first: int | None, no_passes: bool) -> None:
         _print(client.follow_blocking(socket, start, live=True, briefs=not no_passes))
     except (ipc.Unavailable, ipc.Refusal) as error:
         raise Refused(_("账本没有应答：{}").format(error)) from None
+
+
+@command.command(
+    help=_(
+        "把纪检部门签发的证书 FILE 装到账本：先核对是纪检部门签的、给这台机器的。不用重启。\n\n"
+        "\b\n示例：\n  qingfang ledger certificate /media/usb/certificate\n\n"
+        "退出码：0 已装；2 不能装。"
+    )
+)
+@click.argument(
+    "certificate", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, exists=True)
+)
+@_config
+def certificate(certificate: Path, file: Path) -> None:
+    from qingfang.engine import ledger
+    from qingfang.witness import office
+
+    config = _read(file)
+    if not config.ledger.office:
+        raise Refused(_("{}：没有 ledger.office（纪检部门的公钥）").format(file))
+    folder = ledger.folder(config)
+    try:
+        keys = parties.load(Path(config.ledger.office), "office")
+        asked = office.read_request(folder / "request")
+        data = certificate.read_bytes()
+        found = parties.certificate_of(data, keys)
+        if found is None:
+            raise Refused(_("{}：不是纪检部门的密钥签发的证书").format(certificate))
+        if (found.origin, found.ed25519, found.sm2) != (asked.origin, asked.ed25519, asked.sm2):
+            raise Refused(_("{}：不是给这台机器的密钥的").format(certificate))
+        office.write(folder / "certificate", data)
+    except (PartyProblem, OSError) as error:
+        raise Refused(str(error)) from None
+    click.echo(_("已装好，有效到 {}").format(moment(found.end)))
+
+
+def _vouching(
+    file: Path | None, keys: tuple[Path, ...], outside: tuple[Path, ...]
+) -> tuple[list[Party], list[Witnessed]]:
+    """The witnesses asked for, and what they keep themselves."""
+    from qingfang.engine import ledger
+
+    try:
+        witnesses = [parties.load(path, "witness") for path in keys]
+        if file is not None:
+            witnesses += ledger.witnesses(_read(file))
+        found: list[Witnessed] = []
+        for path in outside:
+            data = path.read_bytes()
+            read = [made for made in (witnessed.read(data, by) for by in witnesses) if made]
+            if not read:
+                raise Refused(_("{}：没有 --witness 所列见证者的签名，不能作数").format(path))
+            found += read
+    except PartyProblem as error:
+        raise Refused(str(error)) from None
+    return witnesses, found
 
 
 def _print(entries: Iterator[Entry]) -> None:

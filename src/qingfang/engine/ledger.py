@@ -8,6 +8,8 @@ from pathlib import Path
 
 from qingfang.config import Config
 from qingfang.engine.process import say_ready
+from qingfang.merkle import parties
+from qingfang.merkle.parties import Party
 from qingfang.record.client import now_us
 from qingfang.record.service import Service
 
@@ -20,6 +22,11 @@ def folder(config: Config) -> Path:
 
 def socket(config: Config) -> Path:
     return Path(config.paths.run) / "ledger.sock"
+
+
+def witnesses(config: Config) -> list[Party]:
+    """Raises `PartyProblem`."""
+    return [parties.load(Path(each.keys), "witness") for each in config.witness]
 
 
 async def run(config: Config, stopping: asyncio.Event) -> None:
@@ -37,6 +44,8 @@ async def serve(config: Config, place: Path, stopping: asyncio.Event) -> None:
         node=config.site.node,
         segment_bytes=config.ledger.segment_mib * MIB,
         cipher=config.ledger.cipher,
+        office=parties.load(Path(config.ledger.office), "office") if config.ledger.office else None,
+        witnesses=witnesses(config),
         clock=now_us,
     )
     serving = asyncio.create_task(service.run())

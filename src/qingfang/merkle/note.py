@@ -71,6 +71,11 @@ class Note(Struct, frozen=True):
         return Note(self.text, (*kept, *lines))
 
 
+def is_name(text: str) -> bool:
+    """Whether a line may carry this name."""
+    return _NAME.fullmatch(text) is not None
+
+
 def key_id(name: str, role: Role, key: Verifier) -> bytes:
     """Four bytes."""
     kind = _TYPES[role][key.algorithm]
@@ -151,5 +156,5 @@ def _cosigned(text: str, at: int) -> bytes:
 
 
 def _checked(text: str, name: str) -> None:
-    if not text.endswith("\n") or not _NAME.fullmatch(name):
+    if not text.endswith("\n") or not is_name(name):
         raise ValueError("a text ends with a newline, a name has no space and no plus sign")

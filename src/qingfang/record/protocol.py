@@ -123,7 +123,9 @@ class SourceCount(Struct, frozen=True):
 class Stat(Struct, frozen=True):
     """`state`: ok, full. `next` is the next sequence number, `oldest_us` the opening of the oldest
     segment, `segment` the one written to. `published` is the size of the last
-    checkpoint, `unpublished` why there is none any more (zh)."""
+    checkpoint, `unpublished` why there is none any more (zh). `witnessed` says for each configured
+    witness when it last cosigned (seconds since the epoch; 0: never); `certified_until` when the
+    office's certificate ends, `uncertified` what is wrong with it (zh)."""
 
     log: str
     state: str
@@ -138,3 +140,6 @@ class Stat(Struct, frozen=True):
     waiting: int
     published: int | None = None
     unpublished: str = ""
+    witnessed: dict[str, int] = {}
+    certified_until: int | None = None
+    uncertified: str = ""

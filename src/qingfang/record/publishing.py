@@ -29,7 +29,7 @@ from qingfang.crypto.keyfile import KeyProblem, create_key, load_signer
 from qingfang.crypto.signing import Signer
 from qingfang.language import _
 from qingfang.merkle import checkpoint, note
-from qingfang.merkle.checkpoint import Checkpoint, CheckpointProblem
+from qingfang.merkle.checkpoint import Certificate, Checkpoint, CheckpointProblem
 from qingfang.merkle.note import Note, NoteProblem
 from qingfang.merkle.tiles import TileProblem, TileStore
 from qingfang.merkle.tree import Frontier
@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 LATEST: Final = "checkpoint"
 KEPT: Final = "checkpoints"
 REQUEST: Final = "request"
+CERTIFICATE: Final = "certificate"
 _SIGNING: Final = "signing"
 _KEYS: Final = (("ed25519", "ed25519.pem"), ("sm2", "sm2.pem"))
 
@@ -85,6 +86,14 @@ class Publisher:
     @property
     def size(self) -> int:
         return self._trees[0].size
+
+    def is_certified(self, found: Certificate) -> bool:
+        """Whether a certificate is for this log and the keys it signs with."""
+        keys = {key.algorithm: key.public for key in self._keys}
+        return found.origin == self._origin and keys == {
+            "ed25519": found.ed25519,
+            "sm2": found.sm2,
+        }
 
     def publish(self, at: int, records: int, counts: tuple[int, int, int], keep: bool) -> None:
         """Sign what was extended: `records` is the number of the last record, `counts` what was

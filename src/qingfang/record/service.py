@@ -32,6 +32,8 @@ import msgspec
 
 from qingfang import ipc
 from qingfang.language import _
+from qingfang.merkle.checkpoint import moment
+from qingfang.merkle.parties import Party, certificate_of
 from qingfang.record import codec, frame, protocol, segments
 from qingfang.record.batch import Draft, Opener
 from qingfang.record.disk import Disk
@@ -39,7 +41,8 @@ from qingfang.record.emergency import Emergency
 from qingfang.record.entries import Act, Loss, Opened
 from qingfang.record.keys import Cipher
 from qingfang.record.protocol import Append, Cursor, Frames, Read, SourceCount, Stat
-from qingfang.record.publishing import Publisher, Unsound
+from qingfang.record.publishing import CERTIFICATE, Publisher, Unsound
+from qingfang.record.witnessed import witnessed
 from qingfang.record.writer import Full, Writer, probe
 
 log = logging.getLogger(__name__)
@@ -50,6 +53,7 @@ _RETRY_SECONDS: Final = 1.0
 _PUBLISH_SECONDS: Final = 1.0
 _SIGN_AGAIN_SECONDS: Final = 30.0
 _SHOW_AGAIN_SECONDS: Final = 10.0
+_ENDING_S: Final = 5 * 86_400
 _LOSS_ORIGIN: Final = b"qf-loss\0"
 _WAIT_LIMIT_MS: Final = 60_000
 
@@ -62,7 +66,8 @@ class _Waiting:
 
 
 class Service:
-    """`clock` gives microseconds since the epoch. `uids` may connect besides root and ourselves."""
+    """`clock` gives microseconds since the epoch. `office` certifies this machine's keys, the
+    `witnesses` are those expected to cosign. `uids` may connect besides root and ourselves."""
 
     def __init__(
         self,
@@ -76,7 +81,10 @@ class Service:
         uids: frozenset[int] = frozenset(),
         disk: Disk | None = None,
         cipher: Cipher = "sm4-gcm",
+        office: Party | None = None,
+        witnesses: Sequence[Party] = (),
     ) -> None:
+        self._office, self._witnesses = office, witnesses
         self._folder, self._socket, self._uids = folder, socket, uids
         self._site, self._node, self._segment_bytes = site, node, segment_bytes
         self._clock, self._disk = clock, disk
@@ -492,6 +500,7 @@ class Service:
                 old.missing + count.missing,
             )
         publisher = self._publisher
+        until, uncertified = self._certified()
         return Stat(
             log=writer.log if writer else "",
             state="full" if self._full else "ok",
@@ -506,7 +515,38 @@ class Service:
             waiting=len(self._waiting),
             published=publisher.last.size if publisher and publisher.last else None,
             unpublished=self._unpublished,
+            witnessed=self._witnessed(),
+            certified_until=until,
+            uncertified=uncertified,
         )
+
+    def _witnessed(self) -> dict[str, int]:
+        found = {each.name: 0 for each in self._witnesses}
+        for each in witnessed(self._folder, self._witnesses):
+            if self._writer is not None and each.checkpoint.origin == self._writer.log:
+                found[each.by] = each.at
+        return found
+
+    def _certified(self) -> tuple[int | None, str]:
+        """When the certificate ends, and what is wrong with it."""
+        if self._office is None:
+            return None, ""
+        try:
+            data = (self._folder / CERTIFICATE).read_bytes()
+        except FileNotFoundError:
+            return None, _("还没有证书")
+        found = certificate_of(data, self._office)
+        if found is None:
+            return None, _("证书不是纪检部门的密钥签发的")
+        publisher = self._publisher
+        if publisher is not None and not publisher.is_certified(found):
+            return None, _("证书不是给这个账本的机器密钥的")
+        now = self._clock() // 1_000_000
+        if now > found.end:
+            return found.end, _("证书已于 {} 到期").format(moment(found.end))
+        if now > found.end - _ENDING_S:
+            return found.end, _("证书将于 {} 到期").format(moment(found.end))
+        return found.end, ""
 
 
 def check(request: Append) -> None:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -33,6 +33,7 @@ from qingfang.language import _
 from qingfang.merkle import checkpoint, note
 from qingfang.merkle.checkpoint import Checkpoint, CheckpointProblem
 from qingfang.merkle.note import NoteProblem
+from qingfang.merkle.parties import Party
 from qingfang.merkle.tree import Frontier
 from qingfang.record import batch, codec, frame, segments
 from qingfang.record.chain import NOTHING, Chain
@@ -40,6 +41,7 @@ from qingfang.record.entries import Block, Closed, Opened, Recovered
 from qingfang.record.frame import Frame
 from qingfang.record.keys import FOLDER, KeyGone
 from qingfang.record.publishing import KEPT, LATEST
+from qingfang.record.witnessed import Witnessed, witnessed
 
 _TRIES: Final = 5
 _PAUSE: Final = 0.05
@@ -51,7 +53,7 @@ class Report(Struct):
     `empty`,
     or None. `first`/`last` are the sequence numbers checked, `unproven` how many records stood
     before them, `unopened` those whose keys are not here, `repairs` the interrupted writes that the
-    log itself tells of. `root` and `sm3_root` (hex) are those of the trees over all `size` frames
+    log itself tells of. `witnessed_to` is the last sequence number that a witness vouches for. `root` and `sm3_root` (hex) are those of the trees over all `size` frames
     of the log."""
 
     ok: bool = True
@@ -118,10 +120,16 @@ class _Found(Struct):
 
 
 def verify(
-    folder: Path, progress: Callable[[int, int], None] | None = None, *, jobs: int = 1
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    jobs: int = 1,
+    witnesses: Sequence[Party] = (),
+    outside: Sequence[Witnessed] = (),
 ) -> Report:
-    """Check all segments in `folder`, in `jobs` processes; `progress(done, all)` in bytes. Raises
-    OSError."""
+    """Check all segments in `folder`, in `jobs` processes; `progress(done, all)` in bytes. What
+    `witnesses` gave back is beside the segments; `outside` is what a witness keeps itself, which
+    nobody with rights on this machine can have taken away. Raises OSError."""
     report = Report()
     numbers = segments.numbers(folder)
     if not numbers:
@@ -130,6 +138,8 @@ def verify(
     total = sum((folder / segments.name(n)).stat().st_size for n in numbers)
     keyed = (folder / FOLDER).is_dir()
     signed = _checkpoints(folder, report)
+    vouched = [*witnessed(folder, witnesses), *outside]
+    signed += [each.checkpoint for each in vouched]
     sizes = frozenset(each.size for each in signed)
     roots: dict[int, tuple[bytes, bytes]] = {}
     before: _State | None = None
@@ -171,6 +181,10 @@ def verify(
             progress(report.bytes, total)
     if report.ok and before is not None:
         _compare(report, signed, roots, before)
+        if report.ok:
+            report.witnessed_to = max(
+                (v.checkpoint.records for v in vouched if v.checkpoint.size in roots), default=None
+            )
     if before is not None:
         report.size = before.number
         report.root = Frontier("sha256", before.number, before.peaks).root().hex()
