@@ -239,8 +239,10 @@ def test_tiles_edited_or_gone(hospital: Hospital, witness: Witness, tree: str) -
     path = hospital.folder / tree / "0" / "001"
     data = path.read_bytes()
     path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
-    assert seen(witness) == ["unprovable"]
+    assert seen(witness) == ["fork"]
     path.unlink()
+    hospital.grow(1, NOW)
+    assert seen(witness) == ["unprovable"]
     hospital.grow(1, NOW)
     # One condition that goes on is one alarm.
     assert seen(witness) == []

@@ -195,7 +195,7 @@ def _continues(found: Look, before: Checkpoint | None, says: Checkpoint, fetch: 
             if not is_consistent(name, old, says.size, old_root, root, proof):
                 found.find(
                     "fork",
-                    _("前 {} 帧与以前见过的不同：账本被改写").format(before.size),
+                    _("前 {} 帧与以前见过的不同：账本或默克尔树的瓦片被改写").format(before.size),
                 )
                 return
 
