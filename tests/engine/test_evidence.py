@@ -63,3 +63,42 @@ def test_a_ledger_that_publishes_nothing_is_an_alert_once() -> None:
     assert scene.minute(good, "账本与它自己的检查点不符") == []
     assert scene.minute(good) == ["ledger.published"]
     assert all(isinstance(t, Act) for t in scene.told)
+
+
+def test_a_machine_without_a_certificate_is_an_alert_until_it_has_one() -> None:
+    scene = Scene()
+
+    def look(why: str) -> list[str]:
+        scene.told.clear()
+        scene.evidence.take(msgspec.structs.replace(EMPTY, uncertified=why), scene.at_us)
+        return [
+            t.codes[0] if isinstance(t, Event) else t.what
+            for t in scene.told
+            if isinstance(t, Event | Act)
+        ]
+
+    assert look("") == []
+    assert look("还没有证书") == ["ledger-uncertified"]
+    assert look("还没有证书") == []
+    assert look("") == ["ledger.certified"]
+
+
+def test_a_witness_that_was_silent_for_a_day_is_an_alert_once() -> None:
+    scene = Scene()
+
+    def look(after_us: int, at: int) -> list[str]:
+        scene.told.clear()
+        stat = msgspec.structs.replace(EMPTY, witnessed={"jijian": at})
+        scene.evidence.take(stat, AT_US + after_us)
+        return [
+            t.codes[0] if isinstance(t, Event) else t.what
+            for t in scene.told
+            if isinstance(t, Event | Act)
+        ]
+
+    day = 86_400_000_000
+    assert look(0, 0) == []
+    assert look(day, 0) == []
+    assert look(day + 1, 0) == ["ledger-unwitnessed"]
+    assert look(day + 2, 0) == []
+    assert look(day + 3, (AT_US + day) // 1_000_000) == ["ledger.witnessed"]
