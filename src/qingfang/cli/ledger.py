@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from qingfang.merkle.checkpoint import moment
 from qingfang.merkle.parties import Party, PartyProblem
 from qingfang.record import client, reading, witnessed
 from qingfang.record.codec import Unreadable
-from qingfang.record.entries import Entry
+from qingfang.record.entries import Act, Entry
 from qingfang.record.verify import verify as verify_folder
 from qingfang.record.witnessed import Witnessed
 
@@ -39,6 +40,15 @@ _first = click.option(
 )
 _no_passes = click.option(
     "--no-passes", is_flag=True, help=_("略去放行的语句，只要告警、拒绝、操作和丢失")
+)
+
+
+_witness = click.option(
+    "--witness",
+    "keys",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help=_("见证者的公钥 witness.pub，可写几次；省略 PATH 时也取配置里的"),
 )
 
 
@@ -64,13 +74,7 @@ def command() -> None:
 @_path
 @_config
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help=_("同时核验几段"))
-@click.option(
-    "--witness",
-    "keys",
-    multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help=_("见证者的公钥 witness.pub，可写几次；省略 PATH 时也取配置里的"),
-)
+@_witness
 @click.option(
     "--checkpoint",
     "outside",
@@ -180,6 +184,86 @@ def export(path: Path | None, file: Path, first: int, no_passes: bool) -> None:
         raise Refused(_("{}：读不了（{}）").format(folder, error.strerror)) from None
     except Unreadable as error:
         raise Refused(_("{}：{}。先运行 qingfang ledger verify").format(folder, error)) from None
+
+
+@command.command(
+    help=_(
+        "为几条记录（序号）做一个证据包：记录、证明、检查点、核验程序和一页中文说明。不交出密钥，不露出别的记录。"
+        "账本在运行时，这件事本身记入账本。\n\n"
+        "\b\n示例：\n"
+        "  qingfang ledger prove 1024 1031 --who 1024 --reason 纪检立案 2026-17 --out 证据.zip\n\n"
+        "退出码：0 已做好；2 做不了。"
+    )
+)
+@click.argument("sequences", nargs=-1, required=True, type=click.IntRange(1))
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=_("写到哪里")
+)
+@click.option("--who", required=True, help=_("谁要的，姓名或工号"))
+@click.option("--reason", required=True, help=_("为什么，写在说明里，也记入账本"))
+@click.option("--full", is_flag=True, help=_("说明里列出语句原文和理由（可能有药品、医生的名字）"))
+@click.option(
+    "--folder",
+    "path",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help=_("账本的文件夹；省略时取配置里的"),
+)
+@_config
+@_witness
+def prove(
+    sequences: tuple[int, ...],
+    out: Path,
+    who: str,
+    reason: str,
+    full: bool,
+    path: Path | None,
+    file: Path,
+    keys: tuple[Path, ...],
+) -> None:
+    from qingfang.record import proof
+
+    folder = path or _folder(file)
+    witnesses, _none = _vouching(None if path else file, keys, ())
+    try:
+        made = proof.prove(folder, sequences, witnesses)
+        if path is None:
+            told = {"reason": reason, "out": out.name, "full": str(full)}
+            numbers = " ".join(map(str, sequences))
+            act = Act(client.now_us(), "ledger.proved", who, about=numbers, details=told)
+            client.BlockingRecorder(_socket(file), "cli").record(act)
+        proof.write(made, out, reason, int(time.time()), full=full)
+    except (proof.Unproven, client.NotStored) as error:
+        raise Refused(str(error)) from None
+    except ipc.Unavailable as error:
+        raise Refused(_("账本没有应答：{}").format(error)) from None
+    except OSError as error:
+        raise Refused(f"{error.filename or folder}：{error.strerror}") from None
+    at = moment(made.checkpoint.at)
+    click.echo(_("{}：{} 条，证明到 {} 的检查点").format(out, len(set(sequences)), at))
+    for name, _at in made.by:
+        click.echo(_("经见证者 {} 加签").format(name))
+    if not made.by:
+        click.echo(_("没有见证者的签名，说明里写明了"))
+
+
+@command.command(
+    help=_(
+        "写出给外面专家的核验程序：一个文件，只要 Python，不需要清方。\n\n"
+        "\b\n示例：\n  qingfang ledger verifier --out qingfang_verify.py\n\n退出码：0 已写出；2 写不了。"
+    )
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=_("写到哪里")
+)
+def verifier(out: Path) -> None:
+    from qingfang.record import standalone
+
+    program = Path(standalone.__file__).with_name("qingfang_verify.py")
+    try:
+        out.write_bytes(program.read_bytes())
+    except OSError as error:
+        raise Refused(f"{out}：{error.strerror}") from None
+    click.echo(str(out))
 
 
 @command.command(
