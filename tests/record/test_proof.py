@@ -84,6 +84,21 @@ def test_every_record_can_be_proven(case: Case, tmp_path: Path) -> None:
     assert asked == set(range(1, last + 1))
 
 
+def test_the_page_shows_statements_only_when_asked_to(case: Case, tmp_path: Path) -> None:
+    pages: list[str] = []
+    for full in (False, True):
+        made = proof.prove(case.folder, [21], [case.witness.party])
+        proof.write(made, tmp_path / "b.zip", "<i>立案</i>", NOW, full=full)
+        with zipfile.ZipFile(tmp_path / "b.zip") as held:
+            pages.append(held.read(proof.PAGE).decode())
+    assert "select c1 from t where a = 3" not in pages[0]
+    assert "select c1 from t where a = 3" in pages[1]
+    for page in pages:
+        assert "10.1.0.7:5" in page
+        assert "<b>jijian</b>" in page
+        assert "&lt;i&gt;立案" in page
+
+
 def test_without_a_witness_it_says_so(case: Case, tmp_path: Path) -> None:
     path = case.bundle(tmp_path / "b.zip", 2, witnessed=False)
     witnesses, office_keys = case.keys(tmp_path)

@@ -27,13 +27,14 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import Template as Page
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from qingfang.crypto import sha256
 from qingfang.crypto.digests import Name
-from qingfang.events import Event
+from qingfang.events import Brief, Connection, Event, Template
 from qingfang.language import _
 from qingfang.merkle import checkpoint, note, tree
 from qingfang.merkle.checkpoint import Checkpoint, CheckpointProblem, moment
@@ -261,7 +262,7 @@ def _checkpoint(
 
 def _page(bundle: Bundle, why: str, now: int, full: bool) -> str:
     shown = [each for each in bundle.proofs if each.supports is None]
-    rows = "".join(_row(each, full) for each in shown)
+    rows = "".join(_row(each, bundle, full) for each in shown)
     by = "".join(
         f"<li>见证者 <b>{html.escape(name)}</b> 于 {_local(at)} 在另一台电脑上核对并加签。</li>"
         for name, at in bundle.by
@@ -291,36 +292,39 @@ def _page(bundle: Bundle, why: str, now: int, full: bool) -> str:
     )
 
 
-def _row(each: Proof, full: bool) -> str:
-    kind, value = each.part[0], _value(each)
+def _row(each: Proof, bundle: Bundle, full: bool) -> str:
+    kind, value = each.part[0], _value(each, bundle)
     cells = [str(each.sequence), _KINDS.get(kind, str(kind)), "", "", ""]
     if isinstance(value, Event):
         who = value.operator.value if value.operator is not None else value.account
-        cells[2:] = [
-            value.at,
-            f"{who} @ {value.client}",
-            _VERDICTS.get(value.verdict, value.verdict),
-        ]
+        cells[2] = value.at[:19].replace("T", " ")
+        cells[3] = " @ ".join(part for part in (who, value.client) if part)
+        cells[4] = _VERDICTS.get(value.verdict, value.verdict)
         if full:
-            cells[4] += "：" + "；".join((*value.reasons, value.sql))
+            told = "；".join(text for text in (*value.reasons, value.sql) if text)
+            cells[4] += f"：{told}" if told else ""
     elif isinstance(value, Act):
         cells[2:] = [_local(value.at_us // 1_000_000), value.who, value.what]
     elif isinstance(value, Loss):
         counts = "、".join(f"{kind} {count} 条" for kind, count in value.kinds.items())
         cells[2:] = [_local(value.from_us // 1_000_000), value.source, counts]
-    elif isinstance(value, list):
-        # A brief: connection, time, template, …
-        cells[2:] = [_local(value[1] // 1_000_000), str(value[0]), "放行"]
     return "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
-def _value(each: Proof) -> Any:
+def _value(each: Proof, bundle: Bundle) -> object:
+    """What a record says; a statement that passed as the event it stands for."""
     kind, data = each.part[0], each.part[9:]
-    if kind == frame.BLOCK:
-        import msgspec
-
-        return msgspec.msgpack.decode(data)
-    return codec.unpack(kind, codec.NO_TOKEN + data)
+    if kind != frame.BLOCK:
+        return codec.unpack(kind, codec.NO_TOKEN + data)
+    connection: Connection | None = None
+    template: Template | None = None
+    for other in bundle.proofs:
+        if other.supports == each.sequence and other.part[0] == batch.CONNECTION:
+            connection = msgspec.msgpack.decode(other.part[9:], type=Connection)
+        elif other.supports == each.sequence:
+            template = msgspec.msgpack.decode(other.part[9:], type=Template)
+    brief = msgspec.msgpack.decode(data, type=Brief)
+    return codec.expand(brief, connection, template, bundle.checkpoint.origin, each.sequence)
 
 
 def _local(at: int) -> str:
@@ -346,7 +350,8 @@ body { font: 15px/1.7 "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; max-wid
 h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 1.6em }
 table { border-collapse: collapse; width: 100% } th, td { border: 1px solid #999; padding: .3em .5em;
   text-align: left; vertical-align: top; overflow-wrap: anywhere }
-th { background: #eee; white-space: nowrap } .no { font-weight: bold } code { overflow-wrap: anywhere }
+th { background: #eee; white-space: nowrap }
+td:nth-child(-n+2), td:nth-child(3) { white-space: nowrap } td:nth-child(4) { min-width: 7em } .no { font-weight: bold } code { overflow-wrap: anywhere }
 </style>
 <h1>证据说明</h1>
 <p>账本 <code>$log</code>；$made 出具（北京时间，下同）。<br>出具的理由：$why</p>
